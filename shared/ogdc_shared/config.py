@@ -198,10 +198,10 @@ class Settings(NamedTuple):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read all settings from `environ` (the process environment where None).
+        """Read all settings from `environ`, or from the process environment if None.
 
         Raises:
-            ConfigurationError: a value cannot be used; the message names the variable and what it takes.
+            ConfigurationError: a value is invalid; the message names the variable and what it accepts.
         """
         env = os.environ if environ is None else environ
         sections = {field: read_section(section, env) for field, (section, _) in SECTIONS.items()}
@@ -222,13 +222,13 @@ SECTIONS: Mapping[str, tuple[type[Any], str]] = {
     "telemetry": (TelemetrySettings, "all"),
     "retention": (RetentionSettings, "submit"),
 }
-"""Field of `Settings` → its section, and which functions heed that."""
+"""Field of `Settings` → its section, and the functions that use it."""
 
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """Say of variables that look like settings and are none what they are: nobody heeds them.
+    """Yield a message for each variable that looks like a setting but is none, and so has no effect.
 
-    What Kubernetes sets for services of a namespace is none of that.
+    Variables that Kubernetes sets for the services of a namespace are skipped.
     """
     known = {variable.name for section in all_sections() for _, variable in variables(section)}
     for name in sorted(environ.keys() - known):
@@ -240,5 +240,5 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def all_sections() -> list[type[Any]]:
-    """`Settings` and all its sections."""
+    """Return `Settings` and all its sections."""
     return [Settings, *(section for section, _ in SECTIONS.values())]

@@ -8,7 +8,7 @@ NO_NODES, TEST_NODES, ALL_NODES = "no", "test", "production"
 
 
 class PublicationSettings(NamedTuple):
-    """What `output: {type: dataone}` takes, beside DATAONE_NODE_URL."""
+    """What `output: {type: dataone}` requires, in addition to DATAONE_NODE_URL."""
 
     secret: Annotated[
         str | None,

@@ -8,7 +8,7 @@ _READERS = "submit, upload, status, argo_events"
 
 
 class QueueSettings(NamedTuple):
-    """Limits of concurrent work; 0: none."""
+    """Limits on concurrent work; 0 means no limit."""
 
     runs: Annotated[
         int,
@@ -40,5 +40,5 @@ class QueueSettings(NamedTuple):
 
     @property
     def is_bounded(self) -> bool:
-        """Whether runs take turns at all."""
+        """Whether there is any limit, so that runs are queued."""
         return any(self)

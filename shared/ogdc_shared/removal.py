@@ -18,10 +18,10 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove(path: str | os.PathLike[str]) -> None:
-    """Remove a file, a link, or a directory with all it holds; nothing there is fine.
+    """Remove a file, a link, or a directory with its content, if it exists.
 
     Raises:
-        OSError: something of it cannot be removed.
+        OSError: something cannot be removed.
     """
     try:
         os.unlink(path)
@@ -34,10 +34,10 @@ def remove(path: str | os.PathLike[str]) -> None:
 
 
 def empty(directory: str | os.PathLike[str]) -> None:
-    """Remove all that a directory holds, also where a command took away the right to do so.
+    """Remove the content of a directory, even if a command removed the permission to do so.
 
     Raises:
-        OSError: something of it cannot be removed.
+        OSError: something cannot be removed.
     """
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
         os.chmod(directory, stat.S_IRWXU)
@@ -51,7 +51,7 @@ def empty(directory: str | os.PathLike[str]) -> None:
 
 
 def _take_out(name: str, top: int) -> None:
-    """Remove an entry of the directory `top`; the directories in it become entries of `top`."""
+    """Remove an entry of the directory `top`; its subdirectories become entries of `top`."""
     try:
         os.unlink(name, dir_fd=top)
     except FileNotFoundError:
@@ -77,16 +77,16 @@ def _clear(name: str, top: int) -> None:
 
 
 def _raise_to(top: int, name: str, directory: int) -> None:
-    """Move a directory up, unless it is empty and can be removed at once."""
+    """Remove a directory if it is empty, otherwise move it up."""
     try:
         os.rmdir(name, dir_fd=directory)
     except OSError:
-        os.close(_opened(name, directory))  # one that may not be written cannot be moved
+        os.close(_opened(name, directory))  # a directory without write permission cannot be moved
         os.rename(name, f".removed-{os.urandom(8).hex()}", src_dir_fd=directory, dst_dir_fd=top)
 
 
 def _opened(name: str, above: int) -> int:
-    """Open a directory that can be changed afterwards."""
+    """Open a directory and make it writable."""
     if not os.access(name, os.R_OK | os.W_OK | os.X_OK, dir_fd=above):
         os.chmod(name, stat.S_IRWXU, dir_fd=above)
     return os.open(name, _OPEN, dir_fd=above)

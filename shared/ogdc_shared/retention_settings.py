@@ -6,10 +6,10 @@ from ogdc_shared.variables import Variable, number
 
 
 class RetentionSettings(NamedTuple):
-    """What the sweep removes of the record and of the artifact store; 0: nothing.
+    """What the sweep removes from the record and the artifact store; 0 means never.
 
-    Published data are none of that. Of each recipe the newest run that has succeeded stays, one for each type
-    of output, and so does a run whose results another has taken, as long as that one is there.
+    Published data are never removed. The newest successful run of each recipe and output type is kept, and so
+    is a run with results that another existing run has reused.
     """
 
     run_days: Annotated[

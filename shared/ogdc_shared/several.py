@@ -11,13 +11,13 @@ SHOWN = 5
 
 
 def several(texts: Sequence[str], *, of: int | None = None, shown: int = SHOWN, by: str = ", ") -> str:
-    """Join the first of some texts, and say how many are left out: `a, b and 7 more`.
+    """Join the first few texts, and say how many are left out: `a, b and 7 more`.
 
     Args:
-        texts: Some or all of them.
-        of: How many there are; None: these.
-        shown: How many are named at most.
-        by: What stands between them.
+        texts: Some or all of the texts.
+        of: Total number; None means the number of `texts`.
+        shown: Maximum number to show.
+        by: Separator.
     """
     total = len(texts) if of is None else of
     first = texts[:shown]

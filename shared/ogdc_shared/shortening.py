@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def shortened(text: str, characters: int) -> str:
-    """`text`, or its beginning with `…`, in at most so many characters."""
+    """Return `text`, or its beginning with `…`, with at most `characters` characters."""
     return text if len(text) <= characters else f"{text[: characters - 1]}…"

@@ -17,7 +17,7 @@ _MADE: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
 def decoder(kind: type[_T]) -> msgspec.json.Decoder[_T]:
-    """The decoder of a type; made once."""
+    """Return the decoder of a type, which is created once."""
     with _LOCK:
         if kind not in _MADE:
             _MADE[kind] = msgspec.json.Decoder(kind)

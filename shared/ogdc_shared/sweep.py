@@ -32,51 +32,51 @@ from ogdc_shared.webhooks.delivery import deliver_due
 from ogdc_shared.webhooks.record import announce, forget_deliveries
 
 UNSENT_SECONDS = 120.0
-"""Longer than a submission waits for Argo, so that a sweep does not meet one that is under way."""
+"""More than a submission waits for Argo, so that a sweep does not interfere with a submission under way."""
 
 PATIENCE_SECONDS = 30.0
-"""After this no further run is begun, so that sweeps do not pile up while Argo hangs."""
+"""Time limit for starting with further runs, so that sweeps do not pile up while Argo hangs."""
 
 REMOVAL_SECONDS = 10.0
-"""For removing what is kept no longer; the next sweep goes on with it."""
+"""Time limit for removing expired data; the next sweep continues."""
 
 _ROWS = 5000
-"""Removed by one statement, so that it takes a moment and nobody waits for it."""
+"""Rows deleted by one statement, so that it does not take long."""
 
 _log = logging.getLogger(__name__)
 
 
 class Swept(NamedTuple):
-    """What a sweep did: names of runs."""
+    """What a sweep did, as names of runs."""
 
     sent: list[str]
-    """Handed to Argo."""
+    """Handed over to Argo."""
     refreshed: list[str]
-    """Asked about at Argo."""
+    """Reconciled with Argo."""
     expired: list[str]
-    """Whose temporary output was removed, its days being over."""
+    """With an expired temporary output that was removed."""
     triggered: list[str]
-    """Started for uploads that had to wait, or since their time has come."""
+    """Started by uploads that had to wait, or by schedules."""
     notified: list[str]
-    """Whose end somebody was told of."""
+    """With a delivered notification of their end."""
     removed: list[str]
-    """That are kept no longer, with all they left."""
+    """Expired and removed."""
     left: list[str]
     """Left for the next sweep; the log says why."""
 
 
 def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
-    """Ask about the silent, send what Argo lacks, remove what has expired, start runs, tell of ends.
+    """Reconcile silent runs, hand over unsent ones, start due ones, notify of ends, remove expired data.
 
-    Safe at any time, also for several at once.
+    Safe to call at any time, also concurrently.
 
     Args:
-        context: Where everything is.
-        unsent_for: Seconds after which a run that is not known to be at Argo counts as left over; 0 only
-            where no submission can be under way, as when the local stack starts.
+        context: The services.
+        unsent_for: Seconds after which a run that Argo is not known to have counts as left over. 0 only if no
+            submission can be under way, as when the local stack starts.
 
     Raises:
-        DatabaseUnavailableError: PostgreSQL does not answer.
+        DatabaseUnavailableError: PostgreSQL does not respond.
     """
     settings = context.settings
     with context.database.transaction() as conn:
@@ -84,7 +84,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         silent = runs_to_reconcile(conn, silent_for=settings.stale_seconds)
         expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
     work = _Sweep(context)
-    refreshed = work.each(silent, work.reconcile)  # first: it may find ends, which make room
+    refreshed = work.each(silent, work.reconcile)  # first, because runs that ended make room
     released = release(context)
     swept = Swept(
         sent=work.each(unsent + released, work.send),
@@ -95,12 +95,12 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         removed=work.remove_old(),
         left=work.left,
     )
-    offer_configured(context)  # last: it may have to wait for servers of recipes
+    offer_configured(context)  # last, because servers of recipes may be slow
     return swept
 
 
 class _Sweep:
-    """One sweep under way: a run that fails keeps no other waiting."""
+    """A sweep; an error in one run does not affect the others."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -108,7 +108,7 @@ class _Sweep:
         self.left: list[str] = []
 
     def each(self, names: list[str], act: Callable[[str], None]) -> list[str]:
-        """Act on each run, and return those where that went well."""
+        """Call `act` for each run, and return those for which it succeeded."""
         done: list[str] = []
         for name in names:
             (done if self._goes_well(act, name) else self.left).append(name)
@@ -128,12 +128,12 @@ class _Sweep:
         return True
 
     def start_triggered(self) -> list[str]:
-        """Start the runs whose time has come, and those of uploads that had to wait, and return them."""
+        """Start the runs that schedules and waiting uploads are due for; returns their names."""
         scheduled = start_scheduled(self._context, deadline=self._deadline)
         return scheduled + resume_uploads(self._context, deadline=self._deadline)
 
     def announce_ends(self) -> list[str]:
-        """Announce ends that nobody has, try what is due, and return the runs whose end was taken."""
+        """Announce ends that have not been, deliver due notifications, and return the notified runs."""
         with self._context.database.autocommit() as conn:
             announce(conn, to_sink=self._context.settings.event_sink is not None)
         delivered = deliver_due(self._context, deadline=self._deadline)
@@ -141,7 +141,7 @@ class _Sweep:
         return delivered.taken
 
     def remove_old(self) -> list[str]:
-        """Remove what is kept no longer, for a while, and return the runs that are gone."""
+        """Remove expired data within the time limit, and return the removed runs."""
         deadline = monotonic() + REMOVAL_SECONDS
         kept = self._context.settings.retention
         for what, forget, days in (
@@ -174,14 +174,14 @@ class _Sweep:
         ensure_handed_over(self._context, run)
 
     def reconcile(self, name: str) -> None:
-        """Ask Argo about a run, unless somebody else is just doing so."""
+        """Reconcile a run with Argo, unless another process is doing so."""
         with self._context.database.autocommit() as conn:
             claimed = claim_refresh(conn, name, silent_for=self._context.settings.stale_seconds)
         if claimed:
             reconcile(self._context, name)
 
     def remove_output(self, name: str) -> None:
-        """Remove a run's output from the artifact store, then say so in the record."""
+        """Remove a run's output from the artifact store, and record that."""
         self._context.store.delete_prefix(output_prefix(name))
         with self._context.database.autocommit() as conn:
             record_output_removed(conn, name)

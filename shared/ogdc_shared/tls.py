@@ -9,22 +9,23 @@ if TYPE_CHECKING:
 
 
 def checking(ca_file: str | None) -> dict[str, Any]:
-    """Make options of urllib3's pools that check certificates; None: by the system's authorities.
+    """Return options for urllib3's pools to verify certificates; None means with the system's authorities.
 
     Raises:
-        SSLError: as `context_for`.
+        SSLError: as for `context_for`.
     """
     return {"cert_reqs": "CERT_REQUIRED", "ssl_context": context_for(ca_file) if ca_file else None}
 
 
 def context_for(ca_file: str) -> SSLContext:
-    """Verify certificates by the authorities in a file: chain, times and host name, but not their form.
+    """Return a context that verifies chain, dates and host name with the authorities in a file.
 
-    Python 3.13 refuses certificates that lack extensions which RFC 5280 wants (VERIFY_X509_STRICT), such as
-    those of many clusters' own authorities, EKS's among them. No public authority leaves them out.
+    Python 3.13 also rejects certificates that lack extensions required by RFC 5280 (VERIFY_X509_STRICT), such
+    as those of many clusters, including EKS. This is not done here, since such a file is for private
+    authorities.
 
     Raises:
-        SSLError: urllib3's; the file cannot be read, or holds no certificate.
+        SSLError: urllib3's; the file cannot be read, or contains no certificate.
     """
     from ssl import VERIFY_X509_STRICT
 

@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 _WRITE = 0o222
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _MAX_SYNCED = 200
-"""Files written to disk by themselves. More go with all of their file system: 20,000 in a second, not 20."""
+"""Maximum number of files to flush one by one. For more, the whole file system is flushed, which is far
+faster: 20,000 files take a second instead of 20."""
 _FEW, _AT_ONCE = 3, 8
-"""How many files are not worth threads, and how many threads write more."""
+"""Up to this many files are flushed without threads; number of threads for more."""
 
 
 def move_children(target: str, *sources: str) -> None:
-    """Move all that directories hold into `target`, by renaming where that can be, and flush it to disk.
+    """Move the content of directories into `target`, by renaming if possible, and flush it to disk.
 
-    Directories of one name are merged. A file of one name in two has to be ruled out beforehand: the one that
-    was there first would be lost.
+    Directories with the same name are merged. The caller has to rule out other equal names, since one of the
+    files would be lost.
     """
     changed = {target}
     for source in sources:
@@ -39,9 +40,9 @@ def move_children(target: str, *sources: str) -> None:
 
 
 def carry_along(target: str, source: str, names: Sequence[str]) -> None:
-    """Move files and directories (paths relative to `source`) to `target`, where nothing has their place.
+    """Move files and directories (paths relative to `source`) to `target`, unless they exist there.
 
-    Directories of one name are merged; a file that is there already has replaced the one that is to be moved.
+    Directories with the same name are merged. A file that exists in `target` is kept.
     """
     pending = [name for name in names if os.path.lexists(f"{source}/{name}")]
     changed = set()
@@ -59,9 +60,9 @@ def carry_along(target: str, source: str, names: Sequence[str]) -> None:
 
 
 def make_read_only(directory: str) -> None:
-    """Take the right to change it away from everything in a directory, where there is one.
+    """Remove write permission from everything in a directory, if it exists.
 
-    It keeps commands from changing by mistake what later ones read, and no command from doing so on purpose.
+    This keeps commands from accidentally changing what later ones read; it is no protection against malice.
     """
     if not os.access(directory, os.W_OK):
         return
@@ -72,9 +73,9 @@ def make_read_only(directory: str) -> None:
 
 
 def flush(directory: str) -> None:
-    """Return once everything below a directory is on disk and would survive the machine's end.
+    """Flush everything below a directory to disk.
 
-    What may not be read is left out, and so are special files: opening one may wait for ever.
+    Unreadable files are skipped, and so are special files, since opening one may block forever.
 
     Raises:
         PublishError: see `walk`.
@@ -92,12 +93,12 @@ def flush(directory: str) -> None:
 
 
 def flush_entries(directory: str) -> None:
-    """Return once the names in a directory are on disk; says nothing about what the files hold."""
+    """Flush the names in a directory to disk, but not the content of its files."""
     _sync(directory)
 
 
 def write_durably(path: str, content: bytes) -> None:
-    """Replace a small file: afterwards it is whole and on disk, before that the old one is."""
+    """Replace a small file atomically and durably."""
     with open(f"{path}.new", "wb") as file:
         file.write(content)
         file.flush()
@@ -107,7 +108,7 @@ def write_durably(path: str, content: bytes) -> None:
 
 
 def exchange(one: str, other: str) -> bool:
-    """Give two names each other's directories in one step; False where the system cannot, as on NFS.
+    """Exchange two directories atomically; False if the file system cannot, as on NFS.
 
     Source: renameat2(2) with RENAME_EXCHANGE, which os lacks.
     """
@@ -122,9 +123,9 @@ def exchange(one: str, other: str) -> bool:
 
 
 def _sync_file_system(directory: str) -> None:
-    """Write all of the directory's file system to disk.
+    """Flush the whole file system of a directory to disk.
 
-    Source: syncfs(2), which os lacks; since Linux 5.8 it tells of what could not be written.
+    Source: syncfs(2), which os lacks; since Linux 5.8 it reports write errors.
     """
     import ctypes
 
@@ -141,10 +142,10 @@ def _sync_file_system(directory: str) -> None:
 
 
 def _sync_all(paths: Sequence[str]) -> None:
-    """Write files to disk, several side by side: the disk takes them in together, in the time of a few.
+    """Flush files to disk with several threads, which is much faster than one by one.
 
     Raises:
-        OSError: one cannot be; all others are.
+        OSError: a file could not be flushed; the others were.
     """
     if len(paths) <= _FEW:
         for path in paths:
@@ -180,7 +181,7 @@ def _sync(path: str) -> None:
 
 
 def _moved_into(target: str, source: str) -> Iterator[str]:
-    """Move without waiting for the disk, and yield the other directories that something was moved into."""
+    """Move without flushing, and yield the other directories that something was moved into."""
     pending, merged = [(target, source)], []
     while pending:
         target, source = pending.pop()
@@ -199,7 +200,7 @@ def _moved_into(target: str, source: str) -> Iterator[str]:
 
 
 def _rename(source: str, target: str) -> None:
-    """Rename, also a directory that its owner may not write: moving it changes the `..` it holds."""
+    """Rename a file or directory; a read-only directory is made writable, since moving changes its `..`."""
     try:
         os.rename(source, target)
     except PermissionError:
@@ -216,12 +217,12 @@ def _rename(source: str, target: str) -> None:
 
 
 def _move_by_copying(source: str, target: str) -> None:
-    """Move between file systems, or between parts of one that have quotas of their own."""
-    from ogdc_shared.copying import copy_file, copy_tree  # hardly ever needed
+    """Move between file systems, or between parts of one with separate quotas."""
+    from ogdc_shared.copying import copy_file, copy_tree  # rarely needed
 
     draft = f"{os.path.dirname(target)}/.ogdc-draft"
     remove(draft)
-    umask = os.umask(0)  # what is moved keeps its rights
+    umask = os.umask(0)  # keep permissions
     try:
         if is_directory(source):
             copy_tree(source, draft)

@@ -18,12 +18,12 @@ _Section = TypeVar("_Section")
 
 
 class Kind(NamedTuple):
-    """What a variable may hold."""
+    """The type of a variable's value."""
 
     takes: str
-    """In words."""
+    """Description for users."""
     read: Callable[[str, str], Any]
-    """Makes a value of a variable's name and its text; raises ConfigurationError, which names both."""
+    """Converts a variable's name and text to its value; raises ConfigurationError, which names both."""
 
 
 class Variable(NamedTuple):
@@ -32,11 +32,11 @@ class Variable(NamedTuple):
     name: str
     kind: Kind
     about: str
-    """What it means."""
+    """Description."""
     readers: str | None = None
-    """Which functions heed it; None: those of its section."""
+    """The functions that use it; None means those of its section."""
     default: str | None = None
-    """How its field's default is written; None: as it is."""
+    """How the default is documented; None means its value."""
 
 
 def _text(_name: str, value: str) -> str:
@@ -59,7 +59,7 @@ FLAG = Kind("`true` or `false`", _flag)
 
 
 def number(minimum: int, *, of: Callable[[int], Any] = int) -> Kind:
-    """A whole number of at least `minimum`, which `of` makes the value of."""
+    """Return the type of whole numbers of at least `minimum`, converted by `of`."""
 
     def read(name: str, value: str) -> Any:
         if not value.isdecimal() or int(value) < minimum:
@@ -70,7 +70,7 @@ def number(minimum: int, *, of: Callable[[int], Any] = int) -> Kind:
 
 
 def choice(*options: str) -> Kind:
-    """One of a few words."""
+    """Return the type of a choice between words."""
 
     def read(name: str, value: str) -> str:
         if value not in options:
@@ -81,7 +81,7 @@ def choice(*options: str) -> Kind:
 
 
 def pattern(takes: str, matches: Callable[[str], object], *, refusal: str) -> Kind:
-    """A text of a form; `refusal` says what it is not, and what to give."""
+    """Return the type of texts that match; `refusal` ends the error message."""
 
     def read(name: str, value: str) -> str:
         if not matches(value):
@@ -92,12 +92,12 @@ def pattern(takes: str, matches: Callable[[str], object], *, refusal: str) -> Ki
 
 
 def json_list(takes: str, entry: Callable[[Any], Any]) -> Kind:
-    """A JSON list, of whose entries `entry` makes the values; it raises ValueError with what to give."""
+    """Return the type of JSON lists; `entry` converts an entry, or raises ValueError."""
     return _json(takes, list, "list", lambda items: tuple(entry(item) for item in items))
 
 
 def json_object(takes: str, read_all: Callable[[Mapping[str, Any]], Any]) -> Kind:
-    """A JSON object, which `read_all` makes the value of; it raises ValueError with what to give."""
+    """Return the type of JSON objects; `read_all` converts the object, or raises ValueError."""
     return _json(takes, dict, "object", read_all)
 
 
@@ -118,7 +118,7 @@ def _json(takes: str, kind: type[Any], called: str, read_value: Callable[[Any], 
 
 
 def variables(section: type[Any]) -> Iterator[tuple[str, Variable]]:
-    """The fields of a section that are variables, with these."""
+    """Yield the fields of a section with their variables."""
     for field, annotation in section.__annotations__.items():
         for each in getattr(annotation, "__metadata__", ()):
             if isinstance(each, Variable):
@@ -126,22 +126,22 @@ def variables(section: type[Any]) -> Iterator[tuple[str, Variable]]:
 
 
 def read_variable(section: type[Any], field: str, environ: Mapping[str, str]) -> Any:
-    """Read one field of a section, as `read_section` does; what the others hold may be wrong."""
+    """Read one field of a section as `read_section` does, ignoring errors in others."""
     variable = dict(variables(section))[field]
     text = environ.get(variable.name, "").strip()
     return variable.kind.read(variable.name, text) if text else section._field_defaults[field]
 
 
 def read_section(section: type[_Section], environ: Mapping[str, str], **others: Any) -> _Section:
-    """Read a section from `environ`; an empty value counts as not set, and leaves the field's default.
+    """Read a section from `environ`; an empty value counts as not set, and gives the field's default.
 
     Args:
         section: The section.
         environ: Variables by name.
-        others: Fields that are no variables.
+        others: Values of fields without a variable.
 
     Raises:
-        ConfigurationError: a value cannot be used; the message names the variable and what it takes.
+        ConfigurationError: a value is invalid; the message names the variable and what it accepts.
     """
     values = {
         field: variable.kind.read(variable.name, text)

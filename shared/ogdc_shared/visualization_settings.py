@@ -8,14 +8,14 @@ from ogdc_shared.variables import FLAG, TEXT, Variable, json_object
 
 
 class StageResources(NamedTuple):
-    """What one task of a stage gets."""
+    """Resources of a task of one stage."""
 
     cpu: str
     memory: str
 
 
 class TaskResources(NamedTuple):
-    """What tasks get, by what the program does in a stage."""
+    """Resources of tasks, by the program's subcommand for the stage."""
 
     scatter: StageResources = StageResources(cpu="1", memory="2Gi")
     build: StageResources = StageResources(cpu="1", memory="4Gi")
@@ -30,7 +30,7 @@ _AMOUNTS = {
     "cpu": re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?|[0-9]{1,9}m"),
     "memory": re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?[MGT]i?"),
 }
-"""What may be asked for, and how it is written."""
+"""The accepted keys and the parsers of their values."""
 
 
 def _resources(fields: Mapping[str, Any]) -> TaskResources:
@@ -47,7 +47,7 @@ def _resources(fields: Mapping[str, Any]) -> TaskResources:
 
 
 class VisualizationSettings(NamedTuple):
-    """What the tasks of `type: visualization` recipes are given."""
+    """Image and resources of the tasks of `type: visualization` recipes."""
 
     image: Annotated[
         str,

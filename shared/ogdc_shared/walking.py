@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_DEPTH = 256
-"""Directories inside each other; beyond it, most programs that copy or remove trees fail."""
+"""Maximum nesting of directories; with more, most programs that copy or remove trees fail."""
 _PATH_MAX = 4096
 
 
 def is_directory(path: str) -> bool:
-    """Tell whether this is a directory itself, not a link to one."""
+    """Whether this is a directory, and not a link to one."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except FileNotFoundError:
@@ -26,16 +26,16 @@ def is_directory(path: str) -> bool:
 
 
 def walk(directory: str, *, opening: bool = False) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield everything below a directory with its path relative to it; never through a link.
+    """Yield the relative path and entry of everything below a directory, without following links.
 
-    What may not be read is left out. A directory comes before what it holds.
+    Unreadable directories are skipped. A directory comes before its content.
 
     Args:
-        directory: Where to look.
-        opening: Whether directories that deny their own owner, who calls this, are opened to him first.
+        directory: The directory.
+        opening: Whether to make directories accessible that deny access to their owner, the caller.
 
     Raises:
-        PublishError: directories are nested deeper than `MAX_DEPTH`, or than a path can be long.
+        PublishError: directories are nested deeper than `MAX_DEPTH`, or a path is too long.
     """
     pending = [("", 0)]
     while pending:
@@ -64,7 +64,7 @@ def _entries(directory: str) -> list[os.DirEntry[str]]:
 
 
 def _fits(path: str) -> bool:
-    """Whether the kernel takes a path of that length, with a slash and a zero after it."""
+    """Whether the kernel accepts a path of that length, with a final slash and NUL."""
     return len(path) < _PATH_MAX // 4 or len(os.fsencode(path)) + len("/") < _PATH_MAX
 
 

@@ -4,6 +4,6 @@ Sources: RFC 9728 section 3, OpenID Connect Discovery 1.0 section 4.
 """
 
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
-"""An API's: which issuers let people in."""
+"""Metadata of an API: its trusted issuers."""
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
-"""An issuer's: its endpoints."""
+"""Metadata of an issuer: its endpoints."""

@@ -12,11 +12,11 @@ class _Builder(ElementTree.TreeBuilder):
 
 
 def parse(document: bytes) -> ElementTree.Element:
-    """Read a document.
+    """Parse a document.
 
     Raises:
-        xml.etree.ElementTree.ParseError: it is not well-formed, declares a document type, or has an encoding
-            that cannot be read.
+        xml.etree.ElementTree.ParseError: it is not well-formed, has a document type declaration, or has an
+            unsupported encoding.
     """
     parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314  entities cannot be declared
     try:

@@ -25,9 +25,9 @@ from ogdc_shared.recipe.files import UnusableFileError, confined
 from ogdc_shared.recipe.packing import LeftOut, files_to_pack, too_many
 
 MAX_BUNDLE = 64 * 1024 * 1024
-"""Bytes of an archive."""
+"""Size limit of an archive, in bytes."""
 MAX_CONTENT = 256 * 1024 * 1024
-"""Bytes of all files in one; a list of a million URLs has some 80 million, packed a tenth of that."""
+"""Size limit of all files in it, in bytes. A list of a million URLs has about 80 MB, and 8 MB compressed."""
 MAX_FILES = 10_000
 MAX_DEPTH = 64
 """Directories inside each other."""
@@ -39,9 +39,9 @@ _INSTEAD = (
 )
 _TAR_OVERHEAD = 32 * 1024 * 1024
 _HEADERS = 1024 * 1024
-"""Bytes between the contents of two files."""
+"""Maximum number of bytes between the contents of two files."""
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
-"""What the standard library raises for an archive that is damaged, encrypted or not one at all."""
+"""Exceptions of the standard library for a file that is damaged, encrypted or not an archive."""
 
 
 def digest(bundle: bytes) -> str:
@@ -50,7 +50,7 @@ def digest(bundle: bytes) -> str:
 
 
 def content_digest(bundle: bytes) -> str:
-    """Return the digest of the files in a bundle, which they keep when they are unpacked."""
+    """Return the digest of the files in a bundle, which is the same after unpacking."""
     files = ((entry.name, entry.content) for entry in _entries(bundle))
     return files_digest(
         (name, hashlib.sha256(content.read()).hexdigest()) for name, content in files if content is not None
@@ -75,16 +75,16 @@ def pack(directory: Path, *, on_left_out: Callable[[LeftOut], None] = lambda _: 
 def pack_with_digest(directory: Path, *, on_left_out: Callable[[LeftOut], None] = lambda _: None) -> Packed:
     """Pack the files of a recipe directory into a tar.gz.
 
-    A link becomes the file it leads to. Version control, caches and outputs of earlier runs
-    (`files.NOT_PART`) are left out, as are empty directories and what `packing` says.
+    Links are replaced by the files they lead to. Version control, caches and outputs of earlier runs
+    (`files.NOT_PART`) are left out, and so are empty directories and what `packing` decides.
 
     Args:
-        directory: The recipe's.
-        on_left_out: Called with what is left out.
+        directory: The recipe's directory.
+        on_left_out: Called with each file or directory that is left out.
 
     Raises:
-        InvalidRecipeError: what the recipe names is a link out of the directory, a link to a directory or no
-            file; or it is all too much.
+        InvalidRecipeError: a file that the recipe refers to is missing, a directory, or a link that leaves
+            the directory; or there are too many or too large files.
     """
     buffer = io.BytesIO()
     room = MAX_CONTENT
@@ -108,21 +108,20 @@ def pack_with_digest(directory: Path, *, on_left_out: Callable[[LeftOut], None] 
 def unpack(
     data: bytes | BinaryIO, into: Path, *, most: int | None = None, most_files: int | None = None
 ) -> None:
-    """Unpack a bundle (tar.gz or zip) into the directory `into`, which is made where it is missing.
+    """Unpack a bundle (tar.gz or zip) into the directory `into`, which is created if needed.
 
-    Only regular files and directories come out of it, with ordinary permissions, and nothing that exists is
-    replaced.
+    Only regular files and directories are created, with ordinary permissions, and nothing is overwritten.
 
     Args:
         data: The bundle.
-        into: Where to.
-        most: Bytes that may come out of it; None: `MAX_CONTENT`.
-        most_files: Files and directories that may; None: `MAX_FILES`.
+        into: The target directory.
+        most: Size limit of the content in bytes; None means `MAX_CONTENT`.
+        most_files: Maximum number of files and directories; None means `MAX_FILES`.
 
     Raises:
-        InvalidRecipeError: the archive is damaged, too large, or holds a link, a device, a name that leads
-            outside or a name twice; what was unpacked until then is left for the caller to remove.
-        StorageUnavailableError: there is no room.
+        InvalidRecipeError: the archive is damaged or too large, or contains a link, a device, a path outside,
+            or a name twice. The caller has to remove what was unpacked until then.
+        StorageUnavailableError: the disk is full.
     """
     bundle = _bounded(data if isinstance(data, bytes) else data.read(MAX_BUNDLE + 1))
     room = MAX_CONTENT if most is None else most
@@ -177,7 +176,7 @@ def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
 
 
 def _header(name: str, status: os.stat_result) -> tarfile.TarInfo:
-    """Describe a file by its name, size and whether it can be run; time and owner would change the bytes."""
+    """Return a header with name, size and executable bit; time and owner would make archives differ."""
     header = tarfile.TarInfo(name)
     header.size = status.st_size
     header.mode = 0o755 if status.st_mode & 0o100 else 0o644
@@ -185,7 +184,7 @@ def _header(name: str, status: os.stat_result) -> tarfile.TarInfo:
 
 
 class _Hashed:
-    """A file whose digest is taken while it is read."""
+    """A file that computes its digest while it is read."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -208,7 +207,7 @@ class _Entry(NamedTuple):
 
     name: str
     content: IO[bytes] | None
-    """None: a directory."""
+    """None for a directory."""
     executable: bool
 
 
@@ -233,15 +232,15 @@ def _tar_entries(bundle: bytes) -> Iterator[_Entry]:
             stream.allow(MAX_CONTENT, "what follows")
             yield _Entry(member.name, content, executable=bool(member.mode & 0o100))
             while content is not None and content.read(_CHUNK):
-                pass  # what nobody wanted
+                pass  # the content has to be read even if nobody needs it
             stream.allow(_HEADERS, "its names")
         stream.allow(MAX_CONTENT, "what follows")
     while stream.read(_CHUNK):
-        pass  # the checksum comes at the end
+        pass  # the checksum is at the end
 
 
 def _zip_entries(bundle: bytes) -> Iterator[_Entry]:
-    if bundle.count(b"PK\x01\x02") > MAX_FILES:  # before zipfile makes an object of each
+    if bundle.count(b"PK\x01\x02") > MAX_FILES:  # before zipfile creates an object for each
         raise too_many(MAX_FILES)
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         for member in archive.infolist():
@@ -313,10 +312,10 @@ def _unwritable(name: str, exc: OSError) -> InvalidRecipeError | StorageUnavaila
 
 
 class _Limited:
-    """Stops a small archive from growing without end.
+    """Limits how much is read from an archive, against decompression bombs.
 
-    Between the contents of two files stand headers, which `tarfile` reads into memory whole, whatever size
-    they say they have.
+    Headers between the contents of two files are limited, too, since `tarfile` reads them into memory,
+    whatever size they claim.
     """
 
     def __init__(self, stream: gzip.GzipFile) -> None:
@@ -326,7 +325,7 @@ class _Limited:
         self._what = ""
 
     def allow(self, size: int, what: str) -> None:
-        """Let so many bytes be read from here on, of what is named in the error else."""
+        """Allow reading `size` more bytes; `what` is named in the error if there are more."""
         self._allowed, self._what = size, what
 
     def read(self, size: int) -> bytes:

@@ -13,7 +13,7 @@ from ogdc_shared.recipe.shell import Shell, UnusableShellError, problem_of, shel
 from ogdc_shared.shortening import shortened
 
 MAX_BYTES = 128 * 1024 - 1
-"""The longest text that a shell can be given with `-c`: Linux' MAX_ARG_STRLEN without its final NUL."""
+"""Maximum length of a shell's argument after `-c`: Linux' MAX_ARG_STRLEN without its final NUL."""
 
 _ON_ITS_OWN = (
     "Each line is run on its own: write the whole of it in one line, or end its lines but the last with \\."
@@ -22,12 +22,12 @@ _SHOWN = 100
 
 
 class Script(NamedTuple):
-    """What a recipe's `sh_file` says."""
+    """The content of a recipe's `sh_file`."""
 
     commands: tuple[Command, ...]
     shell: Shell
     advice: tuple[str, ...] = ()
-    """Sentences about what its author may not have meant, each beginning with the file."""
+    """Sentences about probable mistakes, each beginning with the file's name."""
 
 
 def read_script(text: str, *, file: str = "recipe.sh", strict: bool = True, parallel: bool = False) -> Script:
@@ -37,14 +37,13 @@ def read_script(text: str, *, file: str = "recipe.sh", strict: bool = True, para
     joined with the next as the shell would; CRLF and CR end a line as LF does.
 
     Args:
-        text: What the file holds.
-        file: Its name, for messages.
-        strict: Whether a program that fails fails its line.
-        parallel: Whether each command runs once for each file.
+        text: Content of the file.
+        file: Name of the file, for messages.
+        strict: Whether a failing program fails its line.
+        parallel: Whether each command runs once per item.
 
     Raises:
-        InvalidRecipeError: there is no command, or lines that the shell would refuse or that could not do
-            what they are for, each with its number.
+        InvalidRecipeError: there is no command, or lines are invalid or cannot work; gives their numbers.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
@@ -73,7 +72,7 @@ def read_script(text: str, *, file: str = "recipe.sh", strict: bool = True, para
 
 
 def _joined(text: str) -> Iterator[Command]:
-    r"""Yield each command with the number of its first line; a `\` that nothing follows stays."""
+    r"""Yield each command with the number of its first line; a final `\` without a next line is kept."""
     lines = enumerate(text.split("\n"), start=1)
     for number, line in lines:
         if not line.strip() or line.lstrip().startswith("#"):
@@ -92,7 +91,7 @@ def _trimmed(text: str) -> str:
 
 
 def _goes_on(line: str) -> bool:
-    r"""Whether the line break after `line` is escaped; `\\` at its end is a backslash of its own."""
+    r"""Whether a line continues on the next; `\\` at its end is an escaped backslash."""
     return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 

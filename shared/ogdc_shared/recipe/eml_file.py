@@ -23,14 +23,14 @@ _MAX_BYTES = 16 << 20
 
 
 def with_eml(content: Any, directory: Path) -> Any:
-    """What a meta.yml says, with title, abstract and creators of the file that `metadata.eml` names.
+    """Add title, abstract and creators from the file named by `metadata.eml` to the content of a meta.yml.
 
     Args:
-        content: Of the meta.yml, whatever it is.
-        directory: The recipe's.
+        content: Content of the meta.yml, of any type.
+        directory: The recipe's directory.
 
     Raises:
-        InvalidRecipeError: the file cannot be read, or is no metadata in EML 2.2.0.
+        InvalidRecipeError: the file cannot be read, or is not valid EML 2.2.0.
     """
     metadata = content.get("metadata") if isinstance(content, dict) else None
     if not isinstance(metadata, dict) or not isinstance(name := metadata.get("eml"), str) or not name.strip():
@@ -39,12 +39,12 @@ def with_eml(content: Any, directory: Path) -> Any:
 
 
 def read_eml(directory: Path, name: str) -> Element:
-    """Read such a file, whose `dataset` has a title, an abstract and creators.
+    """Parse an EML file, which must have a title, an abstract and creators.
 
     Raises:
-        InvalidRecipeError: it is something else.
+        InvalidRecipeError: it is not valid.
     """
-    from xml.etree.ElementTree import ParseError  # recipes without such a file need not wait for it
+    from xml.etree.ElementTree import ParseError  # imported late, since few recipes have such a file
 
     from ogdc_shared.xml_reading import parse
 
@@ -66,7 +66,7 @@ def read_eml(directory: Path, name: str) -> Element:
 
 
 def _keys(root: Element) -> Iterator[tuple[str, Any]]:
-    """The keys of `metadata` that the file stands for."""
+    """Yield the keys of `metadata` and their values from the file."""
     yield "title", _text(root.find("dataset/title"))
     abstract = root.find("dataset/abstract")
     parts = [] if abstract is None else list(abstract.iter("para")) or [abstract]

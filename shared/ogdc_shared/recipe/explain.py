@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 80
 _MAX = 20
-"""Problems of one file that are listed; a list of a thousand bad URLs has one cause."""
+"""Maximum number of listed problems of a file, since a list of a thousand bad URLs has one cause."""
 
 _ADVICE = {
     "list_type": "give a list, each entry on a line that begins with `- `.",
@@ -43,7 +43,7 @@ _ADVICE = {
 
 
 def explain(error: ValidationError, *, file: str) -> tuple[str, ...]:
-    """Return one sentence for each thing that is wrong in `file`, the first twenty at most."""
+    """Return one sentence for each problem in `file`, at most twenty."""
     found = error.errors(include_url=False)
     sentences = [f"{file}: {_sentence(details)}" for details in found[:_MAX]]
     if len(found) > _MAX:
@@ -52,12 +52,12 @@ def explain(error: ValidationError, *, file: str) -> tuple[str, ...]:
 
 
 def shown(value: object) -> str:
-    """Render a value for a message: quoted where it is text, and never long."""
+    """Format a value for a message: texts are quoted, long values are shortened."""
     if isinstance(value, dict | list):
         return f"a {'mapping' if isinstance(value, dict) else 'list'}"
-    from ogdc_shared.redact import redact_text  # only a mistake pays for this import
+    from ogdc_shared.redact import redact_text  # imported late, only for errors
 
-    text = redact_text(str(value))  # before it is cut, so that what is secret can still be recognised
+    text = redact_text(str(value))  # before shortening, so that secrets are recognized
     short = shortened(text, _SHOWN)
     return repr(short) if isinstance(value, str) else short
 
@@ -98,14 +98,14 @@ def _about_value(kind: str, value: object, details: ErrorDetails) -> str:
 def _as_text(value: object) -> str:
     if isinstance(value, dict | list):
         return "give a single value."
-    if isinstance(value, bool):  # what was written is lost
+    if isinstance(value, bool):  # the original text is lost
         written = "yes, on or true" if value else "no, off or false"
         return f"it is what YAML makes of {written}; put quotes around the word."
     return f'put quotes around it: "{value}".'
 
 
 def _key(location: Location) -> str:
-    """Render a location as the author would look for it: `input.params[0].value`."""
+    """Format a location as an author would write it: `input.params[0].value`."""
     path = ""
     for part in _without_tags(location):
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
@@ -113,7 +113,7 @@ def _key(location: Location) -> str:
 
 
 def _without_tags(location: Location) -> Iterator[int | str]:
-    """Leave out what pydantic adds to a location within a tagged union: which of its models was tried."""
+    """Remove the parts of a location by which pydantic names the model of a tagged union."""
     for position, part in enumerate(location):
         within = location[:position]
         if within in {("workflow",), ("output",)} or (position == 3 and location[:2] == ("input", "params")):
@@ -128,7 +128,7 @@ def _tags(location: Location) -> list[str]:
 
 
 def _nearest(word: str, known: list[str]) -> str:
-    from difflib import get_close_matches  # only a mistake pays for this import
+    from difflib import get_close_matches  # imported late, only for errors
 
     if near := get_close_matches(word, known, n=1):
         return f"did you mean {near[0]}?"
@@ -136,7 +136,7 @@ def _nearest(word: str, known: list[str]) -> str:
 
 
 def _fields(location: Location) -> dict[str, FieldInfo]:
-    """Return the fields of the model in which a location ends."""
+    """Return the fields of the model that contains a location."""
     return next(_models(_annotation(location[:-1]))).model_fields
 
 
@@ -154,7 +154,7 @@ def _annotation(location: Location) -> Any:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models named anywhere in a type annotation."""
+    """Yield the models in a type annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     else:

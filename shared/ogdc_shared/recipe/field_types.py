@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def plain_text(value: str) -> str:
-    """Refuse (ValueError) what is empty, or holds what no text of a recipe means to hold."""
+    """Raise ValueError for empty texts and for characters that are certainly a mistake."""
     if not value.strip():
         raise ValueError("is empty; give a value or remove the key.")
     if value[0] in TYPOGRAPHIC_QUOTES:

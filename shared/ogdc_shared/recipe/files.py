@@ -15,26 +15,26 @@ from ogdc_shared.errors import InputError
 from ogdc_shared.several import several
 
 TEXT_LIMIT = 1024 * 1024
-"""Bytes; the largest text file of a recipe that is read whole."""
+"""Size limit of a text file of a recipe, in bytes."""
 
 NOT_PART = frozenset({".git", ".hg", ".svn", ".DS_Store", "__pycache__", "ogdc-output"})
-"""Names that may lie in a recipe directory and are no part of the recipe, at any depth."""
+"""Names that are not part of a recipe, at any depth of its directory."""
 
 _ODD_PARTS = NOT_PART | {"", ".", ".."}
-"""Parts of names that have to be looked at more closely."""
+"""Components of paths that need a closer check."""
 
 
 class UnusableFileError(InputError):
-    """A file that cannot be used; the message is a sentence without its subject, the file."""
+    """A file that cannot be used; the message is a predicate, with the file as subject."""
 
 
 def confined(directory: Path, name: str) -> Path:
-    """Return the path of the regular file `name` (relative, `/` between its parts) inside `directory`.
+    """Return the path of the regular file `name` (relative, with `/`) inside `directory`.
 
-    Links are followed as long as they end inside the directory.
+    Links are followed if they stay inside the directory.
 
     Raises:
-        UnusableFileError: the file is missing, outside or no regular file, or its name is a path of Windows.
+        UnusableFileError: the file is missing, outside or not a regular file, or its name is a Windows path.
     """
     parts = name.split("/")
     if "\\" not in name and not _ODD_PARTS.intersection(parts) and _is_plain_file(directory, parts):
@@ -56,7 +56,7 @@ def confined(directory: Path, name: str) -> Path:
         raise UnusableFileError(
             f"is not in the recipe directory; {_what_there_is(root, path.parent)}"
         ) from None
-    except (OSError, RuntimeError) as exc:  # RuntimeError: links in a circle, before Python 3.13
+    except (OSError, RuntimeError) as exc:  # RuntimeError: circular links, before Python 3.13
         raise UnusableFileError(
             f"cannot be opened ({_reason(exc)}); check its name and permissions."
         ) from exc
@@ -70,7 +70,7 @@ def confined(directory: Path, name: str) -> Path:
 
 
 def _is_plain_file(directory: Path, parts: Sequence[str]) -> bool:
-    """Whether a regular file is reached without a link, so that it cannot lie outside: nearly every one."""
+    """Whether a regular file can be reached without links, so that it is certainly inside; the usual case."""
     place = os.fspath(directory)
     mode = 0
     try:
@@ -79,13 +79,13 @@ def _is_plain_file(directory: Path, parts: Sequence[str]) -> bool:
             mode = os.lstat(place).st_mode
             if stat.S_ISLNK(mode):
                 return False
-    except (OSError, ValueError):  # the latter: a NUL
-        return False  # the long way says why
+    except (OSError, ValueError):  # ValueError: the name contains NUL
+        return False  # the caller determines the reason
     return stat.S_ISREG(mode)
 
 
 def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
-    """Read a text file of at most `limit` bytes; a byte order mark is left out.
+    """Read a text file of at most `limit` bytes, without its byte order mark.
 
     Raises:
         UnusableFileError: the file is too large, binary, not UTF-8 or not readable.
@@ -111,7 +111,7 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
 
 
 def _what_there_is(root: Path, place: PurePosixPath) -> str:
-    """Say what a missing file might have been meant to be; looks nowhere outside `root`."""
+    """Suggest files for a missing one; looks only inside `root`."""
     folder = (root / place).resolve()
     names: list[str] = []
     if folder.is_relative_to(root) and folder.is_dir():

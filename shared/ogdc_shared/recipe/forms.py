@@ -8,16 +8,16 @@ from pathlib import Path, PurePosixPath
 
 META_FILE = "meta.yml"
 ARCHIVES = (".tar.gz", ".tgz", ".zip")
-"""How the names of archives end."""
+"""Suffixes of archives."""
 
 
 def is_archive(path: str) -> bool:
-    """Whether a path, or the path of a URL, is that of an archive of a recipe."""
+    """Whether a path, or the path of a URL, is an archive."""
     return path.lower().endswith(ARCHIVES)
 
 
 def recipe_roots(paths: Iterable[str]) -> list[PurePosixPath]:
-    """Where recipes are among files: at the root, else one directory down, as archives often have it."""
+    """Return the directories of recipes among paths: the root, else one level down, as in many archives."""
     found = {PurePosixPath(path) for path in paths}
     if PurePosixPath(META_FILE) in found:
         return [PurePosixPath()]
@@ -25,7 +25,7 @@ def recipe_roots(paths: Iterable[str]) -> list[PurePosixPath]:
 
 
 def names_in(directory: Path) -> list[str]:
-    """What `recipe_roots` needs to know of a directory: what it holds, and every `meta.yml` one down."""
-    names = os.listdir(directory)  # noqa: PTH208  a Path of each takes ten times as long
+    """Return the paths that `recipe_roots` needs: a directory's entries, and `meta.yml` one level down."""
+    names = os.listdir(directory)  # noqa: PTH208  creating Paths takes ten times as long
     nested = (f"{name}/{META_FILE}" for name in names)
     return sorted([*names, *(path for path in nested if os.path.exists(f"{directory}/{path}"))])  # noqa: PTH110

@@ -8,28 +8,28 @@ import re
 from ogdc_shared.errors import InvalidRecipeError
 
 MAX_LENGTH = 63
-"""Characters; the most a Kubernetes label value may have."""
+"""In characters; the limit of Kubernetes label values."""
 
 NAME_PATTERN = r"^[a-zA-Z0-9]([a-zA-Z0-9 -]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9 -]*[a-zA-Z0-9])?)*$"
-"""The names `recipe_id` takes, for the JSON Schema."""
+"""Pattern of valid names, for the JSON Schema."""
 
 _NOT_ALLOWED = re.compile(r"[^a-zA-Z0-9 .-]")
 _BAD_EDGE = re.compile(r"(?:^|(?<=\.))[ .-]|[ -](?=\.)|[ .-]\Z")
-"""What may stand within a part between dots, where a part begins or ends."""
+"""Characters that are valid inside a part between dots, but not at its ends."""
 
 _DIGEST_LENGTH = 8
 
 
 def recipe_id(name: str) -> str:
-    """Return the id that stands for a recipe of this name.
+    """Return the id of a recipe with this name.
 
-    Lower case, spaces to `-`; a valid DNS-1123 subdomain of at most 63 characters. A longer one is cut and
-    ends in eight hex digits of the SHA-256 of the whole, so two long names with one beginning stay apart.
-    Names that differ only in case, or in a space against a `-`, share an id; the record of runs refuses the
-    second.
+    Upper case becomes lower case, and spaces become `-`. The id is a valid DNS-1123 subdomain of at most 63
+    characters. A longer one is cut and ends with eight hex digits of the SHA-256 of the whole, so that long
+    names with the same beginning differ. Names that differ only in case, or in a space instead of `-`, have
+    the same id; the record of runs rejects the second.
 
     Raises:
-        InvalidRecipeError: no valid id can be made; names the character and its position.
+        InvalidRecipeError: the name is invalid; the message gives the character and its position.
 
     Source: kubernetes.io, "Object Names and IDs", section "DNS Subdomain Names" (RFC 1123).
     """
@@ -44,7 +44,7 @@ def recipe_id(name: str) -> str:
 
 
 def name_problem(name: str) -> str | None:
-    """Say why `name` cannot become an id, as a sentence without its subject; None where it can."""
+    """Return why `name` cannot become an id, as a predicate; None if it can."""
     if not name.strip():
         return "is empty; give the recipe a name such as Seal tags 2023."
     if found := _NOT_ALLOWED.search(name):

@@ -15,28 +15,28 @@ from ogdc_shared.recipe.models import RecipeMeta
 from ogdc_shared.recipe.urls import read_url_list
 
 _MAX = 10
-"""Clashes that are listed."""
+"""Maximum number of listed clashes."""
 
 
 class _Named(NamedTuple):
-    """An input whose name is known."""
+    """An input with a known name."""
 
     name: str
-    """Below `/input_dir`."""
+    """Path below `/input_dir`."""
     key: str
-    """Where the recipe says it: a key of `meta.yml`, or a side file."""
+    """Where the recipe specifies it: a key of `meta.yml`, or a side file."""
     line: int = 0
-    """Of the side file; 0: it is none."""
+    """Line of the side file; 0 if it is in `meta.yml`."""
 
     def where(self) -> str:
         return f"{self.key}, line {self.line}" if self.line else self.key
 
 
 def name_problems(meta: RecipeMeta, directory: Path) -> Iterator[str]:
-    """Yield a sentence for each input that has the name of one before it, the first ten.
+    """Yield a sentence for each input with the name of an earlier one, at most ten.
 
-    A recipe that divides its inputs among tasks may have them in different ones, so it is left alone. A
-    server may give a file another name, which is why only names with an extension count as known.
+    Recipes that divide their inputs among tasks are not checked, since the inputs may be in different ones. A
+    server may give a file another name, so only names with an extension count as known.
     """
     if meta.workflow.parallel.enabled:
         return
@@ -82,7 +82,7 @@ def _names(param: InputParam, key: str, directory: Path) -> Iterator[_Named]:
 
 
 def _lines(directory: Path, file: str) -> Iterator[tuple[int, str]]:
-    """Read a list; what is wrong with the file itself is reported elsewhere."""
+    """Read a list of URLs; errors in the file itself are reported elsewhere."""
     try:
         yield from read_url_list(confined(directory, file))
     except UnusableFileError:
@@ -90,13 +90,13 @@ def _lines(directory: Path, file: str) -> Iterator[tuple[int, str]]:
 
 
 def _name_of(url: str) -> str:
-    """The name a URL gives its file; empty where the server may well say another.
+    """Return the name that a URL gives to its file; empty if the server may give another.
 
-    Inputs whose URLs differ in nothing but their queries keep them in their names.
+    URLs that differ only in their queries include them in their names.
     """
     segment = url.rpartition("/")[2]
     if segment.isascii() and segment.replace(".", "").replace("_", "").replace("-", "").isalnum():
-        return segment if has_extension(segment) else ""  # nearly all are, and a list may hold a million
+        return segment if has_extension(segment) else ""  # fast path, since a list may have a million lines
     try:
         short = name_from_url(url)
         return name_from_url(url, with_query=True) if has_extension(short) else ""

@@ -26,14 +26,14 @@ else:
 
 _MAX_DEPTH = 32
 _MAX_NODES = 200_000
-"""Values in the file, each alias counted as all it stands for."""
+"""Maximum number of values in the file, where each alias counts as everything it refers to."""
 _MAX_NUMBER = 64
-"""Characters; a longer plain scalar is text, whatever it looks like."""
+"""A longer plain scalar is text, whatever it looks like; in characters."""
 
 _ODD_BLANK = re.compile(
     r"^(?:[ -]*|[ -]*[\w\"']+[ ]?:[ ]*)([\u00a0\u2000-\u200b\u202f\u3000\ufeff])", re.MULTILINE
 )
-"""Where YAML needs a space: before a key, and between a key's colon and its value."""
+"""Places where YAML needs a space: before a key, and between a key's colon and its value."""
 _STR, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _TYPES = {_STR, _MERGE} | {
     f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "int", "float", "bool", "null")
@@ -44,12 +44,12 @@ _READ_AS_TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
 def load_meta(path: Path) -> dict[str, Any]:
     """Read a recipe's `meta.yml`: a mapping of strings, numbers, booleans, None, lists and mappings.
 
-    What YAML would take for a date stays text. Values are not validated (see `models.RecipeMeta`).
+    Dates remain text. Values are not validated (see `models.RecipeMeta`).
 
     Raises:
         RecipeNotFoundError: there is no such file.
-        InvalidRecipeError: it is too large, no UTF-8, no YAML, no mapping, holds a key twice or would grow
-            beyond measure when its aliases are followed.
+        InvalidRecipeError: it is too large, not UTF-8, not YAML, not a mapping, contains a key twice, or
+            would become huge if its aliases are expanded.
     """
     if not path.exists():
         raise RecipeNotFoundError(f"{path.name}: {_missing(path)}")
@@ -93,7 +93,7 @@ def _construct(text: str) -> dict[str, Any]:
                 "around a value that begins with &."
             )
         meta: dict[str, Any] = loader.construct_document(root)
-    except (ValueError, LookupError) as exc:  # such as `0x_` or `!!bool maybe`, which PyYAML does not foresee
+    except (ValueError, LookupError) as exc:  # `0x_` or `!!bool maybe`, which PyYAML does not handle
         raise UnusableFileError(f"holds a value that cannot be read ({exc}); put quotes around it.") from exc
     finally:
         loader.dispose()
@@ -101,7 +101,7 @@ def _construct(text: str) -> dict[str, Any]:
 
 
 def _check_events(text: str) -> dict[str, yaml.Event]:
-    """Refuse deep nesting, and return the anchors that nobody refers to."""
+    """Reject deep nesting, and return the anchors without an alias."""
     depth = 0
     anchors: dict[str, yaml.Event] = {}
     for event in yaml.parse(text, Loader=SafeLoader):
@@ -120,9 +120,9 @@ def _check_events(text: str) -> dict[str, yaml.Event]:
 
 
 def _check(root: yaml.MappingNode) -> None:
-    """Walk the values as they would be constructed, aliases followed, and refuse what must not be.
+    """Walk the values as they would be constructed, following aliases, and reject invalid ones.
 
-    An alias inside of what it stands for makes the walk endless; the limit ends that too.
+    An alias inside its own anchor would make the walk endless; the limit ends that, too.
     """
     pending: list[yaml.Node] = [root]
     seen = 1
@@ -138,7 +138,7 @@ def _check(root: yaml.MappingNode) -> None:
 
 
 def _check_node(node: yaml.Node) -> list[yaml.Node]:
-    """Refuse what is wrong with one node itself, and return the nodes inside it."""
+    """Reject an invalid node, and return the nodes inside it."""
     if node.tag not in _TYPES | _READ_AS_TEXT:
         raise UnusableFileError(f"{_line(node)}: the tag {_short(node.tag)} is not for recipes; remove it.")
     if isinstance(node, yaml.MappingNode):
@@ -175,7 +175,7 @@ def _short(text: str) -> str:
 
 
 def _explain(error: yaml.YAMLError) -> str:
-    """Turn a parser's message into one line that says where."""
+    """Convert a parser's message to one line with the position."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return "is not YAML: it holds control characters; save it as plain text in UTF-8."
     mark = error.problem_mark

@@ -136,7 +136,7 @@ class Temporal(Strict):
 
     @property
     def period(self) -> tuple[str, str]:
-        """Its first and its last second in UTC, in ISO 8601: a day, or a year, is meant whole."""
+        """Its first and last second in UTC, in ISO 8601; a day or year counts as a whole."""
         begin, end = self.begin, self.end or self.begin
         first = begin if "-" in begin else f"{begin}-01-01"
         last = end if "-" in end else f"{end}-12-31"
@@ -153,7 +153,7 @@ class Award(Strict):
 
 
 def _title_or_eml(schema: dict[str, Any]) -> None:
-    """Say in the JSON Schema that a file of metadata stands for what is needed."""
+    """Extend the JSON Schema: a file of metadata replaces the required keys."""
     schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["eml"]}]
 
 
@@ -194,5 +194,5 @@ class Metadata(Strict):
 
     @property
     def owner(self) -> str | None:
-        """ORCID iD of the rights holder; None: nobody has one."""
+        """ORCID iD of the rights holder, or None if nobody has one."""
         return owner_of(self.rights_holder, (creator.orcid for creator in self.creators))

@@ -14,7 +14,7 @@ _WORDS = 100
 
 
 def metadata_advice(meta: RecipeMeta) -> Iterator[str]:
-    """Yield a sentence for each thing, where the recipe says something of its result as a data set."""
+    """Yield a sentence for each missing item, if the recipe has metadata at all."""
     about = meta.metadata
     if about is None:
         return

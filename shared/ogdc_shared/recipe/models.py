@@ -193,14 +193,14 @@ class DataOneOutput(Output):
 
 
 def _workflow_type(value: Any) -> Any:
-    """A workflow without a type is a list of commands, unless it has the configuration of a map."""
+    """Set the default type of a workflow: `visualization` if there is a `config_file`, else `shell`."""
     if isinstance(value, dict) and "type" not in value:
         return value | {"type": "visualization" if "config_file" in value else "shell"}
     return value
 
 
 def _output_type(value: Any) -> Any:
-    """An output without a type goes to the volume, from where it can be published to DataONE."""
+    """Set the default type of an output: the volume, from where it can be published to DataONE."""
     if isinstance(value, dict) and "type" not in value:
         return value | {"type": str(OutputType.PVC)}
     return value

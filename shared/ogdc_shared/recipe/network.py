@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from ogdc_shared.plan import Command
 
 MAX_ADDRESSES = 16
-"""More that a recipe names are left out."""
+"""Maximum number of addresses; further ones are ignored."""
 _SIGN = re.compile(
     r"(?:^|(?<=[\s;&|(`'\"]))(?:/[\w./-]*/)?"
     r"(?:curl|wget|aria2c|lftp|sftp|scp|ssh|rsync|rclone|gsutil|s3cmd|azcopy|aws s3(?:api)?|gcloud storage"
@@ -22,7 +22,7 @@ _SIGN = re.compile(
     r"|(?<![\w+.-])(?!file:)[a-z][a-z0-9+.-]{0,30}://(?!www\.opengis\.net/|www\.w3\.org/)[\w\[$]",
     re.IGNORECASE,
 )
-"""Of a line that uses a network. Names of coordinate systems and of XML look like URLs and are none."""
+"""Matches lines that use a network. Names of coordinate systems and XML namespaces are not URLs to fetch."""
 _UNREACHED = re.compile(
     r"(?:^|(?<=[\s;&|(`'\"]))(?:/[\w./-]*/)?(?:lftp|sftp|scp|ssh|ftp)(?=\s)"
     r"|(?<![\w+.-])(?:ftps?|sftp|ssh|git\+ssh|rsync)://"
@@ -30,7 +30,7 @@ _UNREACHED = re.compile(
     r"|(?:^|(?<=[\s;&|(`]))rsync(?=\s[^;&|]*\s['\"]?(?:[\w.-]+@)?[\w.-]+::?[\w/~.])",
     re.IGNORECASE,
 )
-"""Of a line that wants FTP or SSH."""
+"""Matches lines that use FTP or SSH."""
 _ADDRESS = re.compile(
     r"(?:(?<![\w+.-])(?P<scheme>[a-z][a-z0-9+.-]{0,30})://(?:[^\s/@'\"]*@)?|(?<![\w.:/@\[-]))"
     r"(?P<host>localhost|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,39}\])"
@@ -38,13 +38,13 @@ _ADDRESS = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _DEVICE = re.compile(r"/dev/tcp/([\w.]+)/([0-9]{1,5})(?!\w)")
-"""What bash opens as a connection."""
+"""Paths that bash opens as connections."""
 _PORTS = {"http": 80, "https": 443}
 _LOCALHOST = ("127.0.0.1", "::1")
 
 
 def network_signs(commands: Iterable[Command]) -> Iterator[tuple[Command, str]]:
-    """Yield the commands that use a network, each with what shows it."""
+    """Yield the commands that use a network, each with the text that shows it."""
     for command in commands:
         match = _SIGN.search(command.text) or next(_named(command.text), None)
         if match:
@@ -53,10 +53,10 @@ def network_signs(commands: Iterable[Command]) -> Iterator[tuple[Command, str]]:
 
 
 def unreached(commands: Iterable[Command]) -> Iterator[tuple[Command, str]]:
-    """Yield the commands that want FTP or SSH of a host, each with what shows it.
+    """Yield the commands that use FTP or SSH, each with the text that shows it.
 
-    By HTTP and HTTPS alone commands get to public hosts on one machine; what a line names by its numbers may
-    be asked by any protocol.
+    On one machine, commands reach public hosts only by HTTP and HTTPS. Addresses that a line names by number
+    can be reached by any protocol.
     """
     for command in commands:
         match = _UNREACHED.search(command.text)
@@ -65,12 +65,12 @@ def unreached(commands: Iterable[Command]) -> Iterator[tuple[Command, str]]:
 
 
 def named_addresses(commands: Iterable[Command]) -> tuple[str, ...]:
-    """Find which services of the machine, or of a private network, the lines name by their numbers.
+    """Find the services on this machine or a private network that command lines name by number.
 
     Returns:
-        `host:port` of each, numbers alone (`[host]:port` for IPv6), each once, at most `MAX_ADDRESSES`.
-        `localhost` is both addresses of the loopback. What is public needs no naming; link-local addresses,
-        where clouds answer with credentials, cannot be named.
+        Numeric `host:port` (`[host]:port` for IPv6), without duplicates, at most `MAX_ADDRESSES`. `localhost`
+        gives both loopback addresses. Public addresses are not included, since they are permitted anyway.
+        Link-local addresses are excluded, because clouds' metadata services use them.
     """
     found: dict[str, None] = {}
     for command in commands:
@@ -80,7 +80,7 @@ def named_addresses(commands: Iterable[Command]) -> tuple[str, ...]:
 
 
 def written(address: IPv4Address | IPv6Address, port: int) -> str:
-    """Write an address as `named_addresses` does."""
+    """Format an address as `named_addresses` does."""
     return f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
 
 

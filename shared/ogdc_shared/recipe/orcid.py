@@ -12,9 +12,9 @@ _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])/?"
 
 
 def read_orcid(text: str) -> str | None:
-    """The sixteen characters of an iD that is given bare or as a URL, such as 0000-0002-1825-0097.
+    """Return the sixteen characters of an iD, such as 0000-0002-1825-0097, from an iD or its URL.
 
-    None: it is none, or a digit of it is wrong.
+    None if it is not an iD, or its check digit is wrong.
     """
     found = _ORCID.fullmatch(text.strip())
     return found[1] if found and found[1][-1] == _check_character(found[1]) else None
@@ -29,5 +29,5 @@ def _check_character(orcid: str) -> str:
 
 
 def owner_of(rights_holder: str | None, creators: Iterable[str | None]) -> str | None:
-    """Whose a data set is, by the ORCID iDs of those whom its author names; None: nobody has one."""
+    """Return the ORCID iD of a data set's owner: the rights holder, else the first creator with one."""
     return next((orcid for orcid in (rights_holder, *creators) if orcid), None)

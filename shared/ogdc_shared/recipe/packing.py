@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 SMALL = 10 * 1024 * 1024
-"""Bytes; a larger file has to be named."""
+"""In bytes. A larger file is only packed if the recipe refers to it."""
 MAX_DEPTH = 64
-"""Directories inside each other."""
+"""Maximum nesting of directories."""
 IGNORE_FILES = (".gitignore", ".ogdcignore")
 
 _ALWAYS_READ = ("meta.yml", "recipe.sh")
@@ -40,31 +40,31 @@ _PATH_KEYS = r"\b(?:path|file|sh_file|config_file)[\"']?\s*:\s*[\"']?(?:\./)?"
 
 
 class LeftOut(NamedTuple):
-    """Something that stays behind."""
+    """A file or directory that is left out."""
 
     name: str
-    """Relative to the recipe directory; a directory's ends in a slash."""
+    """Relative to the recipe directory; a directory ends with a slash."""
     reason: str
 
 
 def files_to_pack(directory: Path, *, most: int, on_left_out: Callable[[LeftOut], None]) -> list[str]:
-    """Return the relative names of the files to pack, in order.
+    """Return the relative names of the files to pack, sorted.
 
     Args:
-        directory: The recipe's.
-        most: How many there may be.
-        on_left_out: Called with all that stays behind for want of a name; not with what `files.NOT_PART`
-            lists, nor with what the author listed in `.ogdcignore`.
+        directory: The recipe's directory.
+        most: Maximum number of files.
+        on_left_out: Called with what is left out because the recipe does not refer to it; not with
+            `files.NOT_PART`, nor with what the author listed in `.ogdcignore`.
 
     Raises:
-        InvalidRecipeError: something that the recipe names cannot be packed, a directory cannot be read, or
-            there are too many files, or directories inside each other.
+        InvalidRecipeError: a file that the recipe refers to cannot be packed, a directory cannot be read,
+            there are too many files, or directories are nested too deeply.
     """
     return sorted(_Packing(directory, most, on_left_out).names())
 
 
 class _Packing:
-    """The look through one directory."""
+    """Selects the files of one directory."""
 
     def __init__(self, directory: Path, most: int, on_left_out: Callable[[LeftOut], None]) -> None:
         self._directory = directory
@@ -73,7 +73,7 @@ class _Packing:
         self._plain: list[str] = []
         self._doubtful: list[LeftOut] = []
         self._ignores: list[tuple[str, str, GitIgnoreSpec]] = []
-        """Directory, ignore file in it, patterns; the outer ones first."""
+        """Directory, ignore file in it, patterns; outer directories first."""
 
     def names(self) -> list[str]:
         self._look_into("")
@@ -102,7 +102,7 @@ class _Packing:
                     raise too_many(self._most)
 
     def _doubt(self, name: str, entry: os.DirEntry[str]) -> str | None:
-        """Say why something is to be left out unless it is named; None: it is not."""
+        """Return why something is left out unless the recipe refers to it; None if it is not."""
         try:
             name.encode()
         except UnicodeEncodeError:
@@ -112,7 +112,7 @@ class _Packing:
             return f"listed in {ignored_by}"
         if is_directory:
             return _doubt_directory(entry)
-        if "\\" not in name and entry.is_file(follow_symlinks=False):  # no link leads here, so it lies inside
+        if "\\" not in name and entry.is_file(follow_symlinks=False):  # not a link, so certainly inside
             size = entry.stat(follow_symlinks=False).st_size
         else:
             try:
@@ -122,7 +122,7 @@ class _Packing:
         return f"{size:,} bytes, and nothing names it" if size > SMALL else None
 
     def _decide(self, left_out: LeftOut) -> Iterator[str]:
-        """Yield what of something doubtful is to be packed because it is named; report it otherwise."""
+        """Yield the files of a doubtful entry that the recipe refers to; otherwise report it."""
         name = left_out.name
         listed_by_author = left_out.reason == f"listed in {IGNORE_FILES[1]}"
         if name.endswith("/"):
@@ -135,7 +135,7 @@ class _Packing:
             self._on_left_out(left_out)
 
     def _below(self, folder: str) -> Iterator[str]:
-        """Yield the files in a doubtful directory, if anything in it may be named."""
+        """Yield the files in a doubtful directory, if the recipe may refer to any of them."""
         if f"{folder}" not in "\n".join(self._texts):
             return
         for above, _, files in os.walk(self._directory / folder):
@@ -146,11 +146,11 @@ class _Packing:
         return stat.S_ISREG(mode)
 
     def _is_named(self, name: str, *, by_path: bool) -> bool:
-        """Whether the recipe names a file.
+        """Whether the recipe refers to a file.
 
         Args:
-            name: Its path.
-            by_path: Whether its bare name is not enough: a word such as `data` stands everywhere.
+            name: Its relative path.
+            by_path: Whether the bare name is not sufficient, since a word such as `data` occurs everywhere.
         """
         if re.search(rf"{_PATH_KEYS}{re.escape(name)}[\"'\s,}}]", f"{self._texts[0]}\n"):
             return True
@@ -162,7 +162,7 @@ class _Packing:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """`meta.yml`, the commands, and every small text file that one of these names."""
+        """`meta.yml`, the commands, and the small text files that these refer to."""
         waiting = dict.fromkeys(self._plain)
         texts = [self._text(name) for name in _ALWAYS_READ]
         for text in texts:
@@ -183,7 +183,7 @@ class _Packing:
             content = file.read(TEXT_LIMIT)
         return "" if b"\0" in content else content.decode(errors="replace")
 
-    # --- what the author lists ---
+    # --- ignore files ---
 
     def _read_ignores(self, folder: str, file: os.DirEntry[str]) -> None:
         from pathspec import GitIgnoreSpec
@@ -195,7 +195,7 @@ class _Packing:
             raise InvalidRecipeError(f"{folder}{file.name}: holds what is no pattern: {exc}") from exc
 
     def _ignored(self, name: str) -> str | None:
-        """Name the ignore file that lists something, the innermost first."""
+        """Return the ignore file that lists a path, the innermost first; None if there is none."""
         for folder, file, patterns in reversed(self._ignores):
             if name.startswith(folder):
                 verdict = patterns.check_file(name.removeprefix(folder)).include
@@ -205,7 +205,7 @@ class _Packing:
 
 
 def too_many(most: int) -> InvalidRecipeError:
-    """Make the error for a recipe of too many files."""
+    """Return the error for a recipe with too many files."""
     return InvalidRecipeError(
         f"bundle: there are more than {most:,} files; list those that do not belong to the recipe in "
         ".ogdcignore, as in a .gitignore, or publish data somewhere and name their URLs instead."
@@ -238,19 +238,19 @@ def _doubt_directory(entry: os.DirEntry[str]) -> str | None:
 
 
 def _unusable(entry: os.DirEntry[str]) -> str | None:
-    """Say what is no file, in the words of those who look at a directory."""
+    """Return what a special entry is, for messages; None for a regular file."""
     if not entry.is_symlink():
         return None if entry.is_file() else "a pipe, a socket or a device"
     return None if Path(entry.path).exists() else "a link to nowhere"
 
 
 def _has_word(text: str, names: tuple[str, ...]) -> bool:
-    """Whether a path or name stands in a text by itself, not as the end of another path."""
+    """Whether a name occurs in a text by itself, not as the end of another path."""
     return any(
         name in text and re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w-]|\.\w)", text) for name in names
     )
 
 
 def _leads_to(place: str, name: str) -> bool:
-    """Whether what stands behind `$RECIPE_DIR/` is a file, a directory above it, or a pattern for it."""
+    """Whether a path after `$RECIPE_DIR/` is a file, a directory above it, or a pattern that matches it."""
     return fnmatchcase(name, place) or name.startswith(f"{place.rstrip('/')}/")

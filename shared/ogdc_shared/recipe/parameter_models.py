@@ -16,7 +16,7 @@ _TAKEN = re.compile(
     r"|(INPUT|OUTPUT)_(DIR|FILE)|RECIPE_DIR|CONFIG_FILE|GDAL_(DATA|DRIVER_PATH)|PROJ_(DATA|LIB)"
     r"|(?i:(all|ftp|http|https|no)_proxy)"
 )
-"""What the worker, and what loads programs, are told by variables."""
+"""Variables that configure the worker or the loading of programs."""
 _OF_SHELLS = frozenset(
     [
         "CDPATH",
@@ -77,7 +77,7 @@ _OF_SHELLS = frozenset(
         "path",
     ]
 )
-"""What shells, and most programs, give a meaning of their own.
+"""Variables with a meaning for shells and most programs.
 
 Source: bash(1), section "Shell Variables"; POSIX.1-2017, XBD chapter 8.
 """

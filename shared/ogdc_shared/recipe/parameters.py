@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from ogdc_shared.recipe.parameter_models import RecipeParameter
 
 Values = dict[str, Any]
-"""By name, each as JSON has it."""
+"""JSON values by name."""
 NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
 MAX_BYTES = 8192
-"""Of one value, as commands get it."""
+"""Size limit of a value as a variable."""
 MAX_INTEGER = 2**63 - 1
-"""And its negative; what most programs can count to."""
+"""Limit on the absolute value of integers, which most programs support."""
 
 _MAX_PROBLEMS = 20
 
@@ -57,21 +57,21 @@ _WANTED = {
 
 
 class _UnusableError(ValueError):
-    """A value that a parameter does not take; a sentence without its subject."""
+    """A value that a parameter does not accept; the message is a predicate."""
 
 
 def read_values(
     declared: Sequence[RecipeParameter], given: Mapping[str, Any], *, from_text: bool = True
 ) -> Values:
-    """Check the values that a run is given, and add the defaults of the others.
+    """Validate the values for a run, and add the defaults.
 
     Args:
         declared: The recipe's parameters.
-        given: By name.
-        from_text: Whether a text may stand for a value of another type, as a command line has it.
+        given: Values by name.
+        from_text: Whether to convert texts to other types, for values from a command line.
 
     Raises:
-        InvalidRequestError: one is unknown, missing or not what its parameter takes; tells all there are.
+        InvalidRequestError: a value is unknown, missing or invalid; the message lists all problems.
     """
     known = {each.name: each for each in declared}
     problems = [_unknown(name, known) for name in given if name not in known]
@@ -92,22 +92,22 @@ def read_values(
 
 
 def has_type(kind: str, value: Any) -> bool:
-    """Whether a value is of a type of JSON Schema."""
+    """Whether a value has a type of JSON Schema."""
     return _HAS_TYPE[kind](value)
 
 
 def as_variables(values: Values) -> tuple[tuple[str, str], ...]:
-    """Names and values of the environment variables that commands get."""
+    """Return the names and values of environment variables for commands."""
     return tuple((name, _as_text(value)) for name, value in values.items())
 
 
 def as_shown(values: Values) -> Values:
-    """Values without what gives access to somebody's data, for everybody who may read the record."""
+    """Return the values with credentials redacted, for everybody who may read the record."""
     return {name: _redacted(value) for name, value in values.items()}
 
 
 def parameter_problems(meta: RecipeMeta) -> Iterator[str]:
-    """What is wrong with the parameters of a recipe beyond the form of their keys."""
+    """Yield problems of a recipe's parameters that the schema cannot express."""
     counted = Counter(each.name for each in meta.parameters)
     secrets = {secret.replace("-", "_").upper() for secret in meta.workflow.secrets}
     for position, parameter in enumerate(meta.parameters):
@@ -143,10 +143,10 @@ def _unknown(name: str, known: Mapping[str, RecipeParameter]) -> str:
 
 
 def _read(parameter: RecipeParameter, given: Any, *, from_text: bool) -> Any:
-    """Read a value, or a text that stands for one.
+    """Convert and validate a value.
 
     Raises:
-        _UnusableError: the parameter does not take it.
+        _UnusableError: the parameter does not accept it.
     """
     value = given
     if from_text and isinstance(given, str) and parameter.type != "string":
@@ -172,15 +172,15 @@ def _from_text(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return None  # which no type has
+        return None  # a value of no type
 
 
 def _check_text(value: Any) -> None:
-    """Make sure that a value can be an environment variable's, and recorded."""
+    """Check that a value can be an environment variable and be recorded."""
     try:
         text = _as_text(value)
         size = len(text.encode())
-    except (ValueError, RecursionError) as exc:  # half a character, or a number that is none, within it
+    except (ValueError, RecursionError) as exc:  # a lone surrogate, or a number that is not finite
         raise _UnusableError("holds what cannot be written in UTF-8 or in JSON.") from exc
     if size > MAX_BYTES:
         raise _UnusableError(f"has {size:,} bytes; give at most {MAX_BYTES:,}, or an input.")
@@ -195,7 +195,7 @@ def _as_text(value: Any) -> str:
 
 
 def _redacted(value: Any) -> Any:
-    from ogdc_shared.redact import redact_text  # only a run with parameters pays for this import
+    from ogdc_shared.redact import redact_text  # imported late, only for runs with parameters
 
     if isinstance(value, str):
         return redact_text(value)
@@ -217,7 +217,7 @@ def _pattern_problem(pattern: str) -> str | None:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Whether something in a text matches; in time that grows with the text alone, whoever wrote either."""
+    """Whether a pattern matches anywhere in a text, in time that is linear in the text."""
     from pydantic_core import SchemaValidator, ValidationError, core_schema
 
     try:

@@ -8,5 +8,5 @@ _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
 def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, which blank lines part, each on one line."""
+    """Return the paragraphs of a text, separated by blank lines, each on one line."""
     return [" ".join(each.split()) for each in _PARAGRAPHS.split(text) if each.strip()]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def missing_words(meta: RecipeMeta) -> str | None:
-    """What a package must have and a recipe does not say, as the end of a sentence; None: it says all."""
+    """Return what a recipe lacks for a package, as the end of a sentence; None if nothing."""
     if meta.metadata is None:
         return "has no `metadata` (title, abstract, creators)."
     if meta.output.license is None:

@@ -20,7 +20,7 @@ _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "": 1}
 
 
 def cpu(value: object) -> str:
-    """Read an amount of CPU: cores (2, 0.5) or thousandths of one (500m).
+    """Parse an amount of CPU: cores (2, 0.5) or thousandths of one (500m).
 
     Source: kubernetes.io, "Resource Management for Pods and Containers", section "Resource units in
     Kubernetes".
@@ -34,7 +34,7 @@ def cpu(value: object) -> str:
 
 
 def size(value: object) -> str:
-    """Read an amount of memory or disk: bytes with a unit (512Mi, 2Gi, 1.5G).
+    """Parse an amount of memory or disk: bytes with a unit (512Mi, 2Gi, 1.5G).
 
     Source: as `cpu`.
     """
@@ -46,7 +46,7 @@ def size(value: object) -> str:
 
 
 def amount(value: object) -> int:
-    """Read an amount of data, written as for `size`, in bytes."""
+    """Parse an amount of data, written as for `size`, to bytes."""
     total = _bytes(_text(value))
     if total < 1:
         raise ValueError("is less than one byte; give more, such as 512Mi or 2Gi.")
@@ -54,7 +54,7 @@ def amount(value: object) -> int:
 
 
 def seconds(value: object) -> int:
-    """Read a length of time: seconds (3600), or days, hours, minutes and seconds in that order (1h30m)."""
+    """Parse a duration: seconds (3600), or days, hours, minutes and seconds in that order (1h30m)."""
     text = _text(value)
     if not text or not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(

@@ -34,39 +34,39 @@ from ogdc_shared.several import several
 _OF_COMMANDS = {"checks", "network", "secrets"}
 _OF_ITEMS = {"allowed_failures", "items"}
 _CONFIG_FILE = "config.json"
-"""What most recipes of maps call their configuration."""
+"""Usual name of the configuration of visualization recipes."""
 _MAX = 10
-"""Bad lines of one URL list that are listed."""
+"""Maximum number of listed invalid lines of a URL list."""
 
 
 class Recipe(NamedTuple):
-    """A recipe that can run as it is written."""
+    """A valid recipe."""
 
     id: str
-    """What it is called on the volume, in labels and in file names; derived from `meta.name`."""
+    """Its name on the volume, in labels and in file names; derived from `meta.name`."""
     meta: RecipeMeta
     directory: Path
     commands: tuple[Command, ...]
     """The command lines of a shell recipe; empty for a visualization."""
     networked: bool
-    """Whether commands get a network: meta.yml says so, or says nothing and a line uses one."""
+    """Whether commands may use a network: as in meta.yml, or if that is unset, whether a line uses one."""
     shell: Shell = Shell()
-    """What runs them."""
+    """The shell for its lines."""
     advice: tuple[str, ...] = ()
-    """Sentences about what the author may not have meant; the recipe can run all the same."""
+    """Sentences about probable mistakes that do not prevent a run."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Which addresses that are not public they get, because lines name them; see `named_addresses`."""
+        """Non-public addresses that commands may reach, because lines name them; see `named_addresses`."""
         return named_addresses(self.commands) if self.networked else ()
 
 
 def load_recipe(directory: Path) -> Recipe:
-    """Read the recipe in `directory` and check all that can be checked without a network.
+    """Read the recipe in `directory` and check everything that can be checked without a network.
 
     Raises:
         RecipeNotFoundError: there is no such directory, or no `meta.yml` in it.
-        InvalidRecipeError: the recipe cannot run; tells everything there is to mend.
+        InvalidRecipeError: the recipe is invalid; the message lists all problems.
     """
     if not directory.is_dir():
         raise RecipeNotFoundError(
@@ -112,7 +112,7 @@ def side_file(directory: Path, key: str, name: str) -> Path:
     """Return the path of a side file that `meta.yml` names under `key`.
 
     Raises:
-        InvalidRecipeError: there is no such file, or it lies outside of the recipe directory.
+        InvalidRecipeError: there is no such file, or it is outside the recipe directory.
     """
     try:
         return confined(directory, name)
@@ -130,7 +130,7 @@ def _read_workflow(meta: RecipeMeta, directory: Path) -> Script:
     if workflow.config_file is not None:
         text = _read_side_text(directory, "workflow.config_file", workflow.config_file)
         _check_json(text, workflow.config_file)
-        from ogdc_shared.visualization.reading import read_config  # other recipes need not wait for it
+        from ogdc_shared.visualization.reading import read_config  # imported late, only for these recipes
 
         read_config(text, name=workflow.config_file, recipe=directory)
     return Script((), Shell())
@@ -163,7 +163,7 @@ def _check_json(text: str, file: str) -> None:
 
 
 def _unheeded(meta: RecipeMeta) -> Iterator[str]:
-    """Name the keys that are about the commands of a recipe which has none of its own."""
+    """Yield a problem for keys about commands in a recipe without commands of its own."""
     if isinstance(meta.workflow, ShellWorkflow):
         return
     parallel = meta.workflow.parallel
@@ -197,7 +197,7 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
 
 
 def _parallel_advice(meta: RecipeMeta) -> Iterator[str]:
-    """Tell of a recipe that says how, and not that, it is divided; `enabled: false` says that it is not."""
+    """Advise on a recipe that configures how to divide inputs without enabling or disabling it."""
     given = meta.workflow.parallel.model_fields_set
     if given and "enabled" not in given:
         names = several(sorted(given))
@@ -208,7 +208,7 @@ def _parallel_advice(meta: RecipeMeta) -> Iterator[str]:
 
 
 def _config_advice(meta: RecipeMeta, directory: Path) -> Iterator[str]:
-    """Tell of a configuration that lies there and is not used: the map would be another than was meant."""
+    """Advise on a configuration file that is present but not used, so that the map would be another."""
     workflow = meta.workflow
     if isinstance(workflow, ShellWorkflow) or workflow.config_file is not None:
         return
@@ -220,14 +220,14 @@ def _config_advice(meta: RecipeMeta, directory: Path) -> Iterator[str]:
 
 
 def output_refusal(meta: RecipeMeta) -> str | None:
-    """Why results cannot go where a recipe wants them; None: they can."""
+    """Return why the recipe's output cannot go to its destination; None if it can."""
     if not policy_of(meta.output.type).to_node or (problem := missing_words(meta)) is None:
         return None
     return f"{META_FILE}: output.type: {meta.output.type} takes a data set, and the recipe {problem}"
 
 
 def output_advice(meta: RecipeMeta) -> Iterator[str]:
-    """Say of a recipe that is valid elsewhere that it is refused here; submitting it says the same."""
+    """Advise on a valid recipe that deployments would reject; submitting it gives the same message."""
     if problem := output_refusal(meta):
         yield f"{problem} `run` and `submit` refuse the recipe."
     elif isinstance(meta.output, DataOneOutput) and meta.output.dataone_id:
@@ -241,7 +241,7 @@ def output_advice(meta: RecipeMeta) -> Iterator[str]:
 
 
 def _network_advice(meta: RecipeMeta, script: Script, sign: tuple[Command, str] | None) -> Iterator[str]:
-    """Tell of the first line that uses a network, and of all addresses of the machine that lines name."""
+    """Advise on the first line that uses a network, and on all local addresses that lines name."""
     wanted = meta.workflow.network
     if sign is None or not isinstance(meta.workflow, ShellWorkflow):
         return

@@ -30,38 +30,38 @@ _SIGN = re.compile(
     r"|time\.\w+|import time|secrets|localtime|gmtime|Timestamp|new Date|Sys\.[tT]ime|Sys\.Date|Date\.now"
     r"|(?i:current_(?:date|time|timestamp)))\b|\b(?:now|today|utcnow|runif|rnorm|sample|time)\(",
 )
-"""Of a line whose result may be another each time: the time, chance, the machine."""
+"""Matches lines with a result that may differ each time: by time, randomness or machine."""
 _BARE = re.compile(r"__file__|BASH_SOURCE|\bdirname\b")
-"""Of a line that may look at the recipe's directory as a whole."""
+"""Matches lines that may access the recipe's directory as a whole."""
 _PLACE = re.compile(r"(?:RECIPE_DIR|/ogdc/recipe)(?:[}\"']{0,2}/([\w./-]+))?([*?\[{$]?)")
-"""A place in it, as far as its name is written out, and what may make several of one."""
+"""A literal path in the recipe's directory, and a following character that makes it a pattern."""
 _BESIDE = re.compile(
     r"/mnt/data\b|\bdirname\b|INPUT_FILE[%#]|INPUT_DIR\}?[\"']?/\.\.|\breadlink\b|\brealpath\b"
 )
-"""Of a line that may look at what lies beside a file on a volume, which is no input of its partition."""
+"""Matches lines that may access files beside an input on a volume, which are not inputs themselves."""
 _MODULES = frozenset({".py", ".R", ".r", ".jl", ".pm", ".js", ".mjs"})
-"""Endings of scripts that others name without them."""
+"""Suffixes of scripts that others import by their stem."""
 _READ_BYTES = 1 << 20
-"""Of a file of the recipe that is looked through; a longer one is taken for data."""
+"""Size limit of recipe files that are searched for references; larger ones count as data."""
 
 
 class Reusable(NamedTuple):
-    """What of a recipe's results may be taken from an earlier run."""
+    """Which of a recipe's results may be reused."""
 
     commands: int
-    """How many of its first commands; 0: none."""
+    """Number of commands, from the first, with reusable results."""
     files: str
-    """Digest of those of its own files that its commands may read."""
+    """Digest of the recipe's own files that its commands may read."""
     reason: str = ""
-    """Why it is not all of them; empty where it is, or where the recipe says so itself."""
+    """Why not all commands are reusable; empty if they are, or if the recipe disables reuse."""
 
 
 def reusable(recipe: Recipe, files: Iterable[tuple[str, str]]) -> Reusable:
-    """Say what of a recipe's results may be taken from an earlier run.
+    """Determine which results of a recipe may be reused.
 
     Args:
         recipe: The recipe.
-        files: Its own files, as path and digest.
+        files: Paths and digests of its own files.
     """
     files = [*files]
     texts = dict(_texts(recipe, (name for name, _ in files)))
@@ -73,9 +73,9 @@ def reusable(recipe: Recipe, files: Iterable[tuple[str, str]]) -> Reusable:
 
 
 def _functions(recipe: Recipe, texts: Mapping[str, str]) -> tuple[int, str]:
-    """Count the first commands that are functions of their inputs, and say why the next is not.
+    """Count the first commands that are pure functions of their inputs; return why the next is not.
 
-    Of a map's, that of its first stage: of the others, nothing is known before the stage before them has run.
+    Of a visualization, only the first stage counts, since the inputs of later ones are not known beforehand.
     """
     workflow = recipe.meta.workflow
     if workflow.reuse is False:
@@ -94,7 +94,7 @@ def _functions(recipe: Recipe, texts: Mapping[str, str]) -> tuple[int, str]:
 
 
 def _outside(recipe: Recipe) -> str:
-    """What commands may depend on that nobody knows; empty: nothing."""
+    """Return which unknown influences the commands may depend on; empty if none."""
     if recipe.meta.workflow.secrets:
         return "commands have secrets, which may lead to what changes"
     if recipe.networked:
@@ -107,7 +107,7 @@ def _outside(recipe: Recipe) -> str:
 
 
 def _run_by(line: str, texts: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line, and the scripts that it names, and those that they name, if only as a module."""
+    """Yield a line, the scripts that it refers to, and those that these refer to, also as modules."""
     yield line
     left, pending = dict(texts), [line]
     while pending:
@@ -129,7 +129,7 @@ def _sign(text: str) -> str | None:
 
 
 def _described(recipe: Recipe) -> set[str]:
-    """The files that say what the run is made of, which the plan and the manifests hold already."""
+    """Return the files that describe the run, which the plan and manifests already contain."""
     workflow = recipe.meta.workflow
     named = {META_FILE}
     if isinstance(workflow, ShellWorkflow):
@@ -143,7 +143,7 @@ def _described(recipe: Recipe) -> set[str]:
 
 
 def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
-    """Yield those of them that no command seems to read by itself."""
+    """Yield those of them that no command seems to read itself."""
     read = [command.text for command in recipe.commands] + [*texts.values()]
     if any(_BARE.search(text) or _names_several(recipe, text) for text in read):
         return
@@ -155,7 +155,7 @@ def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
 
 
 def _footprints(recipe: Recipe) -> str | None:
-    """Where each partition of a map reads what the inputs cover; None: the recipe is none of a map."""
+    """Return the setting for footprints of a visualization; None for other recipes."""
     workflow = recipe.meta.workflow
     if isinstance(workflow, ShellWorkflow):
         return None
@@ -165,7 +165,7 @@ def _footprints(recipe: Recipe) -> str | None:
 
 
 def _names_several(recipe: Recipe, text: str) -> bool:
-    """Whether a text names a place in the recipe's directory that is not one of its files."""
+    """Whether a text refers to a path in the recipe's directory that is not one of its files."""
     return any(
         several or not name or not Path(recipe.directory, name).is_file()
         for name, several in _PLACE.findall(text)
@@ -173,7 +173,7 @@ def _names_several(recipe: Recipe, text: str) -> bool:
 
 
 def _texts(recipe: Recipe, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield the files of a recipe that commands may run or read, as far as they are short texts."""
+    """Yield the recipe's short text files that commands may run or read."""
     described = _described(recipe)
     for name in names:
         if name in described:

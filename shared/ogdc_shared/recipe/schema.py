@@ -20,9 +20,9 @@ def json_schema() -> dict[str, Any]:
 
 
 def render() -> str:
-    """Return the schema as it is committed.
+    """Return the schema in the committed format.
 
-    `python -m ogdc_shared.recipe.schema > docs/meta.schema.json` renews it.
+    `python -m ogdc_shared.recipe.schema > docs/meta.schema.json` updates it.
     """
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 

@@ -17,14 +17,14 @@ _STRICT_OPTIONS = {
     "sh": ("-e", "-u"),
     "dash": ("-e", "-u"),
 }
-"""Shells that lines can be run with, and what each has against going on after a failure."""
+"""Supported shells, and the options that make each stop after a failure."""
 _OPTION = re.compile(r"-[aefuvxBCEHPT]+|-l|--login|--norc|--noprofile|--posix")
-"""What may stand in a `#!` line after the shell; others would have it read no line, or run none."""
+"""Options allowed in a `#!` line. Others would keep the shell from reading or running a line."""
 
 _ORIGIN = re.compile(
     r"^[^\s:]*:\s(?:-c: )?(?:line )?(?:\d+: )?(?:syntax error:? ?)?(?:near )?", re.IGNORECASE
 )
-"""What a shell puts before its complaint, such as `sh: 1: Syntax error: `."""
+"""Prefix of a shell's error message, such as `sh: 1: Syntax error: `."""
 _SECONDS = 10
 
 _VARIABLE = r"\$(?:[a-zA-Z_]|\{[a-zA-Z_]\w*(?:(?:%%?|##?)[\w./*?-]*)?\})"
@@ -33,37 +33,37 @@ _PART = rf"(?:{_WORD}|>>?[ \t]*{_WORD})"
 _RESERVED = "case|coproc|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while"
 _SIMPLE = rf"(?!(?:{_RESERVED})(?![^ \t|&>])){_PART}(?:[ \t]+{_PART})*"
 _PLAIN = re.compile(rf"{_SIMPLE}(?:[ \t]*(?:\|\|?|&&)[ \t]*{_SIMPLE})*", re.ASCII)
-"""Words, quoted text, variables, `>`, and pipes of them: most commands are that, and no shell refuses it."""
+"""Words, quoted texts, variables, `>`, and pipes of these. Most commands are so simple, and always valid."""
 
 
 class Shell(NamedTuple):
-    """What runs each line."""
+    """The shell that runs each line."""
 
     program: str = "bash"
     options: tuple[str, ...] = ()
-    """Those of the `#!` line."""
+    """Options from the `#!` line."""
     strict: bool = True
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words before a line."""
+        """The arguments before a line."""
         strictly = _STRICT_OPTIONS[self.program] if self.strict else ()
         return (self.program, *strictly, *self.options, "-c")
 
 
 class UnusableShellError(ValueError):
-    """What a `#!` line names runs no lines; the message is a sentence without its subject, the line."""
+    """A `#!` line without a supported shell; the message is a predicate."""
 
 
 def shell_of(text: str, *, strict: bool) -> Shell:
-    """Say which shell a recipe's lines are for: what its `#!` line names, else bash, or sh where not strict.
+    """Return the shell for a recipe's lines: the one in its `#!` line, else bash, or sh if not strict.
 
     Args:
-        text: What the file holds.
-        strict: Whether a program that fails fails its line.
+        text: Content of the file.
+        strict: Whether a failing program fails its line.
 
     Raises:
-        UnusableShellError: it names something else, or an option with which it would run no line.
+        UnusableShellError: the `#!` line names an unsupported shell or option.
     """
     first = text.partition("\n")[0].strip()
     if not first.startswith("#!"):
@@ -85,30 +85,30 @@ def shell_of(text: str, *, strict: bool) -> Shell:
 
 
 def is_plain(text: str) -> bool:
-    """Whether `text` is so simple that every shell takes it: asking one takes a millisecond or two."""
+    """Whether `text` is so simple that any shell accepts it; running one takes a millisecond or two."""
     return _PLAIN.fullmatch(text) is not None
 
 
 def problem_of(text: str, program: str = "bash") -> str | None:
-    """Say what keeps the line `text` from being a whole command, without a subject; None: nothing.
+    """Return why a line is not a complete command, as a predicate; None if it is.
 
-    Every line of a recipe is handed to a shell on its own, long after it was written and far from its author.
-    A shell that is not installed here finds nothing wrong.
+    Each line of a recipe is passed to a shell of its own, so it has to be complete. If the shell is not
+    installed here, nothing is found.
     """
     if is_plain(text):
         return None
     complaint = _complaint(text, program)
     if complaint is not None:
-        plainer = _complaint(text, "sh")  # which often says what is missing, where bash misses something
+        plainer = _complaint(text, "sh")  # often says what is missing, where bash is vague
         return f"is not a whole command: {plainer or complaint}."
-    # A here-document swallows what follows, even what could not stand anywhere else.
+    # A here-document would swallow the appended line, even if that is invalid anywhere else.
     if "<<" in text and _complaint("(", program) and _complaint(f"{text}\n)", program) is None:
         return "has `<<`, which needs lines of its own; use printf or a file of the recipe."
     return None
 
 
 def _complaint(script: str, program: str) -> str | None:
-    """What the shell says of `script`; None where it can read it, or there is no such shell here."""
+    """Return the shell's error message about `script`; None if it is valid or the shell is not installed."""
     try:
         done = subprocess.run(
             [program, "-n"],

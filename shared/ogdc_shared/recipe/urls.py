@@ -11,24 +11,24 @@ from ogdc_shared.recipe.files import UnusableFileError
 
 SCHEMES = frozenset({"http", "https", "ftp", "s3", "gs"})
 TYPOGRAPHIC_QUOTES = tuple("\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a")
-"""What word processors write for quotes; no value begins with one on purpose."""
+"""Quotes of word processors; no value starts with one on purpose."""
 MAX_LENGTH = 8192
-"""Characters; servers refuse longer ones."""
+"""In characters; servers reject longer URLs."""
 
 _DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
-"""Algorithm → hex digits of its checksums."""
+"""Algorithm → number of hex digits."""
 _SIMPLE = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/[!-~]*)?")
-"""What nearly every URL looks like, so that a list of a million is checked in a second."""
+"""Matches nearly every URL, so that a list of a million is checked in a second."""
 _PATH = re.compile(r"/(?!/)|\.{1,2}/|~|[a-zA-Z]:[\\/]")
-"""How a path begins: on this machine, in this directory, at home, on a drive."""
+"""Beginnings of local paths: absolute, relative, home directory, Windows drive."""
 _UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
 
 
 def url_problem(url: str) -> str | None:
-    """Say why `url` cannot be fetched from, as a sentence without its subject; None where nothing is wrong.
+    """Return why `url` cannot be fetched, as a predicate; None if it can.
 
-    Only looks at the text: nothing is asked of the network. Quotes, `$`, `;` and braces are part of many a
-    URL and harmless, since no shell and no template ever sees one.
+    Only the text is checked, without a network. Quotes, `$`, `;` and braces are allowed, because URLs never
+    reach a shell or a template.
     """
     if len(url) > MAX_LENGTH:
         return f"is longer than {MAX_LENGTH:,} characters; give a shorter URL."
@@ -46,7 +46,7 @@ def url_problem(url: str) -> str | None:
 
 
 def _place_problem(parts: SplitResult) -> str | None:
-    """Say what is wrong with a URL's scheme or server; raises ValueError where they cannot even be read."""
+    """Check a URL's scheme and server; raises ValueError if they cannot be parsed."""
     _ = parts.port
     if parts.scheme in {"s3", "gs"} and not re.fullmatch(r"[A-Za-z0-9._-]{3,255}", parts.netloc):
         return f"names no bucket; give one such as {parts.scheme}://bucket/path/to/file.tif."
@@ -62,7 +62,7 @@ def _place_problem(parts: SplitResult) -> str | None:
 
 
 def checksum_problem(value: str) -> str | None:
-    """Say why `value` is no checksum, as a sentence without its subject; None where nothing is wrong."""
+    """Return why `value` is not a checksum, as a predicate; None if it is."""
     algorithm, _, digits = value.partition(":")
     length = _DIGITS.get(algorithm.lower())
     if length is None:
@@ -73,7 +73,7 @@ def checksum_problem(value: str) -> str | None:
 
 
 def http_url(url: str) -> str:
-    """Return where an object that s3:// or gs:// names is read over HTTP; any other URL as it is.
+    """Return the HTTPS URL of an object with an s3:// or gs:// URL; other URLs are returned unchanged.
 
     Source: Amazon S3 User Guide, "Virtual hosting of buckets"; Cloud Storage, "Request endpoints".
     """
@@ -83,14 +83,14 @@ def http_url(url: str) -> str:
         return f"https://storage.googleapis.com/{bucket}/{key}"
     if scheme.lower() != "s3":
         return url
-    # A name with a dot in it is none that Amazon's certificate has.
+    # Amazon's certificate does not cover bucket names with a dot.
     return f"https://s3.amazonaws.com/{rest}" if "." in bucket else f"https://{bucket}.s3.amazonaws.com/{key}"
 
 
 def read_url_list(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the number of a line and its URL, without blank lines and lines that begin with `#`.
+    """Yield line number and URL of each line, without blank lines and lines that begin with `#`.
 
-    A list may hold a million URLs, so it is never held as a whole.
+    A list may have a million lines, so it is not kept in memory.
 
     Raises:
         UnusableFileError: the file is not UTF-8, or cannot be read.
