@@ -12,14 +12,14 @@ class StackError(OgdcError):
 
 
 class DamagedStateError(StackError):
-    """A file or directory of the state that cannot be used any more.
+    """A damaged file or directory of the state.
 
     Attributes:
-        path: Which.
+        path: The file or directory.
     """
 
     def __init__(self, path: Path, *, reason: str, lost: str) -> None:
-        """Say what is wrong and what to do.
+        """Build the message.
 
         Args:
             path: The file or directory.

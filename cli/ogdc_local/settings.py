@@ -11,7 +11,7 @@ from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.variables import TEXT, Kind, Variable, choice
 
 CLAIM = "workflow"
-"""The stack's own volume, which no other may be called like."""
+"""The stack's own volume; no other may have this name."""
 AUTHENTICATED = "authenticated"
 _CLAIMS_FORM = 'Give a JSON object such as {"my-data": "/home/me/data"}.'
 
@@ -68,7 +68,7 @@ def _bytes(name: str, value: str) -> int:
 
 
 class StackSettings(NamedTuple):
-    """The stack's own settings; the functions' that it takes over are in `stack.environment`."""
+    """The stack's own settings; those that it passes on to the functions are in `stack.environment`."""
 
     state_directory: Annotated[
         str | None,

@@ -9,79 +9,79 @@ from typing import NamedTuple, Protocol
 
 
 def open_pidfd(pid: int) -> int | None:
-    """A descriptor that becomes readable when the process ends; None where the system has no such thing."""
+    """Return a descriptor that becomes readable when the process ends; None if the system has none."""
     return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
 
 
 MAX_PROCESSES = 1024
-"""How many a task may have at once."""
+"""Maximum number of processes of a task."""
 
 
 class Mount(NamedTuple):
-    """A file or directory of this machine that a task sees."""
+    """A file or directory of this machine that is mounted for a task."""
 
     source: Path
     target: str
-    """Absolute path inside."""
+    """Absolute path inside the sandbox."""
     writable: bool = True
 
 
 class Container(NamedTuple):
-    """One task's container, as its template says."""
+    """A container of a task, as described by its template."""
 
     name: str
     """Unique on this machine; letters, digits and dashes."""
     image: str
-    """Used by docker and podman alone."""
+    """Only used by docker and podman."""
     argv: tuple[str, ...]
     env: Mapping[str, str]
     mounts: tuple[Mount, ...]
-    """No two with the same target; a mount inside another's target is allowed."""
+    """Targets are unique; a mount inside another's target is allowed."""
     memory: int | None = None
-    """Bytes it may have; only the back ends that can have the kernel see to it use this."""
+    """Memory limit in bytes; only used by backends that can enforce it with the kernel."""
     network: bool = False
-    """Whether it can reach anything but its own loopback."""
+    """Whether it has network access beyond its own loopback."""
     gate: int | None = None
-    """The descriptor on which the worker hears that it is its turn; None: that is so when it begins."""
+    """Descriptor from which the worker learns that it is its turn; None if it starts immediately."""
     may_be_forked: bool = True
-    """Whether its worker may be forked from a process that has imported what it runs."""
+    """Whether its worker may be forked from a process that has loaded the worker's modules."""
 
 
 class Exit(NamedTuple):
     """How a container ended."""
 
     code: int
-    """As a shell would give it: 128 + N for signal N."""
+    """As a shell reports it: 128 + N for signal N."""
     started: bool = True
-    """False: the sandbox could not be set up, so that the command never ran; its log says why."""
+    """False if the sandbox could not be set up, so that the command never ran; its log says why."""
     joined: bool = True
-    """False: no worker could be forked into the sandbox, so that nothing ran; it can be started without."""
+    """False if no worker could be forked into the sandbox, so that nothing ran; start it without forking."""
     memory: int | None = None
-    """Bytes it had when the kernel ended it for want of memory; None: that was not why."""
+    """Bytes of memory it had when the kernel killed it for lack of memory, else None."""
     forked_too_often: bool = False
-    """Whether it failed after the kernel had refused it a process."""
+    """Whether it failed after the kernel had denied it a further process."""
 
 
 class RunningTask(Protocol):
-    """A container that was started."""
+    """A started container."""
 
     def pidfd(self) -> int | None:
-        """A descriptor that becomes readable when it ends; None where the machine has none (then poll)."""
+        """Return a descriptor that becomes readable at its end; None if there is none (then poll)."""
         ...
 
     def roots(self) -> tuple[int, ...]:
-        """Those of its processes that all others descend from; empty where none can be seen (yet, or at all).
+        """Return its topmost processes; empty if they are not visible (yet).
 
-        From any thread, as `worker`.
+        Thread-safe, like `worker`.
         """
         ...
 
     def worker(self) -> int | None:
-        """The process of its command; None where it cannot be seen (yet, or at all)."""
+        """Return the process of its command; None if it is not visible (yet)."""
         ...
 
     def poll(self) -> Exit | None:
-        """How it ended; None while it runs. Frees what belongs to it once it has ended."""
+        """Return how it ended, or None while it runs; frees its resources when it has ended."""
         ...
 
     def terminate(self) -> None:
@@ -89,7 +89,7 @@ class RunningTask(Protocol):
         ...
 
     def kill(self) -> None:
-        """End every process of it now (SIGKILL); to be repeated until it has ended, as it may just begin."""
+        """Kill all its processes (SIGKILL). Repeat until it has ended, since it may just be starting."""
         ...
 
 
@@ -103,31 +103,31 @@ class Sandbox(Protocol):
 
     @property
     def owner(self) -> int | None:
-        """The uid (and gid) that writable directories have to belong to; None: whoever the engine runs as."""
+        """The uid (and gid) that must own writable directories; None means the engine's."""
         ...
 
     @property
     def slots(self) -> int | None:
-        """Most tasks at once that it can hold; None: any number."""
+        """Maximum number of concurrent tasks; None means unlimited."""
         ...
 
     @property
     def has_gates(self) -> bool:
-        """Whether a container can be begun before its turn (`Container.gate`)."""
+        """Whether a container can be started before its turn (`Container.gate`)."""
         ...
 
     @property
     def has_images(self) -> bool:
-        """Whether a container has its image's files, and not this machine's."""
+        """Whether a container has the files of its image instead of this machine's."""
         ...
 
     def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
-        """Start a container; its standard output and error go to the descriptor `log`.
+        """Start a container; its stdout and stderr go to the descriptor `log`.
 
-        Its standard input is empty: the descriptor `mark`, of an empty file, where there is one, so that the
-        file's lock tells whether any of its processes is left.
+        Its stdin is the descriptor `mark` of an empty file, if given. The lock on that file then tells
+        whether any of its processes is left.
 
-        Call it from one thread that lives as long as the engine: what a thread started dies with the thread.
+        Call it only from one thread that lives as long as the engine: containers are killed with the thread.
 
         Raises:
             OSError: it cannot be started.
@@ -135,9 +135,9 @@ class Sandbox(Protocol):
         ...
 
     def clean(self, scratch: Path) -> None:
-        """Remove what engines left behind; call it before the first `start`, and after the last task.
+        """Remove what earlier engines left; call it before the first `start`, and after the last task.
 
         Args:
-            scratch: The directory in which that engine made the directories of its containers.
+            scratch: Directory with the containers' directories.
         """
         ...

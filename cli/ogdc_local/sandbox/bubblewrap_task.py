@@ -1,4 +1,4 @@
-"""A task in a sandbox of bubblewrap: what it reports, how it is ended, and how it ended."""
+"""A task in a bubblewrap sandbox: its reports, stopping it, and its result."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class BubblewrapTask:
         group: Group | None,
         forked_by: ForkServer | None,
     ) -> None:
-        """Take over what was started.
+        """Take over a started process.
 
         Args:
             process: `bwrap` itself.
-            status: Where reports are read.
+            status: Descriptor of its reports.
             command: Its command line.
-            group: The task's cgroup; None: there is none.
-            forked_by: What was asked for the worker; None: bubblewrap has started it.
+            group: The task's cgroup, or None.
+            forked_by: The server that forks the worker, or None if bubblewrap starts it.
         """
         self._process = process
         self._forked_by = forked_by
@@ -59,7 +59,7 @@ class BubblewrapTask:
         return self._pidfd
 
     def roots(self) -> tuple[int, ...]:
-        """See `RunningTask`: a worker that was forked has its parent outside of the sandbox."""
+        """See `RunningTask`. The parent of a forked worker is outside the sandbox."""
         report = {} if self._pidfd is None else self._report()
         return tuple(report[name] for name in ("child-pid", "worker-pid") if name in report)
 
@@ -98,11 +98,11 @@ class BubblewrapTask:
             self.kill()
 
     def _ended_worker(self, report: dict[str, int], server: ForkServer) -> Exit:
-        """How a worker ended that was forked, whatever its sandbox's holder ended with."""
+        """Return how a forked worker ended, regardless of how the sandbox's holder ended."""
         if "worker-pid" in report:
             return Exit(code=report.get("worker-exit", _KILLED))
         number = report.get("join-error", errno.EAGAIN)
-        if number != errno.EAGAIN:  # too many processes of one user, which others' tasks may be, pass
+        if number != errno.EAGAIN:  # EAGAIN is temporary: too many processes of one user
             server.give_up(os.strerror(number))
         return Exit(code=_KILLED, joined=False)
 
@@ -115,16 +115,17 @@ class BubblewrapTask:
             _signal(worker, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the first process of the namespace: the kernel takes the others along before bwrap returns.
+        """Kill the first process of the namespace; the kernel kills the others before bwrap returns.
 
-        Bwrap itself is left alone: killed before it has let its child go on, it would leave it waiting.
+        Bwrap itself is not killed: if that happened before it lets its child continue, the child would wait
+        forever.
         """
         first = self._report().get("child-pid")
         if first is not None:
             _signal(first, signal.SIGKILL)
 
     def _report(self) -> dict[str, int]:
-        """What was reported so far: `child-pid`, then `exit-code`; and see `ogdc_worker.forked.server`."""
+        """Return the reports so far: `child-pid`, then `exit-code`; see also `ogdc_worker.forked.server`."""
         with self._reading, suppress(BlockingIOError):
             while self._status is not None and (chunk := os.read(self._status, 4096)):
                 self._reports += chunk
@@ -133,7 +134,7 @@ class BubblewrapTask:
 
 
 def _leave(group: Group, ended: Exit) -> Exit:
-    """Tell what the kernel says of the group of a task that has ended, and remove it."""
+    """Add what the kernel reports about the cgroup of an ended task, and remove the cgroup."""
     memory, refused = group.out_of_memory(), group.refused_a_process()
     group.remove()
     if memory is not None:
@@ -142,17 +143,17 @@ def _leave(group: Group, ended: Exit) -> Exit:
 
 
 def end_stranded(scratch: Path) -> None:
-    """Kill what `--die-with-parent` does not reach of the tasks with directories below `scratch`.
+    """Kill the processes of tasks below `scratch` that `--die-with-parent` does not reach.
 
-    Bubblewrap's child waits for its parent before it asks to die with it. Where the parent is killed in that
-    moment, the child waits for ever: it runs nothing, but it holds its mark.
+    Bubblewrap's child waits for its parent before it requests to die with it. If the parent is killed in that
+    moment, the child waits forever. It runs nothing, but keeps the mark locked.
     """
     marks = (b"\0--die-with-parent\0", os.fsencode(scratch) + b"/")
     _kill_all(lambda command: all(mark in command for mark in marks))
 
 
 def _kill_all(is_meant: Callable[[bytes], bool]) -> None:
-    """Kill the processes whose command line, words that each end in a NUL, is meant."""
+    """Kill the processes with matching command lines (arguments that each end with NUL)."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if is_meant((process / "cmdline").read_bytes()):
@@ -164,7 +165,7 @@ def _joined(command: list[str]) -> bytes:
 
 
 def _only_child(pid: int) -> int | None:
-    """The process that the namespace's first process started: the task's command."""
+    """Return the process that the namespace's first process started: the task's command."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:

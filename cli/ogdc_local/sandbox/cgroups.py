@@ -1,11 +1,11 @@
-"""Limits that the kernel itself keeps, where groups of processes can be made for it.
+"""Limits enforced by the kernel, if cgroups can be created.
 
-With version 2 of cgroups that is where the stack has a part of the tree to itself: below `systemd-run --user
---scope -p Delegate=yes ogdc-runner up`, or in a service with `Delegate=yes`. With version 1 it is wherever
-root may write, and for memory alone. Elsewhere the engine's guard is all that looks.
+With cgroups version 2 this requires that a part of the tree is delegated to the stack: start it with
+`systemd-run --user --scope -p Delegate=yes ogdc-runner up`, or in a service with `Delegate=yes`. With version
+1 it works wherever root may write, and only for memory. Otherwise only the engine's guard enforces limits.
 
 Source: Documentation/admin-guide/cgroup-v2.rst of Linux ("Delegation", "No Internal Process Constraint",
-"Memory", "PID"), cgroup-v1/memory.rst, cgroup-v1/cgroups.rst ("Attaching processes": 0 is who writes it);
+"Memory", "PID"), cgroup-v1/memory.rst, cgroup-v1/cgroups.rst ("Attaching processes": 0 is the writer);
 systemd, docs/CGROUP_DELEGATION.md.
 """
 
@@ -29,32 +29,32 @@ _ENTER_TASK = 'echo 0 > "$0/tasks" && exec "$@"'
 _OPTIONAL = frozenset({"memory.swap.max", "memory.memsw.limit_in_bytes"})
 _EVENTS = ("memory.events", "memory.oom_control")
 _PEAKS = ("memory.peak", "memory.max", "memory.max_usage_in_bytes")
-"""Files that say how much there was at most, the better first; memory.peak is there since Linux 5.19."""
+"""Files with the peak memory usage, best first; memory.peak exists since Linux 5.19."""
 
 
 class Group(NamedTuple):
-    """The cgroup of one container."""
+    """The cgroup of a container."""
 
     path: Path
     ended: deque[Path]
-    """Groups, of this and other containers, that are to be removed."""
+    """Cgroups of this and other containers that have to be removed."""
 
     def entering(self, command: Iterable[str]) -> list[str]:
-        """Words that run a command inside, from its first moment on.
+        """Return a command line that runs `command` in the cgroup from the start.
 
-        With version 1 a shell moves its one thread and not its process, for which the kernel would wait until
-        no processor is in the middle of a fork: ten milliseconds.
+        With version 1, a shell moves its only thread instead of its process, because for a process the kernel
+        would wait for all forks in progress, which takes ten milliseconds.
         """
         enter = _ENTER_TASK if (self.path / "tasks").exists() else _ENTER
         return ["/bin/sh", "-c", enter, str(self.path), *command]
 
     def open(self) -> BinaryIO:
-        """Open what a process writes 0 to, to enter."""
+        """Open the file to which a process writes 0 to enter the cgroup."""
         tasks = self.path / "tasks"
         return (tasks if tasks.exists() else self.path / "cgroup.procs").open("wb", buffering=0)
 
     def out_of_memory(self) -> int | None:
-        """Bytes it had at most, where the kernel ended something of it for want of memory; else None."""
+        """Return the peak memory in bytes if the kernel killed a process for lack of memory, else None."""
         for file in _EVENTS:
             with suppress(OSError, ValueError, KeyError):
                 if int(_table(self.path / file)["oom_kill"]):
@@ -63,15 +63,15 @@ class Group(NamedTuple):
         return None
 
     def refused_a_process(self) -> bool:
-        """Whether the kernel has let it have no more."""
+        """Whether the kernel has denied it a further process."""
         with suppress(OSError, ValueError, KeyError):
             return int(_table(self.path / "pids.events")["max"]) > 0
         return False
 
     def remove(self) -> None:
-        """Remove it, and the place of all groups after the last.
+        """Remove it, and others that could not be removed before.
 
-        One with processes that are still ending is removed with the next: thousands of groups would slow down
+        One with processes that are still ending is removed with the next. Thousands of groups would slow down
         the kernel.
         """
         self.ended.append(self.path)
@@ -83,7 +83,7 @@ class Group(NamedTuple):
 
 
 class Cgroups:
-    """A part of the tree in which groups can be made."""
+    """A part of the tree in which cgroups can be created."""
 
     def __init__(self, base: Path, *, version: int = 2) -> None:
         self._base = base
@@ -91,17 +91,17 @@ class Cgroups:
         self._ended = deque[Path]()
 
     def make(self, name: str, *, memory: int | None, processes: int) -> Group:
-        """Make the group of a container; it is to be ended as a whole when it outgrows its memory.
+        """Create the cgroup of a container, to be killed as a whole if it exceeds its memory.
 
-        Version 2 sees to that itself. With version 1, which ends single processes, groups are for memory
-        alone: entering each hierarchy takes as long as starting a program.
+        Version 2 does that itself. Version 1 kills single processes. There, cgroups are only used for memory,
+        since entering each hierarchy takes as long as starting a program.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: it cannot be created.
         """
         path = self._base / name
         for _ in range(_TRIES):
-            # What ends at this moment may be the last, and take the base along.
+            # Another process may remove the base with its last group at this moment.
             with suppress(FileNotFoundError, FileExistsError):
                 path.mkdir(parents=True, exist_ok=True)
                 break
@@ -111,13 +111,13 @@ class Cgroups:
             limits = {"pids.max": processes, "memory.oom.group": 1}
             limits |= {"memory.max": memory, "memory.swap.max": None if memory is None else 0}
         for file, value in limits.items():
-            # Not where swap is not accounted for.
+            # The file is missing if swap is not accounted for.
             if value is not None and (file not in _OPTIONAL or (path / file).exists()):
                 (path / file).write_text(str(value))
         return Group(path, self._ended)
 
     def clear(self) -> None:
-        """Remove all groups that no process is in: what an engine that was killed left, or ended with."""
+        """Remove all groups without processes that this or a killed engine left."""
         for path in self._base.glob("*/"):
             if path.name != _OWN_GROUP:
                 with suppress(OSError):
@@ -130,12 +130,12 @@ class Cgroups:
 def delegated(
     *, own: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup"), label: str = ""
 ) -> Cgroups | None:
-    """Find where groups can be made, and get ready for it; None where that is nowhere.
+    """Find where cgroups can be created, and prepare for it; None if nowhere.
 
     Args:
-        own: Says which groups this process is in.
-        root: Where the hierarchies are.
-        label: Tells this engine's groups from others', where the place is not its alone.
+        own: File with the groups of this process.
+        root: Directory of the hierarchies.
+        label: Distinguishes this engine's groups from others' where the place is shared.
     """
     with suppress(OSError):
         places = dict(line.split(":", 2)[1:] for line in own.read_text().splitlines())
@@ -144,10 +144,10 @@ def delegated(
 
 
 def _delegated(places: Mapping[str, str], root: Path) -> Cgroups | None:
-    """Take over the group of version 2 that this process is in, if it has it to itself.
+    """Take over this process's version 2 group, if it is delegated.
 
-    A group with processes can have no limits for groups below it, so this process and its children move into
-    one of their own.
+    A group with processes cannot have limits for groups below it, so this process and its children move into
+    a group of their own.
     """
     with suppress(OSError, KeyError):
         base = root / places[""].lstrip("/")
@@ -165,7 +165,7 @@ def _delegated(places: Mapping[str, str], root: Path) -> Cgroups | None:
 
 
 def _writable(places: Mapping[str, str], root: Path, label: str) -> Cgroups | None:
-    """Find the group for memory, of version 1, that this process is in, if groups can be made below it."""
+    """Return this process's version 1 memory group, if groups can be created below it."""
     name = next((names for names in places if "memory" in names.split(",")), None)
     if name is None:
         return None

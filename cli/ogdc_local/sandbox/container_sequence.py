@@ -16,13 +16,13 @@ class ContainerSequence:
     """A running container and those that follow it; see `RunningTask`.
 
     Attributes:
-        number: How many were started before the one that runs; with it changes what `pidfd` gives.
+        number: Index of the running container; when it changes, `pidfd` returns another descriptor.
     """
 
     def __init__(
         self, sandbox: Sandbox, containers: Sequence[Container], *, log: int, mark: int | None = None
     ) -> None:
-        """Start the first; see `Sandbox.start`, also for who has to call this and `poll`.
+        """Start the first container. For threads, `Sandbox.start` applies to this and `poll`.
 
         Raises:
             OSError: it cannot be started.
@@ -48,11 +48,11 @@ class ContainerSequence:
         return self._task.worker()
 
     def poll(self) -> Exit | None:
-        """How the last of them ended, or one that did not end well; starts the next on the way."""
+        """Return how the last container, or one that failed, ended; starts the next if one has succeeded."""
         try:
             ended = self._task.poll()
         except Exception:
-            self._close()  # nobody asks again, and whoever reads the log waits for its end
+            self._close()  # no further call will do so, and readers of the log wait for its end
             raise
         if ended is None:
             return None

@@ -1,8 +1,8 @@
-"""Tasks as containers of docker or podman, for machines without bubblewrap (macOS above all).
+"""Tasks as docker or podman containers, for machines without bubblewrap (above all macOS).
 
-The template's own image runs, with the directories that the engine gives it, and no init before it: as the
-first of its processes the worker can be neither killed nor stopped by a command, as on a cluster. The engine
-waits for the client process, whose exit code is the container's.
+The template's own image runs with the directories from the engine, and without an init process. As the first
+process of the container, the worker can be neither killed nor stopped by a command, as on a cluster. The
+engine waits for the client process, which exits with the container's exit code.
 
 Source: docker-run(1), podman-run(1); exit code 125 is the client's own failure.
 """
@@ -32,13 +32,13 @@ class Containers:
     def __init__(
         self, executable: Path, *, environ: Mapping[str, str], label: str, drop_to: int | None = None
     ) -> None:
-        """Only remembers; nothing is started.
+        """Store the arguments; nothing is started yet.
 
         Args:
             executable: The client, named `docker` or `podman`.
-            environ: Where proxy settings are taken from; the client has the process's own environment.
-            label: Marks the containers of this engine among all of the machine.
-            drop_to: The uid and gid tasks get; None where the engine is not run by root.
+            environ: Source of proxy settings; the client gets the process's own environment.
+            label: Label of this engine's containers.
+            drop_to: The uid and gid of tasks; None if the engine is not run by root.
         """
         self.name = executable.name
         self.owner = drop_to
@@ -55,14 +55,14 @@ class Containers:
         return _ContainerTask(process, client=self._executable, name=container.name)
 
     def clean(self, scratch: Path) -> None:
-        """Remove the containers of an engine that was killed; they outlive their client."""
+        """Remove the containers of a killed engine, which outlive their client."""
         listing = [self._executable, "ps", "--all", "--quiet", "--filter", f"label={self._label}"]
         left = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()
         if left:
             subprocess.run([self._executable, "rm", "--force", *left], check=True, capture_output=True)
 
     def command(self, container: Container) -> list[str]:
-        """The whole command line of a task."""
+        """Return the command line of a task."""
         command, *arguments = container.argv
         env = {"HOME": "/tmp"} | self._environ | dict(container.env)  # noqa: S108
         return [
@@ -82,12 +82,12 @@ class Containers:
         ]
 
     def _identity(self) -> tuple[str, ...]:
-        """Files on the machine have to be the user's own, and readable to the container."""
+        """Return options that make files on the machine belong to the user and readable in the container."""
         uid, gid = (os.getuid(), os.getgid()) if self.owner is None else (self.owner, self.owner)
         user = ("--user", f"{uid}:{gid}")
         if self.name != "podman":
             return user
-        mapped = ("--userns", "keep-id") if os.getuid() else ()  # root's podman has no other users to map
+        mapped = ("--userns", "keep-id") if os.getuid() else ()  # root's podman cannot map users
         return (*mapped, "--security-opt", "label=disable", *user)
 
 
@@ -105,7 +105,7 @@ class _ContainerTask:
         return self._pidfd
 
     def roots(self) -> tuple[int, ...]:
-        return ()  # a child of the service's, perhaps on another machine
+        return ()  # it belongs to the container service, which may be on another machine
 
     def worker(self) -> int | None:
         return None  # see above
@@ -134,11 +134,11 @@ class _ContainerTask:
 
 
 def _memory(limit: int) -> tuple[str, ...]:
-    """Words that limit memory, swap included."""
+    """Return options that limit memory, including swap."""
     return ("--memory", str(limit), "--memory-swap", str(limit))
 
 
 def _bind(source: Path, target: str, writable: bool) -> str:
-    """A --mount value; it is CSV, so a quote or comma in a path is quoted as CSV quotes it."""
+    """Return a --mount value; it is CSV, so quotes and commas in a path are quoted."""
     fields = ["type=bind", f"source={source}", f"target={target}", *([] if writable else ["readonly"])]
     return ",".join('"{}"'.format(f.replace('"', '""')) if set(f) & {'"', ","} else f for f in fields)

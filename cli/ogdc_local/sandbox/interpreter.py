@@ -13,21 +13,21 @@ import ogdc_shared
 
 WORKER = "ogdc-worker"
 _LIBRARIES = ("urllib3",)
-"""What the worker imports beside the standard library."""
+"""Libraries that the worker imports besides the standard library."""
 
 
 def worker_command(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """The command line for `ogdc-worker` with `arguments`.
+    """Return the command line for `ogdc-worker` with `arguments`.
 
-    `-I -S` skips site and its .pth files, most of an interpreter's start-up time. The module path is set in
-    the program text and not by PYTHONPATH, since a recipe's commands inherit the environment and may be
-    Python of another version. A task is over before it leaves garbage worth looking for.
+    `-I -S` skips site and its .pth files, which take most of an interpreter's start-up time. The module path
+    is set in the program text instead of PYTHONPATH, since a recipe's commands inherit the environment and
+    may use another version of Python. Garbage collection is off, since tasks are short.
     """
     return (*_python("from ogdc_worker.__main__ import main; sys.exit(main())"), *arguments)
 
 
 def fork_server_command() -> tuple[str, ...]:
-    """The beginning of the command line of what forks workers; see `ogdc_worker.forked.server`."""
+    """Return the beginning of the fork server's command line; see `ogdc_worker.forked.server`."""
     return _python("from ogdc_worker.forked.server import serve; serve()")
 
 
@@ -39,25 +39,25 @@ def _python(program: str) -> tuple[str, ...]:
 
 @cache
 def interpreter() -> Path:
-    """The interpreter itself, past the links of a virtual environment."""
+    """Return the path of the interpreter, with links of a virtual environment resolved."""
     return Path(os.path.realpath(sys.executable))
 
 
 @cache
 def module_paths() -> tuple[Path, ...]:
-    """Directories the worker imports from: this distribution's (editable or not) and its libraries'."""
+    """Return the directories that the worker imports from: this distribution's and its libraries'."""
     packages = [Path(ogdc_shared.__path__[0]), *(_package_of(name) for name in _LIBRARIES)]
     return tuple(dict.fromkeys(package.resolve().parent for package in packages))
 
 
 def read_only_paths() -> tuple[Path, ...]:
-    """Directories that have to be visible at their own place for `worker_command`; none inside another."""
+    """Return the directories that `worker_command` needs at their own paths; none is inside another."""
     paths = {Path(sys.base_prefix).resolve(), interpreter().parent, *module_paths()}
     return tuple(sorted(path for path in paths if paths.isdisjoint(path.parents)))
 
 
 def compile_worker() -> None:
-    """Write the worker's bytecode, which a task cannot do in a sandbox that sees it read-only."""
+    """Write the worker's bytecode, which tasks cannot do, since their sandbox is read-only."""
     shared = Path(ogdc_shared.__path__[0])
     compileall.compile_dir(str(shared), maxlevels=0, quiet=2)
     for package in (shared / "servers", shared.with_name("ogdc_worker")):

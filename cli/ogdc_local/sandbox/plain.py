@@ -21,12 +21,12 @@ from ogdc_local.sandbox.processes import descendants
 from ogdc_shared.errors import ConfigurationError
 
 _SHARED = ("/tmp",)  # noqa: S108
-"""Not the task's own here: the machine's is used."""
+"""Shared with the machine instead of private to the task."""
 _MAX_KILLED = 100_000
 
 
 class Plain:
-    """Starts tasks without any sandbox."""
+    """Starts tasks without a sandbox."""
 
     name = "none"
     owner = None
@@ -41,11 +41,11 @@ class Plain:
         """See `Sandbox`.
 
         Raises:
-            ConfigurationError: a directory of the task cannot be linked to its place.
+            ConfigurationError: a directory of the task cannot be linked to its path.
         """
         targets = {mount.target for mount in container.mounts}.difference(_SHARED)
         for mount in container.mounts:
-            # One inside another hides a part of it from the task, and from such a task nothing is hidden.
+            # A mount inside another only hides part of it, and nothing is hidden here.
             if mount.target in targets and targets.isdisjoint(map(str, Path(mount.target).parents)):
                 _link(mount)
         command, *arguments = container.argv
@@ -62,7 +62,7 @@ class Plain:
         return _PlainTask(process)
 
     def clean(self, scratch: Path) -> None:
-        """Do nothing: a task ends itself when its engine dies."""
+        """Do nothing, because a task ends when its engine dies."""
 
 
 class _PlainTask:
@@ -94,7 +94,7 @@ class _PlainTask:
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill what descends from the process: a command is in a session of its own."""
+        """Kill all descendants of the process, since commands are in sessions of their own."""
         for pid in descendants(self._process.pid, most=_MAX_KILLED):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

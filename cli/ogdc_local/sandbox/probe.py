@@ -30,15 +30,15 @@ _NO_NETWORK_NAMESPACE = (
 def probe(
     *, environ: Mapping[str, str], label: str, uid: int = NOBODY, private: Iterable[Path] = ()
 ) -> Sandbox:
-    """Choose the back end that OGDC_SANDBOX names, else the first that works: bubblewrap, docker, podman.
+    """Return the backend given by OGDC_SANDBOX, else the first that works: bubblewrap, docker, podman.
 
-    Each is tried with a real call. A recipe is never run without a sandbox unless OGDC_SANDBOX=none says so.
+    Each is tested by a real call. Recipes only run without a sandbox if OGDC_SANDBOX=none.
 
     Args:
         environ: The environment.
-        label: Tells this engine's docker containers from others'.
-        uid: Who tasks run as where root runs the engine.
-        private: Directories that no task may see, besides the home.
+        label: Distinguishes this engine's docker containers from others'.
+        uid: The uid of tasks if root runs the engine.
+        private: Directories that tasks must not see, besides the home.
 
     Raises:
         ConfigurationError: none works; the message says what was tried and what to install.
@@ -71,7 +71,7 @@ def probe(
 def _bubblewraps(
     environ: Mapping[str, str], uid: int, programs: Programs, cgroups: Cgroups | None
 ) -> Iterator[Bubblewrap]:
-    """The machine's own first: AppArmor profiles name its path. Then one from a Python package."""
+    """Yield the system's first, since AppArmor profiles name its path, then others."""
     found = (
         Path("/usr/bin/bwrap"),
         shutil.which("bwrap", path=environ.get("PATH")),
@@ -84,7 +84,7 @@ def _bubblewraps(
 
 
 def _try_bubblewrap(sandbox: Bubblewrap, *, network: bool = False) -> str | None:
-    """Start the stack's own Python in the sandbox; None where it works, else what went wrong."""
+    """Start the stack's own Python in the sandbox; returns None if it works, else the reason."""
     trial = Container(
         name="probe",
         image="",

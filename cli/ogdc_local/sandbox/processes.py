@@ -20,17 +20,17 @@ _SHARE = re.compile(r"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+([0-9]+) kB$", re.MULTI
 _OWN_SHARE = re.compile(r"^(?:Pss_Anon|SwapPss):\s+([0-9]+) kB$", re.MULTILINE)
 _ALL_SHARED = re.compile(r"^Shmem:\s+([0-9]+) kB$", re.MULTILINE)
 _SHARED_MAPPING = re.compile(r"^(\w+)-(\w+) \S+ \w+ \w+:\w+ (\d+) +/dev/zero \(deleted\)$", re.MULTILINE)
-"""A mapping of memory without a file, shared by descent: from, to, and its number."""
+"""A mapping of anonymous memory shared by inheritance: start, end, inode."""
 
 
 def descendants(*roots: int, most: int) -> list[int]:
-    """Find processes and all that descend from them.
+    """Return processes and all their descendants.
 
-    In a process namespace nobody gets lost: what loses its parent becomes a child of the namespace's first.
+    In a pid namespace none is missed, since orphans become children of the namespace's first process.
 
     Args:
-        roots: The first ones.
-        most: How many are enough; there may be one more in the answer, which says that there are more.
+        roots: The first processes.
+        most: Stop after this number; the result may have one more, which shows that there are more.
     """
     found = list(roots)
     for pid in found:
@@ -41,14 +41,13 @@ def descendants(*roots: int, most: int) -> list[int]:
 
 
 def memory(pids: Iterable[int], *, limit: int) -> int:
-    """Add up the bytes that processes hold and that cannot be taken from them: anonymous, shared, swapped.
+    """Add up the bytes of memory that the kernel cannot reclaim: anonymous, shared and swapped memory.
 
-    Pages of files are left out, as the kernel takes them back. What several hold together counts once for
-    each of them as long as the sum stays within `limit`; beyond, it is divided among them, which takes the
-    kernel longer to find out.
+    File pages are not counted, as the kernel can reclaim them. Shared pages are counted for each process
+    while the sum stays within `limit`. Beyond it they are divided, which takes the kernel longer to compute.
 
-    A process may also share with its children what none of them has in view. There is no more of that than
-    the machine has of shared memory, nor than they have a place for.
+    A process may also share memory with its children that none of them maps. Its size is at most the
+    machine's shared memory, and at most the address space reserved for it.
     """
     alive = list(pids)
     everywhere = 1024 * _kilobytes("meminfo", _ALL_SHARED)
@@ -67,12 +66,12 @@ def memory(pids: Iterable[int], *, limit: int) -> int:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process waits for a signal or a tracer to let it go on. Source: proc_pid_stat(5)."""
+    """Whether a process is stopped by a signal or a tracer. Source: proc_pid_stat(5)."""
     return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1] in (["T"], ["t"])
 
 
 def _shared_places(pids: Iterable[int]) -> int:
-    """Bytes that these processes have set aside for what they share by descent, used or not."""
+    """Return the bytes of address space that these processes reserve for inherited shared memory."""
     sizes: dict[str, int] = {}
     for pid in pids:
         own: Counter[str] = Counter()
@@ -96,7 +95,7 @@ def _resident(pid: int) -> int:
 
 
 def _divided(pid: int, share: re.Pattern[str], whole: re.Pattern[str]) -> int:
-    """Kilobytes of a process, what it has in common divided; undivided where nobody may look so closely."""
+    """Return the kilobytes of a process with shared pages divided; undivided if that cannot be read."""
     rollup = _read(f"/proc/{pid}/smaps_rollup")
     return sum(map(int, share.findall(rollup))) if rollup else _kilobytes(f"{pid}/status", whole)
 
@@ -106,7 +105,7 @@ def _kilobytes(file: str, fields: re.Pattern[str]) -> int:
 
 
 def _read(path: str) -> str:
-    """A file of /proc; nothing where the process has ended."""
+    """Return the content of a file in /proc; empty if the process has ended."""
     with suppress(OSError), open(path) as file:  # noqa: PTH123  as above
         return file.read()
     return ""

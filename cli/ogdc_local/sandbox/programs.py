@@ -25,34 +25,34 @@ _THERE = tuple(map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64")))
 _BIN = frozenset({"bin", "sbin"})
 _PREFIX_MARKS = ("conda-meta", "pyvenv.cfg", "lib", "lib64", "share")
 _USELESS = re.compile(r"/shims$|^/snap/|^/mnt/[a-z](/|$)")
-"""Stand-ins that look for the real program with tools of the home, programs of snapd and of Windows."""
+"""Shims that need tools in the home directory, programs of snapd, and Windows programs."""
 _OF_GDAL = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB")
 _OF_PYTHON = ("PYTHONPATH",)
 _OF_OTHERS = ("LD_LIBRARY_PATH", "CONDA_PREFIX", "JAVA_HOME", "R_HOME", "R_LIBS", "R_LIBS_SITE", "PERL5LIB")
 _MAX_LINKS = 2000
-"""Links of one directory that are followed to see what else has to be shown."""
+"""Maximum number of links in a directory that are followed to find other directories to mount."""
 
 
 class Programs(NamedTuple):
-    """What commands find beyond the system's own."""
+    """What commands find in addition to the system's programs."""
 
     path: str = SYSTEM_PATH
     """Their PATH."""
     shown: tuple[Path, ...] = ()
-    """Directories to show read-only; none inside another."""
+    """Directories to mount read-only; none is inside another."""
     variables: Mapping[str, str] = MappingProxyType({})
-    """Further variables of theirs, which lead to what is shown and fit the programs there."""
+    """Further environment variables that refer to these directories."""
 
 
 def user_programs(environ: Mapping[str, str], *, private: Iterable[Path]) -> Programs:
-    """Choose what to show of the programs that a user's environment leads to.
+    """Select which of the user's programs to mount.
 
-    The order is the user's. The virtual environment that ogdc-runner itself is in comes last: its Python is
-    chosen by whoever installed ogdc-runner, not for the recipe.
+    The order of PATH is kept. The virtual environment of ogdc-runner itself comes last, since its Python was
+    not chosen for recipes.
 
     Args:
         environ: The user's environment.
-        private: Directories that no task may see, whatever lies beside them: the home, the stack's state.
+        private: Directories that tasks must not see, such as the home and the stack's state.
     """
     hidden = tuple(path.resolve() for path in private)
     found = [path for path in _directories(environ.get("PATH", "")) if not _holds(path, hidden)]
@@ -62,7 +62,7 @@ def user_programs(environ: Mapping[str, str], *, private: Iterable[Path]) -> Pro
 
 
 def _directories(path: str) -> Iterator[Path]:
-    """The directories of a PATH that exist and can be of use, each once."""
+    """Yield the existing and usable directories of a PATH, without duplicates."""
     for name in dict.fromkeys(path.split(os.pathsep)):
         if name.startswith("/") and not _USELESS.search(name) and os.access(name, os.R_OK | os.X_OK):
             yield Path(os.path.normpath(name))
@@ -76,7 +76,7 @@ def _in_order(directories: list[Path]) -> list[Path]:
 
 
 def _needed(directory: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
-    """What has to be shown for the programs of a directory."""
+    """Yield the directories to mount for the programs of a directory."""
     for place in dict.fromkeys((directory, *_linked(directory))):
         if not _is_there(place):
             prefix = _prefix(place, hidden)
@@ -85,7 +85,7 @@ def _needed(directory: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _linked(directory: Path) -> Iterator[Path]:
-    """Where the links in a directory lead to, and it itself; those of a distribution lead to itself."""
+    """Yield the targets of the links in a directory, and the directory itself."""
     yield directory.resolve()
     if _is_there(directory) and not directory.is_relative_to("/usr/local"):
         return
@@ -98,7 +98,7 @@ def _linked(directory: Path) -> Iterator[Path]:
 
 
 def _prefix(directory: Path, hidden: tuple[Path, ...]) -> Path:
-    """The installation that a directory of programs is part of; itself where it is part of none."""
+    """Return the prefix of the installation that a directory belongs to; the directory itself if none."""
     parent = directory.parent
     if directory.name not in _BIN or parent.name == ".local" or _holds(parent, hidden):
         return directory
@@ -106,7 +106,7 @@ def _prefix(directory: Path, hidden: tuple[Path, ...]) -> Path:
 
 
 def _base_python(prefix: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
-    """The installation of Python that a virtual environment was made from."""
+    """Yield the Python installation that a virtual environment is based on."""
     with suppress(OSError):
         for line in (prefix / "pyvenv.cfg").read_text().splitlines():
             name, _, value = line.partition("=")
@@ -117,7 +117,7 @@ def _base_python(prefix: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
 def _variables(
     environ: Mapping[str, str], *, path: str, shown: tuple[Path, ...]
 ) -> Iterator[tuple[str, str]]:
-    """Yield variables whose places are shown; GDAL's and Python's where they are of the one that is found."""
+    """Yield variables that refer to mounted directories; those of GDAL and Python only for the one found."""
     for names, program in ((_OF_GDAL, "gdalinfo"), (_OF_PYTHON, "python3"), (_OF_OTHERS, None)):
         first = shutil.which(program, path=path) if program else None
         for name in names:
@@ -142,5 +142,5 @@ def _is_there(path: Path) -> bool:
 
 
 def _holds(path: Path, hidden: tuple[Path, ...]) -> bool:
-    """Whether a directory is, or holds, one that no task may see."""
+    """Whether a directory is, or contains, one that tasks must not see."""
     return any(place.is_relative_to(path) for place in hidden)

@@ -10,15 +10,15 @@ from ogdc_local.stack.postgres import DATABASE, USER
 
 
 def first_admin_token(stack: Stack, *, anew: bool = False) -> str | None:
-    """Make the first admin's API token, and say so; None: that was done before, or callers do not log in.
+    """Create the first admin's API token and print it; None if it exists already, or users do not log in.
 
     Args:
-        stack: The stack that is up.
-        anew: Make another, and revoke those before.
+        stack: The running stack.
+        anew: Whether to create another token and revoke earlier ones.
 
     Raises:
-        StackError: another is wanted where callers do not log in.
-        OgdcError: the stack's database does not answer.
+        StackError: another token is requested, but users do not log in.
+        OgdcError: the stack's database does not respond.
     """
     if wants_logins(stack.settings):
         return _made(anew=anew)

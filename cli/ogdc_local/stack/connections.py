@@ -23,11 +23,11 @@ from ogdc_local.stack.peers import may_connect
 from ogdc_local.stack.refusals import JsonErrorTask
 
 HEADER_SECONDS = 5.0
-"""From the first byte of a request, or a new connection's beginning, to the end of the request's headers."""
+"""Timeout from the first byte of a request, or from connecting, to the end of the headers."""
 REQUEST_SECONDS = 120.0
-"""To the end of its body."""
+"""Timeout to the end of the body."""
 IDLE_SECONDS = 30.0
-"""Between requests."""
+"""Timeout between requests."""
 _LINGER_SECONDS = 1.0
 _MAX_LINGERING = 32
 _DETAIL = b'{"detail": "This is another user\'s local stack; `ogdc-runner up` starts one of your own."}'
@@ -37,17 +37,17 @@ _REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nConnect
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """A connection of this user's."""
+    """A connection of this user."""
 
     error_task_class = JsonErrorTask
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._begun_at: float | None = time.time()
-        """When the request began that is not complete yet; None between two."""
+        """Start of the incomplete request; None between requests."""
         super().__init__(*arguments, **options)
 
     def received(self, data: bytes) -> bool:
-        """Take in what has come."""
+        """Process received data."""
         if self._begun_at is None:
             self._begun_at = time.time()
         taken: bool = super().received(data)
@@ -56,7 +56,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return taken
 
     def is_late(self, now: float) -> bool:
-        """Whether it has not asked in time."""
+        """Whether a timeout has expired."""
         if self.requests or self.total_outbufs_len:
             return False
         since: float = self.last_activity if self._begun_at is None else self._begun_at
@@ -70,7 +70,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
 
 class Listener(TcpWSGIServer):  # type: ignore[misc]
-    """Accepts connections of this user's."""
+    """Accepts connections of this user only."""
 
     channel_class = Channel
 
@@ -79,7 +79,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         super().__init__(*arguments, **options)
 
     def accept(self) -> tuple[socket.socket, Any] | None:
-        """The next connection; None where it is somebody else's."""
+        """Accept the next connection; None if it is another user's."""
         found: tuple[socket.socket, Any] | None = super().accept()
         if found is None:
             return None
@@ -93,7 +93,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         return None
 
     def maintenance(self, now: float) -> None:
-        """Close the connections that have had their time."""
+        """Close connections with expired timeouts."""
         for channel in [*self.active_channels.values()]:
             if channel.is_late(now):
                 channel.will_close = True
@@ -104,7 +104,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
 
 class _Refused(dispatcher):  # type: ignore[misc]
-    """A connection that was refused, until the other end has read why: closed at once, it might not."""
+    """A rejected connection, kept open until the client has read the error, which closing could discard."""
 
     def __init__(self, connection: socket.socket, channels: dict[int, Any]) -> None:
         super().__init__(connection, channels)

@@ -21,9 +21,9 @@ from ogdc_local.stack.lock import holder, is_alive, is_locked, may_hold, take_lo
 from ogdc_local.stack.paths import StatePaths, open_log, read_state, set_aside, write_private
 
 STATE_PATH = "/stack"
-"""Where the gateway says whether a workflow is running."""
+"""Path at which the gateway reports whether a workflow is running."""
 IDLE_SECONDS = 600.0
-"""How long a stack that nobody asked to stay waits for another request."""
+"""Default time without requests after which a stack stops by itself, in seconds."""
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
@@ -35,7 +35,7 @@ _URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 
 
 class Stack(NamedTuple):
-    """A stack that is up."""
+    """A running stack."""
 
     pid: int
     url: str
@@ -45,13 +45,13 @@ class Stack(NamedTuple):
     version: str
     """The version of ogdc-runner that runs it."""
     settings: dict[str, str]
-    """What it took from the environment of the command that started it."""
+    """Settings from the environment of the command that started it."""
     installation: str = ""
-    """Which files it runs (see `installation`); a version before did not say."""
+    """Identifies its files (see `installation`); empty for earlier versions."""
 
 
 def current(paths: StatePaths | None = None) -> Stack | None:
-    """Find the stack of this user's state directory; None where none is up and ready."""
+    """Return the running stack of this user's state directory; None if there is none or it is not ready."""
     paths = paths or StatePaths.from_env()
     if not is_locked(paths):
         return None
@@ -60,7 +60,7 @@ def current(paths: StatePaths | None = None) -> Stack | None:
 
 
 def _recorded(paths: StatePaths) -> Stack | None:
-    """What is recorded of the stack, where it can be so: commands send their tokens to that URL."""
+    """Return the recorded stack if it is plausible, since commands send their tokens to its URL."""
     try:
         stack = Stack(**json.loads(read_state(paths.record)))
     except (OSError, ValueError, TypeError, RecursionError):
@@ -74,10 +74,10 @@ def _recorded(paths: StatePaths) -> Stack | None:
 def ensure_up_without_damaged(
     *, idle_timeout: float | None, environ: Mapping[str, str] | None = None
 ) -> tuple[Stack, list[Path]]:
-    """As `ensure_up`; what is damaged of the state is renamed, and returned under its new name.
+    """Call `ensure_up`; rename damaged parts of the state, and return their new paths.
 
     Raises:
-        StackError: as there, for another reason.
+        StackError: as there, for other reasons.
     """
     aside: list[Path] = []
     while True:
@@ -90,17 +90,17 @@ def ensure_up_without_damaged(
 
 
 def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None = None) -> Stack:
-    """Return the stack that is up, or start one; of callers at the same time, one starts it and all get it.
+    """Return the running stack, or start one; of concurrent callers one starts it and all get it.
 
-    A stack that runs another version, other files or other settings than are asked for is restarted.
+    A stack with another version, files or settings than the requested ones is restarted.
 
     Args:
-        idle_timeout: Seconds without a request or a workflow after which the stack stops by itself; None:
-            never. A stack that was once asked to stay stays.
-        environ: The user's environment (the process's where None).
+        idle_timeout: Seconds without a request or workflow after which the stack stops by itself, or None for
+            never. A stack that was once started with None keeps running.
+        environ: The user's environment; None means the process's.
 
     Raises:
-        StackError: it does not start, and why; or it would have to be restarted and is busy.
+        StackError: it does not start, or has to be restarted but is busy.
     """
     env = os.environ if environ is None else environ
     paths = StatePaths.from_env(env)
@@ -113,7 +113,7 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
             _set_idle_timeout(paths, idle_timeout)
             return _start(paths, lock=lock, environ=env)
         stack = current(paths)
-        if stack is None and paths.record.exists() and _recorded(paths) is None:  # damaged: ask nobody
+        if stack is None and paths.record.exists() and _recorded(paths) is None:  # the record is damaged
             down(paths)
         elif stack is None:  # starting or stopping
             time.sleep(_POLL_SECONDS)
@@ -121,7 +121,7 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
             down(paths)
         else:
             _prolong(paths, idle_timeout)
-            if current(paths) == stack:  # it may just have idled away
+            if current(paths) == stack:  # it may have just stopped after its idle timeout
                 return stack
     raise StackError(
         f"The local stack has been starting or stopping for {_START_SECONDS:.0f} seconds. "
@@ -130,7 +130,7 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
 
 
 def _make_room(paths: StatePaths) -> None:
-    """Let a stack start on a full disk; it takes the room back when there is some."""
+    """Release the disk reserve so that a stack can start on a full disk; it takes the reserve again later."""
     from ogdc_local.stack.disk import RESERVE_BYTES, Reserve, free_bytes
 
     if free_bytes(paths.root) < RESERVE_BYTES // 2:
@@ -138,7 +138,7 @@ def _make_room(paths: StatePaths) -> None:
 
 
 def revived() -> Stack | None:
-    """Start the stack that has stopped and kept runs, for a while; None: there has never been one.
+    """Start the stack that has stopped and has runs, with an idle timeout; None if there has never been one.
 
     Raises:
         StackError: it does not start.
@@ -148,9 +148,9 @@ def revived() -> Stack | None:
 
 
 def down(paths: StatePaths | None = None) -> bool:
-    """Stop the stack and everything it left running; returns whether one was up.
+    """Stop the stack and everything it left running; returns whether one was running.
 
-    Workflows that have not ended go on when it is up again.
+    Unfinished workflows continue at the next start.
 
     Raises:
         StackError: something does not end.
@@ -174,7 +174,7 @@ def down(paths: StatePaths | None = None) -> bool:
 
 
 def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack:
-    """Start the stack's process, which inherits the lock, and wait until it is ready or says why not."""
+    """Start the stack's process, which inherits the lock; wait until it is ready or reports an error."""
     from select import select
 
     paths.record.unlink(missing_ok=True)
@@ -221,9 +221,9 @@ def _spawn(paths: StatePaths, *, environ: Mapping[str, str], inherited: tuple[in
 
 
 def _environment(paths: StatePaths, environ: Mapping[str, str]) -> dict[str, str]:
-    """Take out of the user's environment what is not for the stack.
+    """Return the user's environment without what the stack must not get.
 
-    libpq's variables would lead it to another database, and the user's tokens are nothing it needs to know.
+    Variables of libpq would lead it to another database, and it does not need the user's tokens.
     """
     kept = {
         name: value for name, value in environ.items() if not name.startswith("PG") and name not in _TOKENS
@@ -232,14 +232,14 @@ def _environment(paths: StatePaths, environ: Mapping[str, str]) -> dict[str, str
 
 
 def _await_end(paths: StatePaths) -> None:
-    """Wait for a stack that is going down by itself."""
+    """Wait for a stack that is stopping by itself."""
     deadline = time.monotonic() + _STOP_SECONDS
     while is_locked(paths) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
 
 
 def _end(paths: StatePaths) -> int:
-    """End the stack's process, the hard way where it does not listen; returns the lock, then ours."""
+    """End the stack's process, by SIGKILL if necessary; returns the lock, now held by this process."""
     deadline = time.monotonic() + _STOP_SECONDS
     interrupted: int | None = None
     while (lock := take_lock(paths)) is None:
@@ -255,22 +255,22 @@ def _end(paths: StatePaths) -> int:
             _signal(pid, signal.SIGKILL)
             deadline = time.monotonic() + _STOP_SECONDS
         time.sleep(_POLL_SECONDS)
-    # The lock goes a moment before the process does.
+    # The lock is released a moment before the process ends.
     while interrupted is not None and is_alive(interrupted) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS / 10)
     return lock
 
 
 class _Difference(NamedTuple):
-    """In which way a stack is not the one that is asked for."""
+    """How a stack differs from the requested one."""
 
     what: str
     matters: bool = True
-    """False: a busy stack will do all the same."""
+    """False if a busy stack may be used nevertheless."""
 
 
 def _difference(stack: Stack, environ: Mapping[str, str]) -> _Difference | None:
-    """Say in which way a stack is not the one that `environ` asks for; None where it is."""
+    """Return how a stack differs from the one that `environ` requests; None if it does not."""
     from ogdc_local.stack.environment import OF_PROGRAMS, passed_on
     from ogdc_local.stack.installation import installation
     from ogdc_shared.images import own_version
@@ -288,10 +288,10 @@ def _difference(stack: Stack, environ: Mapping[str, str]) -> _Difference | None:
 
 
 def _keep(stack: Stack, difference: _Difference) -> bool:
-    """Whether to go on with a stack although it is another, since it is busy.
+    """Whether to keep using a different stack because it is busy.
 
     Raises:
-        StackError: it is, and the difference matters.
+        StackError: it is busy, and the difference matters.
     """
     if not _is_busy(stack):
         return False
@@ -313,7 +313,7 @@ def _is_busy(stack: Stack) -> bool:
         connection.request("GET", STATE_PATH)
         return bool(json.loads(connection.getresponse().read())["busy"])
     except (OSError, http.client.HTTPException, ValueError, KeyError):
-        return False  # it is going down, or does not answer
+        return False  # it is stopping, or does not respond
     finally:
         connection.close()
 
@@ -323,7 +323,7 @@ def _set_idle_timeout(paths: StatePaths, idle_timeout: float | None) -> None:
 
 
 def _prolong(paths: StatePaths, idle_timeout: float | None) -> None:
-    """Tell a stack that is up how long it may idle from now."""
+    """Set the idle timeout of a running stack, from now."""
     with contextlib.suppress(OSError, ValueError):
         if idle_timeout is not None and read_state(paths.idle_timeout) == "never":
             return

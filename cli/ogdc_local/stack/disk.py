@@ -15,25 +15,25 @@ from contextlib import suppress
 from pathlib import Path
 
 RESERVE_BYTES = 32 * 1024 * 1024
-"""Two of PostgreSQL's segments."""
+"""Two WAL segments of PostgreSQL."""
 LOW_BYTES = 2 * 1024 * 1024
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
-"""For commands to end by themselves when they cannot write."""
+"""Time for commands to fail by themselves on a full disk."""
 _CALM_SECONDS = 5.0
-"""After which a disk that was full counts as one that is not: a command may fill it again and again."""
+"""Time with free space after which the disk no longer counts as full, since a command may refill it."""
 
 logger = logging.getLogger(__name__)
 
 
 class Reserve:
-    """A file that keeps room for the stack itself."""
+    """A file that reserves disk space for the stack itself."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def take(self) -> None:
-        """Take the room up, where there is enough of it."""
+        """Allocate the reserve if there is enough space."""
         if os.path.lexists(self._path) or free_bytes(self._path.parent) < 2 * RESERVE_BYTES:
             return
         try:
@@ -43,7 +43,7 @@ class Reserve:
             self.release()
 
     def release(self) -> bool:
-        """Give the room back; returns whether there was some."""
+        """Release the reserve; returns whether there was one."""
         try:
             self._path.unlink()
         except OSError:
@@ -53,15 +53,15 @@ class Reserve:
 
 
 class DiskWatch:
-    """A thread that looks at the disk."""
+    """A thread that monitors the disk."""
 
     def __init__(self, reserve: Reserve, directory: Path, *, stop_tasks: Callable[[str], bool]) -> None:
-        """Nothing is looked at before the context is entered.
+        """Store the arguments; the thread starts on entering the context.
 
         Args:
-            reserve: What is kept back.
+            reserve: The reserve.
             directory: The state directory.
-            stop_tasks: Has whatever runs end, for the reason it is given; returns whether anything runs.
+            stop_tasks: Makes running tasks fail with the given reason; returns whether any runs.
         """
         self._reserve = reserve
         self._directory = directory
@@ -81,13 +81,13 @@ class DiskWatch:
 
     def _run(self) -> None:
         while True:
-            with suppress(OSError):  # the directory may be gone
+            with suppress(OSError):  # the directory may have been removed
                 self.look(time.monotonic())
             if self._ended.wait(_LOOK_SECONDS):
                 return
 
     def look(self, now: float) -> None:
-        """Do what is to be done now."""
+        """Check the disk once, and act if necessary."""
         free = free_bytes(self._directory)
         if free >= LOW_BYTES:
             if now - self._full_last >= _CALM_SECONDS:
@@ -105,6 +105,6 @@ class DiskWatch:
 
 
 def free_bytes(directory: Path) -> int:
-    """How much this user can still write there."""
+    """Return the bytes that this user can still write."""
     disk = os.statvfs(directory)
     return disk.f_bavail * disk.f_frsize

@@ -37,45 +37,46 @@ _MAX_HEAD = 64 * 1024
 _HEAD_SECONDS = 30.0
 _CONNECT_SECONDS = 30.0
 IDLE_SECONDS = 900.0
-"""Without a byte in either direction, after which a connection is hung up; a server may compute for long."""
+"""Timeout without any data in either direction; a server may compute for long."""
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _HOP_BY_HOP = (b"proxy-", b"connection:", b"keep-alive:")
 
 
 class RequestHead(NamedTuple):
-    """The beginning of a request to a proxy."""
+    """The head of a request to the proxy."""
 
     host: str
     port: int
     tunnel: bool
-    """True: CONNECT. False: a request for an http:// URL."""
+    """True for CONNECT, False for a request with an http:// URL."""
     forwarded: bytes
-    """What to send to the server in its place; nothing for a tunnel."""
+    """The head to send to the server; empty for a tunnel."""
     proxied: bytes
-    """What to send to another proxy: what was checked here, however that proxy reads what a command wrote."""
+    """The head to send to another proxy: rewritten, so that the proxy cannot interpret it differently."""
     missing: int | None
-    """Bytes of the request's body that have yet to come; None: its end is not known, as a tunnel's."""
+    """Remaining bytes of the body; None if unknown, as for a tunnel."""
 
 
 class _Way(NamedTuple):
-    """A connection that a request was granted."""
+    """A connection granted to a request."""
 
     server: socket.socket
     answer: bytes
-    """What the client gets first."""
+    """Sent to the client first."""
     first: bytes
-    """What is sent to the server first."""
+    """Sent to the server first."""
     missing: int | None = None
-    """How much more it may be sent; None: anything. To a proxy a second request would go unchecked."""
+    """Bytes that may still be sent to the server; None means unlimited. A second request to a proxy would not
+    be checked."""
     checked: bool = False
-    """Whether it is a tunnel for the web alone."""
+    """Whether it is a tunnel only for TLS and HTTP."""
 
 
 class Egress:
-    """Answers at Unix sockets from entering the context until leaving it.
+    """The proxy; it serves Unix sockets while its context is entered.
 
     Attributes:
-        path: Of the socket that leads to no named address; the others are beside it.
+        path: Socket without named addresses; others are beside it.
     """
 
     def __init__(
@@ -86,13 +87,14 @@ class Egress:
         environ: Mapping[str, str],
         own_ports: frozenset[int] = frozenset(),
     ) -> None:
-        """Nothing is opened yet.
+        """Store the arguments; nothing is opened yet.
 
         Args:
-            path: Of the socket; its directory has to keep others out.
-            reach: Which addresses are to be reached.
-            environ: The user's; where it names a proxy, that is the only way to what no recipe names.
-            own_ports: Of this machine that are not to be reached, whoever names or allows them.
+            path: Path of the socket, in a directory that others cannot enter.
+            reach: The permitted addresses.
+            environ: The user's environment. If it sets a proxy, all addresses that recipes do not name are
+                reached through it.
+            own_ports: Ports of this machine that are never permitted.
         """
         self.path = path
         self._reach = reach
@@ -111,11 +113,11 @@ class Egress:
 
     @property
     def connections(self) -> int:
-        """How many there are now."""
+        """Current number of connections."""
         return self._shares.taken
 
     def leading_to(self, addresses: tuple[str, ...]) -> EgressSocket:
-        """Open, unless it is, the socket that leads to these addresses besides (see `named_addresses`).
+        """Return the socket for these named addresses, opened if needed (see `named_addresses`).
 
         Raises:
             OSError: it cannot be opened.
@@ -210,7 +212,7 @@ class Egress:
         try:
             return checked_addresses(head.host, head.port, self._reach)
         except socket.gaierror:
-            if proxied:  # names may be the proxy's to resolve
+            if proxied:  # the proxy may be the one to resolve names
                 return []
             raise
 
@@ -220,10 +222,10 @@ class Egress:
 
 
 def _lead(client: socket.socket, way: _Way) -> None:
-    """Pass on what client and server send each other.
+    """Relay between client and server.
 
     Raises:
-        ForbiddenError: what goes through a tunnel is not the web's.
+        ForbiddenError: a tunnel is used for something other than TLS or HTTP.
     """
     client.sendall(way.answer)
     first = read_beginning(client, way.first) if way.checked else way.first
@@ -238,11 +240,11 @@ def _lead(client: socket.socket, way: _Way) -> None:
 
 
 def _by_proxy(server: socket.socket, head: RequestHead) -> _Way:
-    """Ask another proxy for what was checked, and for nothing else on this connection.
+    """Pass a checked request to another proxy, and nothing else on this connection.
 
     Raises:
-        OSError: it opens no tunnel.
-        ValueError: a request's end is not known, so that another could follow it.
+        OSError: the proxy does not open a tunnel.
+        ValueError: the end of the request is unknown, so that another could follow it.
     """
     if not head.tunnel:
         if head.missing is None:
@@ -256,7 +258,7 @@ def _by_proxy(server: socket.socket, head: RequestHead) -> _Way:
 
 
 def _send(source: socket.socket, target: socket.socket, size: int | None) -> None:
-    """Pass on so many bytes; None: all there are."""
+    """Relay `size` bytes, or everything if None."""
     while size != 0 and (piece := source.recv(min(size or _MAX_HEAD, _MAX_HEAD))):
         target.sendall(piece)
         size = None if size is None else size - len(piece)
@@ -266,13 +268,13 @@ def _listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
-    path.chmod(0o666)  # tasks may be another user; who gets to see it is the directory's affair
+    path.chmod(0o666)  # tasks may have another uid; the directory restricts access
     listener.listen()
     return listener
 
 
 def _literal(host: str, port: int) -> str | None:
-    """The address as lines name it; None for a name."""
+    """Return the address in the format of `named_addresses`; None for a host name."""
     try:
         return written(ip_address(host), port)
     except ValueError:
@@ -280,7 +282,7 @@ def _literal(host: str, port: int) -> str | None:
 
 
 def _is_own(address: Address) -> bool:
-    """Whether an address leads to this machine's loopback."""
+    """Whether an address is on this machine's loopback."""
     meant = embedded(address) or address
     return meant.is_loopback or meant.is_unspecified
 
@@ -289,8 +291,8 @@ def read_head(client: socket.socket) -> RequestHead:
     """Read the head of a request.
 
     Raises:
-        ValueError: it is none that a proxy is sent.
-        OSError: it does not come, or not in time.
+        ValueError: it is not a valid request to a proxy.
+        OSError: it does not arrive in time.
     """
     lines, rest = _head_of(client)
     first, *fields = lines.split(b"\r\n")
@@ -316,7 +318,7 @@ def read_head(client: socket.socket) -> RequestHead:
 
 
 def _head_of(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Read lines up to an empty one; returns them and what came after it."""
+    """Read up to an empty line; returns the lines and what followed them."""
     content = b""
     while b"\r\n\r\n" not in content:
         if len(content) > _MAX_HEAD or not (piece := connection.recv(_MAX_HEAD)):
@@ -327,9 +329,9 @@ def _head_of(connection: socket.socket) -> tuple[bytes, bytes]:
 
 
 def _missing(fields: Iterable[bytes], there: int) -> int | None:
-    """How many bytes of a body have yet to come, less than none where there are too many; None: unknown.
+    """Return the remaining bytes of a body, negative if there are too many; None if unknown.
 
-    Where two readers could differ in where a request ends, it is unknown.
+    It is unknown if two implementations could disagree on where the request ends.
     """
     names = [(name.strip().lower(), value.strip()) for name, _, value in (f.partition(b":") for f in fields)]
     lengths = [value for name, value in names if name == b"content-length"]
@@ -344,7 +346,7 @@ def _place(host: str, port: int) -> str:
 
 
 def refuse(client: socket.socket, status: HTTPStatus, why: str) -> None:
-    """Answer with an error and hang up."""
+    """Send an error response and close the connection."""
     body = f"{why}\n".encode(errors="replace")
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n"
     with suppress(OSError), closing(client):

@@ -24,9 +24,9 @@ BAD_PORTS = frozenset(
     115 117 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554
     556 563 587 601 636 989 990 993 995 1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665
     6666 6667 6668 6669 6679 6697 10080
-    """.split()  # noqa: SIM905  a list of a hundred lines says no more
+    """.split()  # noqa: SIM905  shorter than a list of a hundred lines
 )
-"""Ports of other services than the web's, as browsers refuse them: mail, remote logins, file systems."""
+"""Ports that browsers block, too, because they belong to other services: mail, remote login, file systems."""
 _HANDSHAKE = b"\x16"
 _CLIENT_HELLO = re.compile(rb"\x16\x03[\s\S]{3}\x01")
 _RECORD_AND_TYPE = 6
@@ -36,10 +36,10 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 def check_port(host: str, port: int) -> None:
-    """Refuse what no web server listens at.
+    """Check that a port may be a web server's.
 
     Raises:
-        ForbiddenError: it is such a port.
+        ForbiddenError: it belongs to another service.
     """
     if port in BAD_PORTS:
         raise ForbiddenError(
@@ -48,11 +48,11 @@ def check_port(host: str, port: int) -> None:
 
 
 def read_beginning(client: socket.socket, first: bytes) -> bytes:
-    """Read on until it is sure that a client begins to speak TLS or HTTP; returns all there is of it.
+    """Read until it is certain that the client speaks TLS or HTTP; returns everything read.
 
     Raises:
         ForbiddenError: it speaks something else.
-        OSError: it does not speak.
+        OSError: it sends nothing.
     """
     while not _is_enough(first) and (piece := client.recv(_MAX_LINE)):
         first += piece
@@ -67,9 +67,9 @@ def _is_enough(first: bytes) -> bool:
 
 
 class Shares:
-    """Divides connections among tasks, so that none of them leaves another without.
+    """Divides connections among tasks, so that no task can starve the others.
 
-    A task may have as many as are free. So one alone has half of all, and those that come later find some.
+    A task may have as many as are free. So a single task gets half of all, and later ones still find some.
 
     Source: Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches" (1998).
     """
@@ -81,11 +81,11 @@ class Shares:
 
     @property
     def taken(self) -> int:
-        """How many are taken now."""
+        """Current number of connections."""
         return self._held.total()
 
     def take(self, task: str) -> bool:
-        """Take a connection for a task; returns whether there was one for it."""
+        """Reserve a connection for a task; returns whether there was one."""
         with self._lock:
             granted = self._held[task] < self._free
             if granted:
@@ -94,7 +94,7 @@ class Shares:
             return granted
 
     def give_back(self, task: str) -> None:
-        """Give one back that was taken."""
+        """Release a connection."""
         with self._lock:
             self._free += 1
             self._held[task] -= 1
@@ -103,7 +103,7 @@ class Shares:
 
 
 def task_of(client: socket.socket) -> str:
-    """What the processes of a task have in common, and no others; empty where that is not known.
+    """Return an id shared by exactly the processes of a task; empty if unknown.
 
     Source: SO_PEERCRED in unix(7); pid_namespaces(7).
     """

@@ -16,7 +16,7 @@ from ogdc_shared.variables import read_variable
 _KEY = re.compile(r"[\w-]{43}", re.ASCII)
 NAMESPACE = "local"
 NODE_SECRET = "ogdc-dataone"  # noqa: S105  its name
-"""What the user's token for the member node is called in workflows; no recipe may ask for it."""
+"""Name of the secret with the user's token for the member node; recipes cannot request it."""
 DATAONE_NODE_URL = "https://arcticdata.io/metacat/d1/mn"
 
 PASSED_ON = (
@@ -57,7 +57,7 @@ PASSED_ON = (
     "OGDC_WORKER_SCRATCH",
     "OGDC_WORKFLOW_TIMEOUT",
 )
-"""What a stack takes from the environment of the command that starts it."""
+"""Settings that a stack takes from the environment of the command that starts it."""
 
 OF_LOGINS = (
     "OGDC_CREATE_USERS",
@@ -80,34 +80,34 @@ OF_LOGINS = (
     "OGDC_TOKEN_DAYS",
     "OIDC_CLIENT_SECRETS_FILE",
 )
-"""What else, where callers of the stack log in; elsewhere they are another deployment's."""
+"""Further ones if users of the stack log in; otherwise these belong to another deployment."""
 
 OF_PROGRAMS = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB", "PYTHONPATH", "LD_LIBRARY_PATH")
-"""What else tells which programs of the user's own tasks find."""
+"""Further variables that affect which programs tasks find."""
 _SYSTEM = ("/usr/", "/bin", "/sbin", "/snap/")
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
-    """Pick from `environ` the settings that a stack takes over."""
+    """Return the settings in `environ` that a stack takes over."""
     names = (*PASSED_ON, *OF_LOGINS) if wants_logins(environ) else PASSED_ON
     return {name: environ[name] for name in names if environ.get(name)} | own_programs(environ)
 
 
 def wants_logins(settings: Mapping[str, str]) -> bool:
-    """Whether a stack of these settings has its callers log in, as a deployment does."""
+    """Whether users of a stack with these settings log in, as in a deployment."""
     mode: str = read_variable(StackSettings, "access_mode", settings)
     return mode == AUTHENTICATED
 
 
 def own_programs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Pick from `environ` what leads to programs of the user's own (see `sandbox.programs`)."""
+    """Return the variables in `environ` for programs that the user has installed (see `sandbox.programs`)."""
     directories = [path for path in dict.fromkeys(environ.get("PATH", "").split(os.pathsep)) if _is_own(path)]
     found = {"PATH": os.pathsep.join(directories)} if directories else {}
     return found | {name: environ[name] for name in OF_PROGRAMS if directories and environ.get(name)}
 
 
 def _is_own(path: str) -> bool:
-    """Whether a directory of a PATH is there for this user, and none of the system's."""
+    """Whether a directory of PATH is accessible and not one of the system's."""
     return (
         path.startswith("/")
         and not path.startswith(_SYSTEM)
@@ -126,17 +126,17 @@ def function_environment(
     settings: Mapping[str, str],
     with_images: bool = False,
 ) -> dict[str, str]:
-    """Put together what `Settings.from_env` reads.
+    """Build the environment for `Settings.from_env`.
 
     It never becomes the environment of a process, so no child inherits the signing key or the token.
 
     Args:
         paths: The state directory.
-        url: The gateway's base URL, as users see it.
+        url: The gateway's base URL, as seen by users.
         engine_url: Base URL of the Argo API.
-        engine_token: What it asks of its callers.
-        signing_key: Signs artifact links.
-        settings: What `passed_on` gave.
+        engine_token: Bearer token for that API.
+        signing_key: Key for artifact links.
+        settings: The output of `passed_on`.
         with_images: Whether tasks run in the images of their templates.
     """
     from ogdc_local.stack.postgres import DATABASE, USER

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 SERVED: ContextVar[Context] = ContextVar("SERVED")
-"""How the context reaches `function_source`: functions-framework takes a file, and no arguments."""
+"""Passes the context to `function_source`, since functions-framework loads a file without arguments."""
 
 
 class Functions(NamedTuple):
-    """The WSGI application of each function; a field's name is the function's target."""
+    """The WSGI applications of the functions; each field has the name of the function's target."""
 
     submit: WSGIApplication
     status: WSGIApplication
@@ -28,7 +28,7 @@ class Functions(NamedTuple):
 
 
 def build_functions(context: Context) -> Functions:
-    """Have functions-framework build an application for each function."""
+    """Have functions-framework create an application for each function."""
     from functions_framework import create_app
 
     create: Callable[..., WSGIApplication] = create_app

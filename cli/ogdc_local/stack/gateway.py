@@ -36,16 +36,16 @@ _EVENTS = "/events/argo"
 _CHANGES = frozenset({"POST", "PATCH", "DELETE"})
 _READS = frozenset({"GET", "HEAD"})
 _ROUTES = [route for route in ROUTES if len(route.functions) == 1 and route.functions[0] in Functions._fields]
-"""Probes are any function's, and nothing here gives events up."""
+"""Without probes, which belong to no single function."""
 _OUR_HOSTS = frozenset({"localhost", "127.0.0.1"})
 
 
 class Gateway:
-    """The WSGI application that hands each request to the part it is for.
+    """The WSGI application that dispatches requests to functions, engine and artifact store.
 
-    It is served to this machine's user alone (see `connections`). Browsers are kept from acting for other
-    sites: a `Host` that is not this machine (DNS rebinding) and an `Origin` that is not this gateway are
-    refused.
+    It is only served to this machine's user (see `connections`). Requests by other sites through the user's
+    browser are rejected: a `Host` that is not this machine (DNS rebinding), and an `Origin` that is not this
+    gateway.
     """
 
     def __init__(
@@ -57,15 +57,15 @@ class Gateway:
         signing_key: str,
         state: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """Nothing is opened or read yet.
+        """Store the arguments; nothing is opened yet.
 
         Args:
             functions: The functions' applications.
-            engine: Answers /api/v1/…, the part of the Argo Server's API there is; asked for reads alone.
-                None: it asks nobody to log in, and here callers have to.
-            artifacts: Root of the directory store.
-            signing_key: What artifact links are signed with.
-            state: What `GET /stack` answers.
+            engine: Serves /api/v1/…, the supported part of the Argo Server's API, for reading only. None if
+                users have to log in, since that API does not authenticate them.
+            artifacts: Root of the artifact store.
+            signing_key: Key for artifact links.
+            state: Returns the response to `GET /stack`.
         """
         self._functions = functions
         self._paths = Paths(route.path for route in _ROUTES)
@@ -94,7 +94,7 @@ class Gateway:
         return self._function(environ["REQUEST_METHOD"], path)
 
     def _function(self, method: str, path: str) -> WSGIApplication:
-        """The function that has a route, or at least the path; where there is none, one that says so."""
+        """Return the function for a route, else one for the path, else one that responds with an error."""
         template, _ = self._paths.find(path) or ("", {})
         by_method = {route.method: route.functions[0] for route in _ROUTES if route.path == template}
         chosen = by_method.get("GET" if method == "HEAD" else method)
@@ -105,7 +105,7 @@ class Gateway:
         return application
 
     def _view(self, method: str) -> WSGIApplication:
-        """Let workflows be looked at. Who could make one here could mount everything on the volume."""
+        """Return the engine for reading. Creating workflows here would give access to the whole volume."""
         if self._engine is None:
             raise ForbiddenError("Callers log in here, and the Argo API knows no users: GET /runs/{name}.")
         if method in _READS:
@@ -123,7 +123,7 @@ class Gateway:
         return add_security_headers(response)(environ, start_response)
 
     def _download(self, request: Request) -> Response:
-        """Stream an artifact, or the parts of it that a `Range` asks for."""
+        """Serve an artifact, or the ranges of it that are requested."""
         if request.method not in _READS:
             raise MethodNotAllowed(sorted(_READS), "Artifacts can be read only.")
         key = request.path.removeprefix(_ARTIFACTS)
@@ -142,9 +142,9 @@ class Gateway:
 
 
 class Internal:
-    """What the stack's own parts say to each other: the engine's API and its events.
+    """The API between the stack's parts: the engine's API and its events.
 
-    Who calls has to know a token that is in this process's memory alone.
+    Callers need a token that exists only in this process's memory.
     """
 
     def __init__(
@@ -155,14 +155,13 @@ class Internal:
         token: str,
         on_sweep_requested: Callable[[], None] = lambda: None,
     ) -> None:
-        """Nothing is asked yet.
+        """Store the arguments.
 
         Args:
             engine: The engine's API.
-            argo_events: Takes its events.
-            token: What callers have to know.
-            on_sweep_requested: Called where `argo_events` replies that the sweep has something to do; on a
-                cluster a Trigger takes that to it.
+            argo_events: Receives the engine's events.
+            token: The bearer token.
+            on_sweep_requested: Called if `argo_events` requests a sweep, which a Trigger does on a cluster.
         """
         self._engine = engine
         self._argo_events = argo_events
@@ -187,7 +186,7 @@ class Internal:
 
 
 class IdleTimer:
-    """Passes requests on to an application and knows how long there has been none."""
+    """Forwards requests to an application, and measures the time since the last one."""
 
     def __init__(self, application: WSGIApplication, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._application = application
@@ -198,7 +197,7 @@ class IdleTimer:
 
     @property
     def idle_seconds(self) -> float:
-        """Seconds since the last request was answered, or since this was made; 0 during one."""
+        """Seconds since the last response, or since creation; 0 during a request."""
         return 0.0 if self._at_work else self._clock() - self._last
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -216,10 +215,10 @@ class IdleTimer:
 
 
 def check_caller(environ: WSGIEnvironment) -> None:
-    """Refuse what comes from a web page of somebody else's; other users' connections are not even read.
+    """Reject requests from other sites' web pages. Connections of other users are rejected before.
 
     Raises:
-        ForbiddenError: it does not.
+        ForbiddenError: the request does not come from this machine's user or this gateway's pages.
     """
     host = environ.get("HTTP_HOST", "")
     if _host_name(f"//{host}") not in _OUR_HOSTS:

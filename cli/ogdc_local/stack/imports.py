@@ -9,13 +9,14 @@ from threading import Timer
 
 _PACKAGES = ("ogdc_local", "ogdc_functions", "ogdc_shared")
 _SECONDS = 5.0
-"""Until then the first run has what it takes."""
+"""Delay, so that the first run is not slowed down."""
 
 
 def import_later() -> None:
-    """Import the rest in a while, beside whatever the stack does then; it takes a second of the processor's.
+    """Import the remaining modules after a delay, in a thread; takes a second of CPU.
 
-    A busy stack goes on after `git pull`. What it had not imported by then would not fit what it had.
+    A busy stack keeps running after `git pull`. Modules imported after that would not match those imported
+    before.
     """
     timer = Timer(_SECONDS, import_rest)
     timer.daemon = True
@@ -23,7 +24,7 @@ def import_later() -> None:
 
 
 def import_rest() -> None:
-    """Import each module that is not yet; an error comes up again where the module is wanted."""
+    """Import all modules that are not loaded yet; errors recur where a module is used."""
     for package in _PACKAGES:
         for module in walk_packages(import_module(package).__path__, f"{package}."):
             if not module.name.endswith(".__main__"):

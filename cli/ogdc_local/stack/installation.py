@@ -12,9 +12,9 @@ _PACKAGES = ("ogdc_cli", "ogdc_functions", "ogdc_local", "ogdc_shared", "ogdc_wo
 
 
 def installation() -> str:
-    """Name the files of this installation: a digest of where they are, how large, and when they changed.
+    """Return a digest of path, size and modification time of the installed files.
 
-    Their content is not read, which would take longer than the rest of a command's start.
+    Their content is not read, because that would take longer than the rest of a command's start.
     """
     state = sha256(sys.prefix.encode(errors="surrogateescape"))
     for package in _PACKAGES:

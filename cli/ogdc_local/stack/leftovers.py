@@ -11,10 +11,10 @@ from ogdc_shared.removal import remove
 
 
 def discard(volume: Path, run: str) -> None:
-    """Remove what a run left, since nobody can go on from it any more; published data stay.
+    """Remove what a run left that can no longer be resumed; published data stay.
 
     Raises:
-        OSError: something of it cannot be removed.
+        OSError: something cannot be removed.
     """
     for place in (layout.workspace(run), layout.staging(run), layout.replaced(run)):
         remove(volume / place)
@@ -23,12 +23,12 @@ def discard(volume: Path, run: str) -> None:
 
 
 def tidy(volume: Path, *, retry_days: int, reuse_days: int = 30, reuse_size: str = "20Gi") -> None:
-    """Have the worker remove what old runs left, as the deployment's CronWorkflow has it do.
+    """Run the worker's `tidy`, as a CronWorkflow does in a deployment.
 
-    A process of its own: it may take long, and what it says goes where the stack's own words go.
+    It runs in a process of its own, because it may take long; its output goes to the stack's log.
 
     Raises:
-        CalledProcessError: something of it cannot be removed; the worker has logged what.
+        CalledProcessError: something cannot be removed; the worker has logged it.
         OSError: it cannot be started.
     """
     reuse = ("--reuse-days", str(reuse_days), "--reuse-bytes", reuse_size)

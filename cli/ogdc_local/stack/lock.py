@@ -18,7 +18,7 @@ _DIGITS = 10
 
 
 def take_lock(paths: StatePaths) -> int | None:
-    """Take the lock without waiting; returns its descriptor, or None where somebody has it."""
+    """Try to take the lock; returns its descriptor, or None if it is held."""
     descriptor = open_state(paths.lock)
     if not try_lock(descriptor):
         os.close(descriptor)
@@ -28,7 +28,7 @@ def take_lock(paths: StatePaths) -> int | None:
 
 
 def is_locked(paths: StatePaths) -> bool:
-    """Whether somebody has the lock."""
+    """Whether the lock is held."""
     try:
         descriptor = os.open(paths.lock, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
@@ -40,7 +40,7 @@ def is_locked(paths: StatePaths) -> bool:
 
 
 def is_in_place(paths: StatePaths, descriptor: int) -> bool:
-    """Whether a lock that was taken is still the one others see; not where its directory was removed."""
+    """Whether a held lock is still the one at the path; not if its directory was removed."""
     try:
         return os.path.samestat(os.fstat(descriptor), paths.lock.stat())
     except FileNotFoundError:
@@ -48,9 +48,9 @@ def is_in_place(paths: StatePaths, descriptor: int) -> bool:
 
 
 def holder(paths: StatePaths) -> int | None:
-    """Find which process holds the lock; None while it is only being started, and where it is not known.
+    """Return the pid of the lock's holder; None if it is just being started, or unknown.
 
-    What the file says is not believed by itself: a process that does not have the file open holds no lock.
+    The pid in the file is verified: a process that does not have the file open cannot hold the lock.
     """
     text = ""
     with suppress(OSError, ValueError):
@@ -66,7 +66,7 @@ def holder(paths: StatePaths) -> int | None:
 
 
 def may_hold(paths: StatePaths, pid: int) -> bool:
-    """Whether a process may hold the lock: it has the file open, or this system does not tell."""
+    """Whether a process may hold the lock: it has the file open, or the system does not tell."""
     return not Path("/proc/self/fd").exists() or _has_open(Path("/proc", str(pid)), paths.lock)
 
 
@@ -75,7 +75,7 @@ def _has_open(process: Path, path: Path) -> bool:
         try:
             if descriptor.samefile(path):
                 return True
-        except OSError:  # closed by now
+        except OSError:  # closed meanwhile
             continue
     return False
 
@@ -83,12 +83,12 @@ def _has_open(process: Path, path: Path) -> bool:
 def _descriptors(process: Path) -> list[Path]:
     try:
         return list((process / "fd").iterdir())
-    except OSError:  # gone, or somebody else's
+    except OSError:  # the process has ended, or belongs to another user
         return []
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there and more than a zombie, which somebody may be slow to collect."""
+    """Whether a process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -97,5 +97,5 @@ def is_alive(pid: int) -> bool:
         return True
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:  # gone by now, or a system without /proc
+    except OSError:  # the process has just ended, or there is no /proc
         return not Path("/proc/self").exists()

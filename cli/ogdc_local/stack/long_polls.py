@@ -1,8 +1,8 @@
-"""Answers about runs that wait until there is something new, for those who ask for it.
+"""Long polling for runs: responses that wait until there is something new, for clients that request it.
 
-Who sends `Prefer: wait=N` beside `If-None-Match` and knows the latest is answered when a run may have
-changed, at most N seconds later. On a cluster each who waits would hold a function, and is answered at once,
-as the preference allows.
+A client that sends `Prefer: wait=N` with `If-None-Match`, and has the current state, gets its response when a
+run may have changed, at most N seconds later. On a cluster each waiting client would occupy a function, so
+responses are immediate there, as the preference allows.
 
 Source: RFC 7240, sections 2 and 4.3, where N is whole; here it may be a fraction.
 """
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,5}(?:\.[0-9]{1,3})?)(?:$|[,;\s])")
 MAX_SECONDS = 1.0
-"""So that nobody is held up for long by a stack that stops."""
+"""Longest wait, so that stopping the stack does not take long."""
 MAX_WAITING = 8
-"""Others are answered at once: who waits has a thread of the server to itself."""
+"""Maximum number of waiting clients, since each occupies a thread; others get immediate responses."""
 
 
 def with_long_polls(functions: Functions, changes: Changes) -> Functions:
-    """Have `status` wait for what the other functions change."""
+    """Make `status` wait for changes by the other functions."""
     return functions._replace(
         submit=_noting(functions.submit, changes),
         argo_events=_noting(functions.argo_events, changes),
@@ -40,26 +40,26 @@ def with_long_polls(functions: Functions, changes: Changes) -> Functions:
 
 
 class Changes:
-    """Counts what may have changed a run."""
+    """Counts changes that may affect runs."""
 
     def __init__(self) -> None:
         self.count = 0
         self._changed = threading.Condition()
 
     def note(self) -> None:
-        """Count a change, and wake who waits for it."""
+        """Count a change, and wake up waiting requests."""
         with self._changed:
             self.count += 1
             self._changed.notify_all()
 
     def wait_beyond(self, count: int, seconds: float) -> bool:
-        """Wait until there are more; False: it took longer."""
+        """Wait until there are more than `count`; False after the timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: self.count > count, max(0.0, seconds))
 
 
 class LongPolls:
-    """Passes requests on, those that may wait again and again until the answer is new or the time is over."""
+    """Forwards requests; those that may wait are repeated until the response is new or time is up."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class LongPolls:
 
     def _answer(self, environ: WSGIEnvironment, deadline: float) -> Response:
         while True:
-            count = self._changes.count  # before it is asked: what comes meanwhile is not missed
+            count = self._changes.count  # before the request, so that no change is missed
             response = Response.from_app(self._application, environ)
             if response.status_code != HTTPStatus.NOT_MODIFIED:
                 return response
@@ -97,7 +97,7 @@ class LongPolls:
 
 
 def _seconds(environ: WSGIEnvironment) -> float:
-    """How long a request may wait; 0 where it does not ask for that."""
+    """Return how long a request may wait; 0 if it does not request that."""
     if environ["REQUEST_METHOD"] != "GET" or "HTTP_IF_NONE_MATCH" not in environ:
         return 0.0
     asked = _WAIT.search(environ.get("HTTP_PREFER", ""))

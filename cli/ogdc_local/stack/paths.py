@@ -17,22 +17,22 @@ from ogdc_local.settings import StackSettings
 from ogdc_shared.variables import read_variable
 
 _SOCKET_PARENT_LIMIT = 80
-"""Bytes: a socket's path may take 104 or 108, of which `/run/.s.PGSQL.5432.lock` takes 23."""
+"""In bytes. The path of a socket is limited to 104 or 108, and `/run/.s.PGSQL.5432.lock` takes 23."""
 _PLAIN = re.compile(r"[\w./+@=~-]+", re.ASCII)
 _LOG_LIMIT = 10 * 1024 * 1024
 _MAX_STATE_BYTES = 65_536
 _AS_IT_IS = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-"""Waits for no pipe, and follows no link to a file of others."""
+"""Flags that neither block on a pipe nor follow a link."""
 
 
 class StatePaths(NamedTuple):
-    """Everything a stack writes, below one directory that only its user may enter."""
+    """Paths of everything a stack writes, below one directory that only its user can enter."""
 
     root: Path
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> StatePaths:
-        """Choose OGDC_STATE_DIR, else `ogdc-runner` below the XDG data directory.
+        """Use OGDC_STATE_DIR, else `ogdc-runner` below the XDG data directory.
 
         Source: XDG Base Directory Specification 0.8: a relative path counts as not set.
         """
@@ -46,39 +46,39 @@ class StatePaths(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Tells this stack from others on the machine, where a path is too long."""
+        """Identifies this stack on the machine where its path would be too long."""
         from hashlib import sha256
 
         return sha256(os.fsencode(self.root)).hexdigest()[:16]
 
     @property
     def lock(self) -> Path:
-        """Locked (flock) for as long as the stack is up; holds its process id."""
+        """Locked (flock) while the stack is running; contains its process id."""
         return self.root / "lock"
 
     @property
     def record(self) -> Path:
-        """What to know of the stack; there from when it is ready until it begins to stop."""
+        """Facts about the running stack; exists from when it is ready until it starts to stop."""
         return self.root / "stack.json"
 
     @property
     def idle_timeout(self) -> Path:
-        """How many seconds the stack may idle, or `never`; its mtime is when somebody last asked for it."""
+        """The idle timeout in seconds, or `never`; its mtime is when the stack was last requested."""
         return self.root / "idle"
 
     @property
     def reserve(self) -> Path:
-        """Takes up room that the stack itself needs when the disk is full."""
+        """Reserves space that the stack needs when the disk is full."""
         return self.root / "reserve"
 
     @property
     def port(self) -> Path:
-        """The port the stack had last, so that links and settings outlive a restart."""
+        """The last port, which is used again so that links and settings survive a restart."""
         return self.root / "port"
 
     @property
     def signing_key(self) -> Path:
-        """What signs artifact links."""
+        """Key for artifact links."""
         return self.root / "signing.key"
 
     @property
@@ -88,22 +88,22 @@ class StatePaths(NamedTuple):
 
     @property
     def volume(self) -> Path:
-        """What stands for the workflow claim; published data are in it."""
+        """Directory of the workflow claim, with the published data."""
         return self.root / "volume"
 
     @property
     def input_cache(self) -> Path:
-        """Inputs that were fetched before."""
+        """The cache of inputs."""
         return self.root / "cache"
 
     @property
     def engine_store(self) -> Path:
-        """The engine's own record of its workflows."""
+        """The engine's database."""
         return self.root / "engine.sqlite"
 
     @property
     def tasks(self) -> Path:
-        """What the engine's tasks need while they run."""
+        """Directory for the engine's running tasks."""
         return self.root / "tasks"
 
     @property
@@ -113,23 +113,23 @@ class StatePaths(NamedTuple):
 
     @property
     def stack_log(self) -> Path:
-        """What the stack's process says."""
+        """Log of the stack's process."""
         return self.root / "stack.log"
 
     @property
     def postgres_log(self) -> Path:
-        """What PostgreSQL says."""
+        """Log of PostgreSQL."""
         return self.root / "postgres.log"
 
     def postgres_data(self, major: int) -> Path:
-        """The data directory of one PostgreSQL major version; another version cannot read it."""
+        """Return the data directory of a major version of PostgreSQL; other versions cannot read it."""
         return self.root / f"pg-{major}"
 
     def create(self) -> None:
-        """Make the directories.
+        """Create the directories.
 
         Raises:
-            StackError: the state directory cannot be made or belongs to another user.
+            StackError: the state directory cannot be created, or belongs to another user.
         """
         try:
             private_dir(self.root, parents=True)
@@ -143,32 +143,33 @@ class StatePaths(NamedTuple):
 
     @property
     def _socket_parent(self) -> Path:
-        """A private directory whose path is short and plain: the root where it can be.
+        """A private directory with a short and simple path: the root if possible.
 
-        PostgreSQL and libpq take a comma for the end of a path, and a quote for its beginning.
+        PostgreSQL and libpq treat commas and quotes in a path as separators.
 
-        Not XDG_RUNTIME_DIR, which is removed when the user logs out while the stack stays up.
+        XDG_RUNTIME_DIR is not suitable, since it is removed when the user logs out while the stack keeps
+        running.
         """
         if len(os.fsencode(self.root)) <= _SOCKET_PARENT_LIMIT and _PLAIN.fullmatch(str(self.root)):
             return self.root
         return Path(f"/tmp/ogdc-{os.geteuid()}-{self.label}")  # noqa: S108  verified to be ours alone
 
     def socket_dir(self) -> Path:
-        """Make and return the directory of PostgreSQL's socket."""
+        """Create and return the directory of PostgreSQL's socket."""
         private_dir(self._socket_parent)
         directory = self._socket_parent / "run"
-        # Its owner may be the user that PostgreSQL runs as; it is the parent that keeps others out.
+        # Its owner may be PostgreSQL's user; the parent keeps others out.
         directory.mkdir(mode=0o700, exist_ok=True)
         return directory
 
     @property
     def egress(self) -> Path:
-        """The socket through which commands that may use a network do."""
+        """Path of the socket for network access of commands."""
         private_dir(self._socket_parent)
         return self._socket_parent / "egress"
 
     def remove_socket_dir(self) -> None:
-        """Remove what `socket_dir` made outside the root."""
+        """Remove the socket directory if it is outside the root."""
         import shutil
 
         if self._socket_parent != self.root:
@@ -176,10 +177,10 @@ class StatePaths(NamedTuple):
 
 
 def private_dir(path: Path, *, parents: bool = False) -> None:
-    """Make sure that `path` is a directory of this user that nobody else may enter.
+    """Create a directory that only this user can enter, or check that it is one.
 
     Raises:
-        StackError: somebody else has put something there.
+        StackError: the path belongs to another user.
     """
     path.mkdir(mode=0o700, parents=parents, exist_ok=True)
     found = path.lstat()
@@ -193,7 +194,7 @@ def private_dir(path: Path, *, parents: bool = False) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename what is damaged, and what belongs to it, and return the new name."""
+    """Rename a damaged path and its companion files, and return the new path."""
     mark = time.strftime("damaged-%Y%m%dT%H%M%S")
     for part in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm"), path):
         if part.exists():
@@ -202,11 +203,11 @@ def set_aside(path: Path) -> Path:
 
 
 def read_state(path: Path) -> str:
-    """Read a small file of the stack's own, in whose place anything may be.
+    """Read a small file of the state safely.
 
     Raises:
-        OSError: there is none, or it is no file: a link, a pipe, which would be waited for.
-        ValueError: it is no text.
+        OSError: it does not exist, or is not a regular file, such as a pipe, which would block.
+        ValueError: it is not text.
     """
     descriptor = os.open(path, os.O_RDONLY | _AS_IT_IS)
     try:
@@ -218,11 +219,11 @@ def read_state(path: Path) -> str:
 
 
 def open_state(path: Path) -> int:
-    """Open a file of the stack's own for reading and writing, made where there is none.
+    """Open a file of the state for reading and writing; create it if needed.
 
     Raises:
-        StackError: something else is in its place.
-        FileNotFoundError: there is no directory for it.
+        StackError: it is not a regular file.
+        FileNotFoundError: its directory does not exist.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _AS_IT_IS, 0o600)
@@ -237,7 +238,7 @@ def open_state(path: Path) -> int:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file in one visible step, for this user's eyes only; a power cut may take it back."""
+    """Write a file atomically, readable only for this user; it may be lost in a power cut."""
     from ogdc_shared.storage.files import replacing
 
     with replacing(path, sync=False, sync_name=False) as file:  # its mode is 0600
@@ -247,7 +248,7 @@ def write_private(path: Path, text: str) -> None:
 def open_log(path: Path) -> int:
     """Open a log for appending and return its descriptor.
 
-    One of more than 10 MiB is put aside as `<name>.1` first, and so is what is no file.
+    If it is larger than 10 MiB, or not a regular file, it is renamed to `<name>.1` first.
     """
     with suppress(FileNotFoundError):
         found = path.lstat()

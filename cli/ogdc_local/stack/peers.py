@@ -17,22 +17,22 @@ _TAIL_OFFSET = _HEADER.size + 4 + 48
 
 
 def may_connect(client: tuple[str, int], server: tuple[str, int]) -> bool:
-    """Whether the client's end of an IPv4 connection belongs to this user or to root.
+    """Whether the client of an IPv4 connection is this user or root.
 
-    A port on 127.0.0.1 is open to everybody with an account on the machine; this is what keeps them from
-    running recipes as the stack's user. True where the system cannot tell (anything but Linux).
+    Any account on the machine can connect to a port on 127.0.0.1; this keeps others from running recipes as
+    the stack's user. True if the system cannot tell (anything but Linux).
     """
     if not sys.platform.startswith("linux"):
         return True
     try:
         uid = _socket_user(client, server)
-    except OSError:  # a kernel, or a container's filter, without sock_diag
+    except OSError:  # sock_diag is missing in the kernel or blocked by a container's filter
         return True
     return uid is not None and uid in {0, os.geteuid()}
 
 
 def _socket_user(client: tuple[str, int], server: tuple[str, int]) -> int | None:
-    """Ask the kernel whose the client's socket is; None where it is closed already.
+    """Ask the kernel for the user of the client's socket; None if it is already closed.
 
     Source: sock_diag(7), `inet_diag_req_v2` and `inet_diag_msg`.
     """
@@ -55,5 +55,5 @@ def _socket_user(client: tuple[str, int], server: tuple[str, int]) -> int | None
     if kind != _SOCK_DIAG_BY_FAMILY:
         return None
     *_, uid, inode = _ANSWER_TAIL.unpack_from(answer, _TAIL_OFFSET)
-    # Without an inode nobody holds the socket any more, and its user reads as root.
+    # A socket without an inode has been closed, and its user is reported as root.
     return uid if inode else None

@@ -47,26 +47,26 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] ",
 }
 _PASSING = ("is still in use", "already exists")
-"""Signs of a complaint that passes: a killed server's own children need a moment to notice and let go of the
-shared memory; a killed stack's server may just be coming up."""
+"""Messages of temporary errors: children of a killed server need a moment to release the shared memory, or a
+killed stack's server is just starting."""
 _OF_THE_MACHINE = (
     *("No space left", "Disk quota exceeded", "Permission denied", "Cannot allocate", "could not map"),
     *("Read-only file system", "Too many open files", "was not ready", "shared library", "printed nothing"),
     *("could not bind", "could not create", "not permitted", "must not be run as"),
 )
-"""Signs of a complaint that has nothing to do with what the data are."""
+"""Messages of errors that are unrelated to the data."""
 _LOST = "the record of runs, recipes and triggers; published data and outputs stay"
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": _LOCALE, "LC_MESSAGES": "C"}
-"""PostgreSQL gets nothing of the user's environment: no PG* variable, no secret, no locale."""
+"""Nothing of the user's environment is passed on: no PG* variable, no secret, no locale."""
 
 logger = logging.getLogger(__name__)
 
 
 class Postgres:
-    """One data directory and, between `start` and `stop`, the server on it.
+    """One data directory and, between `start` and `stop`, its server.
 
-    `start` must be called from a thread that lives as long as the server shall: on Linux the server is asked
-    to shut down when that thread ends, which is how a killed stack leaves no server behind.
+    `start` must be called from a thread that lives as long as the server. On Linux the server is shut down
+    when that thread ends, so that a killed stack leaves no server behind.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Postgres:
         log: Path,
         settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Nothing is started yet; `settings` are the server's own, where others than a stack's are wanted."""
+        """Store the arguments; `settings` are additional settings of the server."""
         self._binaries = binaries
         self._data = data
         self._socket_dir = socket_dir
@@ -89,7 +89,7 @@ class Postgres:
 
     @property
     def running(self) -> bool:
-        """Whether the server's process is there; collects it where it has ended."""
+        """Whether the server's process is running; reaps it if it has ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -98,10 +98,10 @@ class Postgres:
         return self._process.pid if self._process is not None and self.running else None
 
     def start(self) -> None:
-        """Bring the server up, making its data directory the first time, and wait until it takes connections.
+        """Start the server, create its data directory if needed, and wait until it accepts connections.
 
         Raises:
-            StackError: it does not come up; the message ends with what PostgreSQL printed.
+            StackError: it does not start; the message ends with PostgreSQL's output.
         """
         self._launcher = choose_launcher(self._data)
         self._clear()
@@ -116,13 +116,13 @@ class Postgres:
             self._clear()
 
     def _start_error(self, complaint: str) -> StackError:
-        """Tell a record that cannot be read from a machine that cannot run a server now."""
+        """Return the error for damaged data, or for a machine that cannot run a server now."""
         if any(sign in complaint for sign in _OF_THE_MACHINE):
             return StackError(f"PostgreSQL does not start ({self._log}): {complaint}")
         return DamagedStateError(self._data, reason=f"PostgreSQL says: {complaint}", lost=_LOST)
 
     def stop(self) -> None:
-        """Shut the server down, by gentler means first; does nothing where it is not running."""
+        """Shut the server down, increasingly forcefully; does nothing if it is not running."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -133,13 +133,13 @@ class Postgres:
                 return
 
     def _clear(self) -> None:
-        """Make way: end a server that is left on the data, and remove dead ones' sockets."""
+        """Stop a leftover server on the data directory, and remove sockets of dead ones."""
         stop_orphan(self._data)
         for leftover in self._socket_dir.glob(".s.PGSQL.*"):
             leftover.unlink(missing_ok=True)
 
     def _initialise(self) -> None:
-        """Make the data directory, under another name until it is whole."""
+        """Create the data directory, under another name until it is complete."""
         draft = self._data.with_name(f"{self._data.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -160,7 +160,7 @@ class Postgres:
         draft.rename(self._data)
 
     def _launch(self) -> str | None:
-        """Start the server once; returns None when it is ready, else what it printed before it ended."""
+        """Start the server once; returns None when it is ready, else its output before it ended."""
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         log = open_log(self._log)
         began = os.fstat(log).st_size
@@ -188,9 +188,9 @@ class Postgres:
 
 
 def stop_orphan(data: Path) -> None:
-    """Stop the server a killed stack left on `data`, and remove what would keep a new one from starting.
+    """Stop the server that a killed stack left on `data`, and remove what would keep a new one from starting.
 
-    Only for whoever holds the stack's lock: then no other stack can be behind that server.
+    Only the holder of the stack's lock may call this, since then the server belongs to no other stack.
 
     Raises:
         StackError: it does not end.
@@ -212,20 +212,20 @@ def stop_orphan(data: Path) -> None:
         )
     if pid_file.exists():  # it was killed
         _end_children(data)
-        # The file names a zombie, or a process that is none of its own by now; it would keep a new one away.
+        # The file names a zombie, or an unrelated process by now; it would keep a new server from starting.
         pid_file.unlink(missing_ok=True)
 
 
 def stop_orphans(root: Path) -> None:
-    """Stop what is left on any data directory below the state directory `root`; see `stop_orphan`."""
+    """Stop leftover servers on all data directories below `root`; see `stop_orphan`."""
     for data in root.glob("pg-*"):
         stop_orphan(data)
 
 
 def _end_children(data: Path) -> None:
-    """End the children of a killed server on `data`; they would by themselves, but some only after a minute.
+    """Kill the children of a killed server on `data`, since some would end only after a minute.
 
-    Until then they hold its shared memory, which keeps a new server away.
+    Until then they hold its shared memory, which keeps a new server from starting.
     """
     for proc in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -234,7 +234,7 @@ def _end_children(data: Path) -> None:
 
 
 def _postmaster(data: Path) -> int | None:
-    """Find the live server on `data`; None where there is none."""
+    """Return the pid of the live server on `data`, or None."""
     try:
         pid = int(read_state(data / "postmaster.pid").split("\n", 1)[0])
     except (OSError, ValueError):
@@ -258,7 +258,7 @@ def _serves(pid: int, data: Path) -> bool:
 
 
 def _ready(data: Path, pid: int) -> bool:
-    """Whether the server says it takes connections.
+    """Whether the server accepts connections.
 
     Source: PostgreSQL, src/include/utils/pidfile.h: line 1 is the process id, line 8 the padded status.
     """
@@ -270,6 +270,6 @@ def _ready(data: Path, pid: int) -> bool:
 
 
 def _tail(text: str) -> str:
-    """Join the last lines, at most five, without their time and process id."""
+    """Join the last lines, at most five, without time and process id."""
     lines = [line.partition("] ")[2] or line for line in text.splitlines() if line.strip()]
     return " | ".join(lines[-5:]) or "it printed nothing"

@@ -1,8 +1,8 @@
-"""The user's own logins and secrets, in files that nobody else may read.
+"""The user's own credentials and secrets, in files that nobody else may read.
 
-- `~/.netrc` (or what NETRC names): logins, as curl and wget read them.
-- `~/.config/ogdc-runner/tokens`: bearer tokens, `HOST TOKEN` a line.
-- `~/.config/ogdc-runner/secrets/NAME`: what `workflow.secrets: [NAME]` asks for, `VARIABLE=value` a line.
+- `~/.netrc` (or the file named by NETRC): logins, as for curl and wget.
+- `~/.config/ogdc-runner/tokens`: bearer tokens, one `HOST TOKEN` per line.
+- `~/.config/ogdc-runner/secrets/NAME`: secrets for `workflow.secrets: [NAME]`, one `VARIABLE=value` per line.
 
 Source: XDG Base Directory Specification 0.8; netrc(5).
 """
@@ -24,32 +24,32 @@ _VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
 class PrivateFiles(NamedTuple):
-    """Where they are."""
+    """Paths of these files."""
 
     netrc: Path
     config: Path
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> PrivateFiles:
-        """Find them as the user's other programs do."""
+        """Find them as other programs of the user do."""
         home = Path(environ.get("HOME") or Path.home())
         chosen = Path(environ.get("XDG_CONFIG_HOME", ""))
         config = chosen if chosen.is_absolute() else home / ".config"
         return cls(Path(environ.get("NETRC") or home / ".netrc"), config / "ogdc-runner")
 
     def logins(self) -> dict[str, bytes]:
-        """Read the files of `worker.credentials`: those there are, and a word on those not to be used."""
+        """Read the files of `worker.credentials`; for those that cannot be used, the reason."""
         return self._read({NETRC: self.netrc} | self._tokens)
 
     def tokens(self) -> dict[str, bytes]:
-        """Read the file of tokens alone, likewise."""
+        """Read only the file of tokens, in the same way."""
         return self._read(self._tokens)
 
     def node_token(self, url: str) -> dict[str, str]:
-        """Read the token for a member node, by the host of its URL; nothing where there is none.
+        """Read the token for a member node by the host of its URL; empty if there is none.
 
         Raises:
-            UnusableInputError: the file cannot be understood.
+            UnusableInputError: the file is malformed.
         """
         shown = Credentials.of_files(self.tokens()).authorization(url, asked=url, encrypted=False) or ""
         return {NODE_TOKEN: shown.removeprefix("Bearer ")} if shown.startswith("Bearer ") else {}
@@ -75,7 +75,7 @@ class PrivateFiles(NamedTuple):
         """Read a secret's variables.
 
         Raises:
-            InputNotFoundError: there is no such secret, others may read it, or it is of no known form.
+            InputNotFoundError: there is no such secret, others may read it, or it is malformed.
         """
         path = self.config / "secrets" / name
         if not path.is_file():

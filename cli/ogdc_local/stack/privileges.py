@@ -13,29 +13,29 @@ from ogdc_local.errors import StackError
 
 
 class Launcher(NamedTuple):
-    """How to start a program that shall not be root and shall not outlive the thread that starts it."""
+    """How to start a program that must not be root and must end with the thread that starts it."""
 
     prefix: tuple[str, ...]
-    """Goes before the program's command line; each part becomes the next, so the process id stays."""
+    """Precedes the program's command line; each part executes the next, so the process id stays the same."""
     owner: pwd.struct_passwd | None = None
-    """The user that the program's directories have to belong to; None: as they are."""
+    """The user who must own the program's directories, or None to leave them."""
 
     def give(self, directory: Path) -> None:
-        """Hand a directory to the program's user."""
+        """Change a directory's owner to the program's user."""
         if self.owner is not None:
             os.chown(directory, self.owner.pw_uid, self.owner.pw_gid)
 
 
 def choose_launcher(data: Path) -> Launcher:
-    """Choose how to start PostgreSQL on the data directory `data`, which need not exist yet.
+    """Choose how to start PostgreSQL with the data directory `data`, which need not exist yet.
 
-    An ordinary user starts it plainly. Root, and a user without a name, start it in a user namespace where
-    their files belong to an ordinary user; root without namespaces starts it as that user, with the one
-    capability it takes to reach a directory below a home closed to it. On Linux it is asked to shut down when
-    the stack dies.
+    An ordinary user starts it directly. Root, and a user without a name, start it in a user namespace where
+    their files belong to an ordinary user. Root without namespaces starts it as that user, with the one
+    capability that is needed to reach a directory below a closed home. On Linux it is shut down when the
+    stack dies.
 
     Raises:
-        StackError: root has neither way.
+        StackError: neither is possible for root.
     """
     euid = os.geteuid()
     setpriv = ("setpriv", "--pdeathsig", "INT") if shutil.which("setpriv") else ()
@@ -55,7 +55,7 @@ def choose_launcher(data: Path) -> Launcher:
     become = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
     caps = "-all,+dac_read_search"
     limits = (f"--inh-caps={caps}", f"--ambient-caps={caps}", f"--bounding-set={caps}")
-    # PostgreSQL tries its files with access(2), which without this forgets the capability.
+    # PostgreSQL checks its files with access(2), which otherwise ignores the capability.
     return Launcher((*setpriv, *become, *limits, "--securebits=+no_setuid_fixup"), owner=user)
 
 
@@ -68,7 +68,7 @@ def _has_name(uid: int) -> bool:
 
 
 def _ordinary_user() -> pwd.struct_passwd:
-    """Find a user that is not root and has a name, which `initdb` looks up: nobody, where there is one."""
+    """Return an ordinary user with a name, which `initdb` looks up; preferably nobody."""
     others = sorted((user.pw_name != "nobody", user) for user in pwd.getpwall() if user.pw_uid != 0)
     if not others:
         raise StackError("PostgreSQL refuses to run as root, and /etc/passwd names no other user: add one.")

@@ -38,9 +38,10 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Detach from whoever started this, serve, and say on the way whether it works.
+    """Detach from the starter, serve, and report whether it works.
 
-    Arguments: the descriptors of the lock, taken by the starter, and of the pipe the starter waits at.
+    Arguments: the descriptors of the lock, which the starter has taken, and of the pipe on which the starter
+    waits.
     """
     lock, ready = (int(argument) for argument in sys.argv[1:3])
     for descriptor in (lock, ready):
@@ -53,25 +54,25 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     status = _serve_and_report(StatePaths.from_env(), lock=lock, pipe=os.fdopen(ready, "w"))
-    # Everything is stopped and on disk; the interpreter's own end would only wait for imports.
+    # Everything is stopped and on disk; a normal exit would only wait for imports.
     logging.shutdown()
     os._exit(status)
 
 
 def _leave_session_keyring() -> None:
-    """Give this process and its children a keyring of their own: that of a login may hold Kerberos tickets.
+    """Give this process and its children a keyring of their own: a login's may contain Kerberos tickets.
 
-    Source: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING; the system calls' numbers are those of the machines named.
+    Source: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING; the numbers are for these architectures.
     """
     number = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)
     if sys.platform == "linux" and number is not None:
         import ctypes
 
-        ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_long(1), None)  # may be refused: no harm
+        ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_long(1), None)  # may be denied
 
 
 def _serve_and_report(paths: StatePaths, *, lock: int, pipe: TextIO) -> int:
-    """Serve, tell the starter through `pipe` how it went, and return the exit status."""
+    """Serve, report to the starter through `pipe`, and return the exit status."""
     try:
         serve(paths, lock=lock, environ=os.environ, announce=lambda: _answer(pipe, None))
     except OgdcError as exc:
@@ -86,13 +87,13 @@ def _serve_and_report(paths: StatePaths, *, lock: int, pipe: TextIO) -> int:
 
 
 def serve(paths: StatePaths, *, lock: int, environ: Mapping[str, str], announce: Callable[[], None]) -> None:
-    """Run the stack until a signal or idleness ends it, or somebody removes its state directory.
+    """Run the stack until a signal, its idle timeout, or the removal of its state directory ends it.
 
     Args:
         paths: The state directory.
-        lock: The descriptor of its lock, taken.
+        lock: Descriptor of the held lock.
         environ: The user's environment.
-        announce: Called once everything answers.
+        announce: Called once everything is ready.
 
     Raises:
         OgdcError: a part does not start.
@@ -122,13 +123,13 @@ def serve(paths: StatePaths, *, lock: int, environ: Mapping[str, str], announce:
                 paths.record.unlink(missing_ok=True)
     finally:
         postgres.stop()
-        if is_in_place(paths, lock):  # otherwise it may be another stack's by now
+        if is_in_place(paths, lock):  # otherwise the path may belong to another stack
             paths.remove_socket_dir()
     logger.info("stopped")
 
 
 def _import_services() -> None:
-    """Import the services while PostgreSQL starts; an error comes up again where they are wanted."""
+    """Import the services while PostgreSQL starts; errors recur where they are used."""
     with suppress(Exception):
         import ogdc_local.stack.services  # noqa: F401
 
@@ -137,7 +138,7 @@ def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
     """Choose the PostgreSQL to run.
 
     Raises:
-        StackError: there is none, or none that can read the record there is.
+        StackError: there is none, or none that can read the existing database.
     """
     binaries = find_binaries(paths.postgres_data, environ)
     logger.info("PostgreSQL %d from %s", binaries.major, binaries.directory)
@@ -153,7 +154,7 @@ def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
 
 
 def _supervise(postgres: Postgres, *, stop: threading.Event, done: Callable[[], bool]) -> None:
-    """Keep PostgreSQL up until `stop` is set or `done` says so."""
+    """Restart PostgreSQL when needed, until `stop` is set or `done` returns True."""
     pause = _TICK_SECONDS
     while not stop.wait(pause) and not done():
         pause = _TICK_SECONDS if _revive(postgres) else min(2 * pause, _MAX_PAUSE)
@@ -172,7 +173,7 @@ def _revive(postgres: Postgres) -> bool:
 
 
 def _is_over(paths: StatePaths, lock: int, services: Services) -> bool:
-    """Whether the stack is of no more use; says why."""
+    """Whether the stack has to stop, because it cannot work any more; logs the reason."""
     if not is_in_place(paths, lock):
         logger.warning("the state directory %s was removed", paths.root)
     elif not services.alive:
@@ -185,11 +186,11 @@ def _is_over(paths: StatePaths, lock: int, services: Services) -> bool:
 
 
 def _has_idled(paths: StatePaths, services: Services) -> bool:
-    """Whether nobody has wanted anything of the stack for as long as it may idle."""
+    """Whether the idle timeout has expired."""
     try:
         limit = float(read_state(paths.idle_timeout))
         asked = time.time() - paths.idle_timeout.stat().st_mtime
-    except (OSError, ValueError):  # `never`, or just being written
+    except (OSError, ValueError):  # `never`, or being written
         return False
     return asked > limit and services.idle_seconds > limit
 
@@ -199,7 +200,7 @@ def _write_record(paths: StatePaths, stack: Stack) -> None:
 
 
 def _answer(pipe: TextIO, error: str | None, *, damaged: dict[str, str] | None = None) -> None:
-    """Report to the starter how it went, the first time; one that has gone away is no error."""
+    """Report to the starter, once; it may have ended."""
     if not pipe.closed:
         with suppress(OSError), pipe:
             json.dump({"error": error, "damaged": damaged}, pipe)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
-    """Answers a request that is no HTTP, or larger than the server takes."""
+    """Responds to a request that is malformed or too large."""
 
     def execute(self) -> None:
         """See `ErrorTask.execute`."""
@@ -27,7 +27,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
 
 
 def without_connection_header(application: WSGIApplication) -> WSGIApplication:
-    """Keep `Connection`, which the functions set for gunicorn, from waitress, as PEP 3333 allows none."""
+    """Remove `Connection`, which the functions set for gunicorn, since PEP 3333 does not allow it."""
 
     def passed_on(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], object]:

@@ -22,11 +22,11 @@ _MAX_CONNECTIONS = 500
 _DRAIN_SECONDS = 5.0
 _LOOP_SECONDS = 1.0
 _MAX_UNSENT = 1024 * 1024
-"""Bytes of an answer that may wait to be sent; its writer waits then, so that a long answer takes no room."""
+"""Maximum number of buffered bytes of a response; the writer waits then, to bound memory."""
 
 
 def listen(port: int | None) -> socket.socket:
-    """Listen on `port`, or on a free one where it is None or taken."""
+    """Listen on `port`, or on a free port if it is None or in use."""
     if port is not None:
         try:
             return socket.create_server((HOST, port))
@@ -36,12 +36,12 @@ def listen(port: int | None) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Return the base URL that leads to `listener`."""
+    """Return the base URL of `listener`."""
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
 class Server:
-    """Serves a WSGI application from entering the context until leaving it."""
+    """Serves a WSGI application while its context is entered."""
 
     def __init__(self, listener: socket.socket, application: WSGIApplication, *, threads: int) -> None:
         self._channels: dict[int, Any] = {}
@@ -71,7 +71,7 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the requests at work end and their answers go out, then close every connection."""
+        """Finish running requests and send their responses, then close all connections."""
         self._dispatcher.shutdown(timeout=_DRAIN_SECONDS)
         self._deadline = time.monotonic() + _DRAIN_SECONDS
         self._server.pull_trigger()
@@ -79,7 +79,7 @@ class Server:
         wasyncore.close_all(self._channels, ignore_all=True)
 
     def _run(self) -> None:
-        """Do what the server's own `run` does, which has no end."""
+        """Replace the server's own `run`, which never ends."""
         while self._deadline is None or (self._owes_bytes() and time.monotonic() < self._deadline):
             wasyncore.loop(timeout=_LOOP_SECONDS, use_poll=True, map=self._channels, count=1)
 

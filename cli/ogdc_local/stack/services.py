@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 
 
 class Services:
-    """The services while they run.
+    """The running services.
 
     Attributes:
         url: Base URL of the gateway.
@@ -66,7 +66,7 @@ class Services:
 
     @property
     def alive(self) -> bool:
-        """Whether all of them still work; a fault in the engine ends it for good."""
+        """Whether all of them work; a crash of the engine is permanent."""
         return self._engine.alive
 
     @property
@@ -81,16 +81,17 @@ def running_services(
 ) -> Iterator[Services]:
     """Start the services, and stop them in reverse order.
 
-    Two servers: users call the one, functions and engine each other through the other, by a token. With one,
-    as many submissions as it has threads would wait for ever for a thread to answer their calls.
+    There are two servers: users call one, and functions and engine call each other through the other, with a
+    token. With one server, concurrent submissions could occupy all threads and wait forever for a thread to
+    handle their calls.
 
     Args:
         paths: The state directory.
-        environ: The user's environment, for the choice of a sandbox.
-        settings: What the functions take over from it.
+        environ: The user's environment, to choose a sandbox.
+        settings: The functions' settings from it.
 
     Raises:
-        OgdcError: one does not start.
+        OgdcError: a service does not start.
     """
     public, internal = listen(_last_port(paths)), listen(None)
     write_private(paths.port, str(public.getsockname()[1]))
@@ -127,7 +128,7 @@ def running_services(
         engine.start()
         parts.callback(engine.stop)
         parts.enter_context(DiskWatch(Reserve(paths.reserve), paths.root, stop_tasks=engine.stop_tasks))
-        _sweep(context, unsent_for=0)  # nobody submits before the port below is served
+        _sweep(context, unsent_for=0)  # nobody submits before the port is served
         clock = IdleTimer(gateway)
         parts.enter_context(Server(public, clock, threads=_USER_THREADS))
         parts.enter_context(_chores(context, volume=paths.volume, wake=wake_sweep))
@@ -167,7 +168,7 @@ def _engine(
         events_token=token,
         egress=egress.leading_to,
         namespace=NAMESPACE,
-        slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
+        slots=(os.cpu_count() or 1) + 1,  # one more, because tasks also wait for the disk
         sandbox=sandbox,
         secret=partial(_secret, private, settings.get("DATAONE_NODE_URL", DATAONE_NODE_URL)),
         on_forget=partial(discard, paths.volume),
@@ -176,12 +177,12 @@ def _engine(
 
 
 def _secret(private: PrivateFiles, node: str, name: str) -> Mapping[str, str]:
-    """Read a secret of the user's, or their token for the member node."""
+    """Read a secret of the user, or their token for the member node."""
     return private.node_token(node) if name == NODE_SECRET else private.secret(name)
 
 
 def _last_port(paths: StatePaths) -> int | None:
-    """The port of before, where the file names one that a user may listen on."""
+    """Return the previous port if it is recorded and a user may listen on it."""
     with suppress(OSError, ValueError):
         port = int(read_state(paths.port))
         return port if _MIN_PORT <= port <= _MAX_PORT else None
@@ -197,7 +198,7 @@ def _chores(context: Context, *, volume: Path, wake: threading.Event) -> Iterato
         tidy_at = 0.0
         while True:
             wake.wait(SWEEP_SECONDS)
-            wake.clear()  # before the sweep: what comes during it is for the next
+            wake.clear()  # before the sweep, so that a wake-up during it counts
             if stop.is_set():
                 return
             _sweep(context)
@@ -217,7 +218,7 @@ def _chores(context: Context, *, volume: Path, wake: threading.Event) -> Iterato
 
 
 def _import_compiler() -> None:
-    import ogdc_shared.workflow.build  # noqa: F401  brings hera along: most of a second
+    import ogdc_shared.workflow.build  # noqa: F401  imports hera, which takes most of a second
 
 
 def _sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> None:
