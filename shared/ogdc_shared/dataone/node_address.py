@@ -7,6 +7,8 @@ from urllib.parse import quote, urlsplit
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.servers.loopback import is_loopback, is_private
 
+_PAGES = {"/metacat/d1/mn": "/catalog/view/", "/knb/d1/mn": "/view/"}
+"""Where Metacats show packages, by the path of their URL, as at arcticdata.io and knb.ecoinformatics.org."""
 _TEST_WORDS = frozenset({"dev", "sandbox", "stage", "staging", "test"})
 
 
@@ -39,13 +41,16 @@ def is_production(url: str) -> bool:
 
 
 def is_metacat(url: str) -> bool:
-    """Whether a node is one of Metacat's, by where that is installed."""
-    return "/metacat/" in urlsplit(url).path
+    """Whether a node is a Metacat: its URL ends with `/CONTEXT/d1/mn`, such as `/metacat/d1/mn`.
+
+    Source: Metacat's administrator guide; GMN has no `/d1`.
+    """
+    return urlsplit(url).path.endswith("/d1/mn")
 
 
 def landing_page(url: str, pid: str) -> str:
-    """Where a package is shown to people; of a node without pages, where its metadata are."""
+    """The URL of a package's page, or that of its metadata if the node's pages are not known."""
     parts = urlsplit(url)
-    if is_metacat(url):
-        return f"{parts.scheme}://{parts.netloc}/catalog/view/{quote(pid, safe=':/')}"
+    if page := _PAGES.get(parts.path):
+        return f"{parts.scheme}://{parts.netloc}{page}{quote(pid, safe=':/')}"
     return f"{url}/v2/object/{quote(pid, safe='')}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ogdc_shared.dataone.node_address import checked_url, is_production, landing_page
+from ogdc_shared.dataone.node_address import checked_url, is_metacat, is_production, landing_page
 from ogdc_shared.dataone.token import Token, read_token
 from ogdc_shared.errors import InvalidRequestError, TokenExpiredError, UnauthenticatedError
 from ogdc_shared.publication.node_access import writers_at
 from support.publications import ORCID
 
 ADC = "https://arcticdata.io/metacat/d1/mn"
+KNB = "https://knb.ecoinformatics.org/knb/d1/mn"
 CURATORS = "CN=arctic-data-admins,DC=dataone,DC=org"
 ADA = f"http://orcid.org/{ORCID}"
 
@@ -58,6 +59,8 @@ def test_what_is_published_stays_at_all_nodes_but_those_for_tests() -> None:
 def test_pages_are_those_of_metacat_where_it_is_one() -> None:
     assert landing_page(ADC, "urn:uuid:1") == "https://arcticdata.io/catalog/view/urn:uuid:1"
     assert landing_page(ADC, "doi:10.18739/A2") == "https://arcticdata.io/catalog/view/doi:10.18739/A2"
+    assert landing_page(KNB, "doi:10.5063/F1") == "https://knb.ecoinformatics.org/view/doi:10.5063/F1"
+    assert [is_metacat(url) for url in (ADC, KNB, "https://a.org/mn")] == [True, True, False]
     assert landing_page("https://a.org/mn", "doi:10/x") == "https://a.org/mn/v2/object/doi%3A10%2Fx"
 
 
