@@ -136,13 +136,13 @@ def _digest(lines: list[str]) -> str:
 
 def _seen(environ: Mapping[str, str]) -> dict[str, str]:
     """What commands see of a task's environment, as far as it leads to programs (see `process.command`)."""
-    handed = {
+    both = dict(environ)  # once: os.environ decodes a value each time
+    both |= {
         name.removeprefix(COMMAND_VARIABLE): value
-        for name, value in environ.items()
+        for name, value in both.items()
         if name.startswith(COMMAND_VARIABLE)
     }
-    both = {**environ, **handed}
-    return {name: both[name] for name in both if name in _VARIABLES or name.startswith(_FAMILIES)}
+    return {name: value for name, value in both.items() if name in _VARIABLES or name.startswith(_FAMILIES)}
 
 
 def _python_packages(prefix: str) -> Iterator[str]:
