@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 USER_HEADER = "OGDC-User"
 ANONYMOUS = "anonymous"
 OPEN = "open"
-"""The issuer of names that nobody vouches for."""
+"""The issuer of unauthenticated names."""
 OWN_ISSUER = "ogdc"
 """Of users whom this service alone knows: they come with API tokens, and have no other login."""
 _MAX_NAME = 128
@@ -26,7 +26,7 @@ class TokenUsed(NamedTuple):
     id: UUID
     name: str
     role: Role
-    """What it is limited to."""
+    """The role that it is limited to."""
     expires_at: datetime
 
 
@@ -36,15 +36,15 @@ class Caller(NamedTuple):
     name: str
     """As it is shown to others."""
     issuer: str
-    """Who vouches for them; `open`: nobody."""
+    """Who authenticated them; `open` for nobody."""
     subject: str
     """What the issuer calls them, which never changes."""
     role: Role
-    """The most that this request may do: its user's, or that of its token where that is less."""
+    """The role for this request: the user's, limited by that of the token."""
     user_id: UUID | None = None
-    """Their row of users; None: nobody has logged in, and they may have none yet."""
+    """Id of their user record; None if they are not authenticated and may have none yet."""
     token: TokenUsed | None = None
-    """None: they came with something else."""
+    """The API token they used, or None."""
 
     def require(self, permission: Permission) -> None:
         """Refuse who has not the role that a request takes.
@@ -60,14 +60,14 @@ class Caller(NamedTuple):
             )
 
     def require_own(self, owner: UUID, what: str) -> None:
-        """Refuse who asks for a change of what is somebody else's, and is no admin.
+        """Check that the caller may change something: as its owner or an admin.
 
         Args:
-            owner: Whose it is.
-            what: What it is, and whose, for the message.
+            owner: Id of the owner.
+            what: What it is and whose, for the message.
 
         Raises:
-            ForbiddenError: it is not the caller's own.
+            ForbiddenError: the caller is neither.
         """
         if owner != self.user_id and self.role != Role.ADMIN:
             raise ForbiddenError(
@@ -76,14 +76,14 @@ class Caller(NamedTuple):
 
 
 def claimed_caller(claimed: str | None, *, role: Role) -> Caller:
-    """The caller that a request names by the header OGDC-User, on trust.
+    """Return the unauthenticated caller that a request names in the header OGDC-User.
 
     Args:
-        claimed: The header's value; None where there is none.
-        role: What callers may do whom nobody vouches for.
+        claimed: The header's value, or None.
+        role: The role of unauthenticated callers.
 
     Raises:
-        InvalidRequestError: the header holds no name.
+        InvalidRequestError: the value is not a name.
     """
     name = ANONYMOUS if claimed is None else _checked(claimed)
     return Caller(name, OPEN, name, role)

@@ -28,9 +28,9 @@ class Permission(NamedTuple):
     """What a request takes."""
 
     role: Role | None
-    """The least that its caller has to be; None: it is answered to anybody, known or not."""
+    """The lowest role that is sufficient; None if no login is needed."""
     own: bool = False
-    """Whether the role is enough only for what is the caller's own; what is others' takes an admin."""
+    """Whether the role is only sufficient for the caller's own objects; those of others require an admin."""
     writes: bool = False
     """Whether something changes, which a read-only deployment refuses."""
     from_source: bool = False
@@ -49,7 +49,7 @@ READ = Permission(Role.VIEWER, opened=True)
 CHECK = Permission(Role.SUBMITTER)
 """Takes work of the service, and leaves nothing."""
 CREATE = Permission(Role.SUBMITTER, writes=True)
-"""Makes what is then the caller's own."""
+"""Creates something that then belongs to the caller."""
 CHANGE = Permission(Role.SUBMITTER, own=True, writes=True)
 READ_OWN = Permission(Role.SUBMITTER, own=True)
 SELF = Permission(Role.VIEWER)

@@ -15,11 +15,11 @@ class Proof(NamedTuple):
 
     @classmethod
     def new(cls) -> Proof:
-        """Make one that nobody can guess."""
+        """Create a random one."""
         return cls(secrets.token_urlsafe(48))
 
     @property
     def challenge(self) -> dict[str, str]:
-        """What is shown of it beforehand, as parameters."""
+        """Return the parameters that are sent beforehand."""
         digest = urlsafe_b64encode(sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
         return {"code_challenge": digest, "code_challenge_method": "S256"}

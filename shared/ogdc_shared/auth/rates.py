@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ogdc_shared.errors import LimitError
 
 _MAX_KNOWN = 10_000
-"""Users whose requests are counted; those who have not called for a minute are forgotten first."""
+"""Maximum number of users to count; those without a request for a minute are dropped first."""
 
 
 class _Bucket(NamedTuple):
@@ -25,7 +25,7 @@ class _Bucket(NamedTuple):
 
 
 class Rates:
-    """Lets each make so many requests at once, and after that as many as come free."""
+    """A token bucket per user: a burst up to the limit, then a steady rate."""
 
     def __init__(self, *, per_minute: int) -> None:
         self._most = per_minute
@@ -61,7 +61,7 @@ class Rates:
         return min(self._most, bucket.left + (now - bucket.at) * self._most / 60)
 
     def _forget(self, now: float) -> None:
-        """Forget who has a full bucket again; where nobody has, all: a limit must not take ever more room."""
+        """Drop full buckets; if there are none, drop all, so that memory is bounded."""
         self._buckets = {who: bucket for who, bucket in self._buckets.items() if now - bucket.at < 60}
         if len(self._buckets) >= _MAX_KNOWN:
             self._buckets = {}

@@ -19,7 +19,7 @@ _RANDOM, _CHECK = 43, 6
 
 
 def new_token() -> str:
-    """Make a token that nobody can guess."""
+    """Create a random token."""
     random = _base62(int.from_bytes(secrets.token_bytes(_BYTES)), digits=_RANDOM)
     return PREFIX + random + _checksum(random)
 
@@ -32,7 +32,7 @@ def is_token(text: str) -> bool:
 
 
 def token_hash(token: str) -> bytes:
-    """What is kept of a token: its SHA-256."""
+    """Return the SHA-256 of a token, which is what is stored."""
     return sha256(token.encode()).digest()
 
 

@@ -25,17 +25,17 @@ class Account(NamedTuple):
     version: str
     """Of ogdc-runner."""
     agent: str | None
-    """ORCID iD of whose run it was; None: they log in by something else."""
+    """ORCID iD of the run's owner, or None if their login has none."""
     inputs: tuple[str, ...]
-    """URLs of what it read, each once, in order of their text: a run may read them in any."""
+    """URLs that it read, sorted and without duplicates."""
     other_inputs: tuple[str, ...]
-    """Paths of what it read that came with the recipe, or lay on volumes."""
+    """Paths of other files that it read: from the recipe or from volumes."""
     outputs: dict[str, Entry]
-    """What it made, by path; of large files no checksum may be known."""
+    """Its outputs by path; large files may lack a checksum."""
 
 
 class Origin(NamedTuple):
-    """All there is to tell of a result."""
+    """The account of a run and the author's metadata."""
 
     account: Account
     words: Words
@@ -58,18 +58,18 @@ class Result(Protocol):
         """Whether its author says something else of it than the recipe that ran."""
 
     def crate(self, into: Path) -> Path:
-        """Give the run's crate, as a directory: `into`, which is not there yet, or another."""
+        """Return the directory of the run's crate: `into`, which does not exist yet, or another."""
 
     def origin(self, crate: Path) -> Origin:
-        """Tell of the run, whose crate this is.
+        """Return the origin that a crate describes.
 
         Raises:
-            InvalidRequestError: something is missing that a package must have.
-            InvalidRecipeError: what its author says cannot be read.
+            InvalidRequestError: something that a package requires is missing.
+            InvalidRecipeError: the author's metadata cannot be read.
         """
 
     def program(self, crate: Path, origin: Origin) -> bytes:
-        """Give the recipe's file that says what was done, as it may be shown."""
+        """Return the recipe's file with the commands, with credentials redacted."""
 
     def paths(self) -> Iterator[str]:
         """Yield the paths of all its files, with slashes."""

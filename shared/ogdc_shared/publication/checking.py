@@ -18,19 +18,19 @@ SYSTEM_METADATA = "system-metadata"
 
 
 def system_metadata_of(package: Package, member: Member, *, writers: tuple[str, ...] = ()) -> bytes:
-    """Write the system metadata of an object; those of the metadata name the series of versions.
+    """Return the system metadata of an object; those of the metadata include the series of versions.
 
     Args:
         package: Its package.
         member: The object.
-        writers: Subjects that may change it beside the rights holder.
+        writers: Subjects that may change it, in addition to the rights holder.
     """
     rights = Rights(orcid_subject(package.owner), package.is_public, writers)
     return system_metadata(member, rights, series=package.series if member.role == METADATA else None)
 
 
 def write_system_metadata(package: Package, directory: Path) -> Iterator[tuple[Member, bytes]]:
-    """Write the system metadata of each object beside it, to be looked at, and yield them."""
+    """Write the system metadata of each object to a file for inspection, and yield them."""
     for number, member in enumerate(package.members, start=1):
         written = system_metadata_of(package, member)
         with replacing(directory / SYSTEM_METADATA / f"{number}.xml", sync=False, sync_name=False) as file:
@@ -39,7 +39,7 @@ def write_system_metadata(package: Package, directory: Path) -> Iterator[tuple[M
 
 
 def problems(package: Package, directory: Path) -> Iterator[str]:
-    """What is wrong with a package, as far as the schemas are at hand."""
+    """Yield problems of a package, as far as the schemas are installed."""
     eml, system = eml_validator(), system_metadata_validator()
     for member, written in write_system_metadata(package, directory):
         for problem in system.problems(written) if system else ():
@@ -50,7 +50,7 @@ def problems(package: Package, directory: Path) -> Iterator[str]:
 
 
 def unchecked() -> Iterator[str]:
-    """What was not validated, since its schemas are not here."""
+    """Yield which documents were not validated, because their schemas are not installed."""
     if eml_validator() is None:
         yield "The metadata were not validated by EML's schemas: pip install emlvp lxml"
     if system_metadata_validator() is None:

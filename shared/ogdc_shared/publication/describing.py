@@ -34,7 +34,7 @@ _MADE_BY = "ogdc-runner"
 
 
 def member(package: Package, directory: Path, role: str, path: str, file: str, *, pid: str = "") -> Member:
-    """Say of a file of a package what it is."""
+    """Return the description of a package's file."""
     with (directory / file).open("rb") as content:
         sha256 = file_digest(content, "sha256").hexdigest()
         size = content.tell()
@@ -43,27 +43,27 @@ def member(package: Package, directory: Path, role: str, path: str, file: str, *
 
 
 class Draft(NamedTuple):
-    """A package whose data are there, and what there is to tell of it, which is not written yet."""
+    """A package with its data, and the facts for its metadata, which have not been written yet."""
 
     package: Package
     """Its members are the data."""
     origin: Origin
     before: Version | None = None
-    """The version that it takes the place of; None: it is the first."""
+    """The version that it replaces; None if it is the first."""
     seen: dict[str, Seen] = {}  # noqa: RUF012  nobody changes it
-    """What was seen in its files, by their paths."""
+    """Facts about its files from STAC items, by path."""
 
     @classmethod
     def again(cls, package: Package, directory: Path, result: Result) -> Draft:
-        """Describe a whole package anew, from what is in its directory.
+        """Create a draft to describe a complete package again, from its directory.
 
         Args:
-            package: What it was.
-            directory: Where it is.
-            result: What it is the package of.
+            package: The package as it was.
+            directory: Its directory.
+            result: The result that it is the package of.
 
         Raises:
-            InvalidRequestError: its account cannot be read.
+            InvalidRequestError: its crate cannot be read.
         """
         with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
             unpack_crate(directory / CRATE, Path(scratch, "crate"))
@@ -79,12 +79,12 @@ class Draft(NamedTuple):
     def eml(
         self, pid: str = "", *, data: tuple[Member, ...] | None = None, published_on: str | None = None
     ) -> bytes:
-        """Write the metadata.
+        """Return the metadata.
 
         Args:
             pid: Their identifier.
-            data: What they are about; None: the package's data.
-            published_on: A day; None: that of the run.
+            data: The files that they describe; None means the package's data.
+            published_on: Date of publication; None means that of the run.
         """
         account, words = self.origin
         given = None if words.eml is None else words.eml.encode()
@@ -94,11 +94,11 @@ class Draft(NamedTuple):
         return eml(DataSet(pid, words.metadata, words.license, day, steps, members, self.seen, given))
 
     def write(self, directory: Path, pid: str | None = None) -> Package:
-        """Write metadata, map and the list of a package's objects.
+        """Write the metadata, the resource map and the list of the package's objects.
 
         Args:
-            directory: Where it is.
-            pid: The identifier of the metadata; None: what follows from the run.
+            directory: The package's directory.
+            pid: Identifier of the metadata; None means the one derived from the run.
         """
         account, data, before = self.origin.account, self.package.members, self.before
         package = self.package._replace(obsoletes=before.metadata if before else None)
@@ -121,7 +121,7 @@ class Draft(NamedTuple):
 
 
 def _steps(origin: Origin) -> list[list[str]]:
-    """What was done to the data, in order; each step in paragraphs."""
+    """Return the steps of processing, in order; each step has several paragraphs."""
     methods = origin.words.metadata.methods
     return [*([paragraphs(methods)] if methods else []), list(_method(origin))]
 

@@ -29,16 +29,16 @@ _COMPANIONS = frozenset(name for name, _ in COMPANIONS)
 
 
 def make_package(result: Result, directory: Path) -> Package:
-    """Make the package of a run, or read the one that is there.
+    """Build the package of a run, or read the existing one.
 
     Args:
-        result: The run's.
-        directory: Where to; a new one, an empty one, or one that this was called with before.
+        result: The run's result.
+        directory: The target: new, empty, or used for this before.
 
     Raises:
-        InvalidRequestError: the directory holds something else, something is missing for a package, or the
-            result is not what the run made.
-        OgdcError: the result cannot be had.
+        InvalidRequestError: the directory contains something else, something that a package requires is
+            missing, or the result is not what the run made.
+        OgdcError: the result cannot be read.
         OSError: something cannot be written.
     """
     begun = read_ledger(directory)
@@ -84,16 +84,16 @@ def _data(result: Result, package: Package, directory: Path, origin: Origin, cra
 def _paths(
     result: Result, there: Iterable[str], outputs: Collection[str], *, taken: tuple[str, ...]
 ) -> list[str]:
-    """List the files of a result that are data, before any of them is brought.
+    """Return the files of a result that are data, before any of them is fetched.
 
     Args:
         result: The result.
         there: All of its files.
-        outputs: What its run made.
-        taken: What the package itself adds to the data, by its path.
+        outputs: The outputs of its run.
+        taken: Paths of files that the package itself adds to the data.
 
     Raises:
-        InvalidRequestError: files are gone, there are none, or they have the names of what is added.
+        InvalidRequestError: files are missing, there are none, or they have the names of added files.
     """
     paths = [
         path
@@ -121,7 +121,7 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _is_it(member: Member, entry: Entry) -> bool:
-    """Whether a file is what the run made: by its checksum, or where there is none by its size."""
+    """Whether a file is what the run made: by its checksum, or by its size if there is none."""
     if entry.checksum.startswith("sha256:"):
         return entry.checksum == f"sha256:{member.sha256}"
     return entry.size in {"", str(member.size)}

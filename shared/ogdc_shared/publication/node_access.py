@@ -1,4 +1,4 @@
-"""By which connections a node is reached, and who may change what is sent there."""
+"""Connections to a node, and who may change what is uploaded there."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     import urllib3
 
 _CURATORS = {"arcticdata.io": "CN=arctic-data-admins,DC=dataone,DC=org"}
-"""Subjects that a repository's own tools let change what is published there, by its domain."""
+"""Subjects that a repository's own tools authorize to change published objects, by its domain."""
 _CONNECT_SECONDS, _READ_SECONDS = 20, 900
 """A node computes the checksum of an object, and may store it elsewhere, before it answers."""
 
 
 def writers_at(url: str, *, holder: str, subject: str) -> tuple[str, ...]:
-    """Who may change an object beside its rights holder: who publishes it, and the repository's curators.
+    """Return who may change an object besides its rights holder: the publisher and the repository's curators.
 
-    A publisher that is not the rights holder could not even read back what they sent.
+    A publisher who is not the rights holder could otherwise not even read the objects.
     """
     host = urlsplit(url).hostname or ""
     curators = [who for domain, who in _CURATORS.items() if host == domain or host.endswith(f".{domain}")]
@@ -27,7 +27,7 @@ def writers_at(url: str, *, holder: str, subject: str) -> tuple[str, ...]:
 
 
 def connections(url: str, *, most: int, ca_file: str | None = None) -> urllib3.PoolManager:
-    """Connections to a node, at most so many of which are kept."""
+    """Return a pool of connections to a node that keeps at most `most`."""
     import urllib3
 
     chosen: dict[str, Any] = {

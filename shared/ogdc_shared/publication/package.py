@@ -1,4 +1,4 @@
-"""A package in a directory, and the file that says what is in it: identifiers are chosen once, and kept."""
+"""A package in a directory, and the file that lists its content: identifiers are chosen once, and kept."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Package(NamedTuple):
     series: str
     """What stands for the newest version of the data set."""
     obsoletes: str | None = None
-    """The metadata of the version before; None: it is the first."""
+    """Identifier of the previous version's metadata; None if it is the first."""
     members: tuple[Member, ...] = ()
     """In the order in which they are sent: data, metadata, map. Empty: they are not all there yet."""
     identifier: str = UUID
-    """What its author wants it to be cited by."""
+    """The kind of identifier that its author wants for citations."""
     doi: str | None = None
     """One that a node has minted for it."""
     minted_at: str | None = None
-    """The URL of that node; a DOI of a test node, or of another repository, is none of this one's."""
+    """URL of the node that minted the DOI; a DOI of another node or a test node is not used."""
     is_old: bool = False
     """Whether it is a version that an earlier run has published, since when nothing has changed."""
     is_shown: bool = False
@@ -48,7 +48,7 @@ class Package(NamedTuple):
 
     @property
     def exposure(self) -> str | None:
-        """What to say where the node shows what the recipe would not; None: it does not."""
+        """A warning if the node shows what the recipe restricts, else None."""
         if not self.is_shown or self.is_public:
             return None
         return (
@@ -63,7 +63,7 @@ class Package(NamedTuple):
 
     @classmethod
     def of(cls, run: str, origin: Origin) -> Package:
-        """What is known of the package of a run, by its name, before anything is in it."""
+        """Return a package with what is known of a run before anything is in it."""
         metadata = origin.words.metadata
         owner = metadata.owner or ""
         series = series_id(owner, origin.recipe.id)
@@ -100,7 +100,7 @@ class Version(NamedTuple):
 
 
 def write_ledger(directory: Path, package: Package) -> None:
-    """Write down what is in a package, in one step.
+    """Write the list of a package's content, atomically.
 
     Raises:
         OSError: it cannot be written.
@@ -111,10 +111,10 @@ def write_ledger(directory: Path, package: Package) -> None:
 
 
 def read_ledger(directory: Path) -> Package | None:
-    """Read what is in a package; None: there is none yet.
+    """Read the list of a package's content; None if there is none yet.
 
     Raises:
-        InvalidRequestError: the directory holds something else.
+        InvalidRequestError: the directory contains something else.
     """
     path = directory / LEDGER
     if not path.exists():

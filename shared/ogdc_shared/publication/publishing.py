@@ -1,6 +1,6 @@
-"""Publishing a result at a node: making the package, finding what is there, sending what is not.
+"""Publishing a result at a node: building the package, finding what is already there, uploading the rest.
 
-The command `publish` and the task of that name do so by this alone.
+Both the command `publish` and the task `publish` use this.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Target(NamedTuple):
     token: Callable[[], Token]
     """Gives one that is not over, read anew."""
     ca_file: str | None = None
-    """Whose certificates are believed; None: those that the system believes."""
+    """CA certificates to trust; None means the system's."""
     overwrite: bool = False
     """Whether it may take the place of a version that was published before."""
     parallel: int = 4
@@ -51,19 +51,19 @@ def publish_result(
     agree: Callable[[Package], bool],
     on_sent: Callable[[Sent], None],
 ) -> Package | None:
-    """Have a result be a package of a node, however often this is begun.
+    """Publish a result as a package at a node; can be repeated.
 
     Args:
-        result: The run's.
-        directory: Where its package is made.
-        target: Where it goes.
-        agree: Looks at the package, and says whether it is to be sent.
-        on_sent: Called with each object, once it is there.
+        result: The run's result.
+        directory: Where its package is built.
+        target: The node.
+        agree: Called with the package before uploading; returns whether to upload it.
+        on_sent: Called with each object, once it is on the node.
 
     Returns:
-        What is published, which may be a version of before (`is_old`); None: it was not agreed to.
+        The published package, which may be an existing version (`is_old`), or None if `agree` returned False.
     """
-    subject = target.token().subject  # one that is over, or missing, is told of before gigabytes are fetched
+    subject = target.token().subject  # checks the token before gigabytes are fetched
     with _alone(directory), connections(target.url, most=target.parallel + 1, ca_file=target.ca_file) as http:
         package = make_package(result, directory)
         node = Node(target.url, token=target.token, http=http)

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 
 def words_of(recipe: Recipe, meta: RecipeMeta | None = None, directory: Path | None = None) -> Words:
-    """What there is to say of a recipe's result.
+    """Return the metadata of a recipe's result.
 
     Args:
-        recipe: What ran; it says all that a package must have (see `missing_words`), unless `meta` does.
-        meta: Says it instead; None: the recipe does.
-        directory: Where the files are that `meta` names.
+        recipe: The recipe that ran; must have all required metadata (see `missing_words`), unless `meta`
+            does.
+        meta: Replaces the recipe's meta.yml, or None.
+        directory: Directory of the files that `meta` names.
 
     Raises:
         InvalidRecipeError: the file of metadata cannot be read.

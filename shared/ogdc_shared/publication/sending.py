@@ -30,7 +30,7 @@ class Sent(NamedTuple):
 
     member: Member
     is_new: bool
-    """Whether it was sent now; else it was there."""
+    """Whether it was uploaded now; otherwise it was there already."""
 
 
 class _Tried(NamedTuple):
@@ -48,14 +48,14 @@ class Sender(NamedTuple):
 
     package: Package
     directory: Path
-    """Where it is."""
+    """Directory of the package."""
     node: Node
     writers: tuple[str, ...] = ()
-    """Subjects that may change it beside the rights holder."""
+    """Subjects that may change it, in addition to the rights holder."""
     parallel: int = 4
     """Data objects that are sent at a time."""
     wait: Callable[[float], None] = time.sleep
-    """Lets so many seconds pass."""
+    """Waits the given number of seconds."""
 
     def send(self) -> Iterator[Sent]:
         """Send data, then metadata, then the map, which names the others. Yields each once it is there.

@@ -33,18 +33,18 @@ _PARALLEL = 8
 
 
 def as_version(package: Package, directory: Path, node: Node, result: Result, *, overwrite: bool) -> Package:
-    """Make a package what it has to be on a node: the first version, the next, or the one that it is there.
+    """Return the package as it has to be on a node: the first version, the next, or the existing one.
 
     Args:
-        package: A whole one.
-        directory: Where it is; what is described anew is written there.
-        node: Where to.
-        result: What it is the package of.
-        overwrite: Whether it may take the place of a version that was published before.
+        package: A complete package.
+        directory: Its directory; new metadata are written there.
+        node: The node.
+        result: The result that it is the package of.
+        overwrite: Whether it may replace an earlier published version.
 
     Raises:
-        ConflictError: it may not, or none can follow the newest version.
-        UnsupportedError: it is to have a DOI, and the node mints none.
+        ConflictError: it may not, or the newest version cannot be replaced.
+        UnsupportedError: it needs a DOI, and the node mints none.
     """
     newest, is_named = node.state(package.series), _is_named(package, node)
     if newest is None:
@@ -84,16 +84,16 @@ def _is_named(package: Package, node: Node) -> bool:
 
 
 def _of_node(draft: Draft, node: Node) -> Draft:
-    """A draft whose DOI, if it has one, is of a node."""
+    """Return a draft with a DOI, if it has one, to be minted by a node."""
     package = draft.package
     return draft._replace(package=package._replace(minted_at=node.url if package.identifier == DOI else None))
 
 
 def _check_stands(newest: State, node: Node) -> None:
-    """Make sure that the newest version is one that readers find, and that a next one can follow it.
+    """Check that the newest version is visible and can be followed by another.
 
     Raises:
-        ConflictError: it was withdrawn, or replaced outside of its series.
+        ConflictError: it was archived, or replaced outside of its series.
     """
     if newest.is_archived:
         raise ConflictError(
@@ -109,7 +109,7 @@ def _check_stands(newest: State, node: Node) -> None:
 
 
 def _check_access(package: Package, version: Version, node: Node) -> None:
-    """Make sure that a next version neither shows nor withdraws what somebody at the node decided otherwise.
+    """Check that the next version does not change the access that was granted on the node.
 
     Raises:
         ConflictError: it would.
@@ -171,11 +171,10 @@ def _named(draft: Draft, directory: Path, node: Node) -> Package:
 
 
 def _unchanged(draft: Draft, directory: Path, version: Version, node: Node) -> Package | None:
-    """The newest version, where a new one would say nothing else; None: it would, or that one is not whole.
+    """Return the newest version if a new one would be equal; None if it would not, or that one is incomplete.
 
-    What the run made, what made it, inputs and words are compared; that it ran at another time, of which its
-    crate and the date of publication tell, is no change. Nor is it that the node shows what the recipe would
-    not.
+    Outputs, program, inputs and metadata are compared. A different time of the run, which affects the crate
+    and the date of publication, is not a change. Neither is it if the node shows what the recipe restricts.
     """
     package, account = draft.package, draft.origin.account
     if version.resource_map != map_id(version.metadata) or not _is_as_wanted(package, version.metadata):
@@ -213,7 +212,7 @@ def _is_made_alike(crate: Path, version: Version, node: Node) -> bool:
 
 
 def _day_of(eml: bytes) -> str | None:
-    """The day of publication that metadata tell; None: none, or they are no XML."""
+    """Return the date of publication in metadata; None if there is none, or they are not XML."""
     try:
         return parse(eml).findtext("dataset/pubDate")
     except ParseError:
@@ -227,7 +226,7 @@ def _crate_of(member: Member, version: Version) -> Member:
 
 
 def _version(node: Node, pid: str | None) -> Version | None:
-    """Read a version; None: there is none."""
+    """Read a version; None if it does not exist."""
     state = node.state(pid) if pid else None
     if state is None:
         return None

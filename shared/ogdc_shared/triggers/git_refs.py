@@ -60,10 +60,10 @@ def read_location(location: str) -> Ref:
 
 
 def commit_of(ref: Ref, advertised: bytes) -> str:
-    """Find the commit that a ref points to in what a server advertises; of an annotated tag, what it is for.
+    """Return the commit of a ref in a server's advertisement; for an annotated tag, the tagged commit.
 
     Raises:
-        InputNotFoundError: the repository has no such ref, or this is no answer of git's.
+        InputNotFoundError: the repository has no such ref, or the response is not git's.
     """
     try:
         known = dict(_refs(advertised))

@@ -49,18 +49,18 @@ _MAX_WATCHED = 100
 
 
 def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]) -> Trigger:
-    """Record a trigger, whose runs will be the caller's.
+    """Record a trigger; its runs will belong to the caller.
 
     Args:
-        context: Where everything is.
-        caller: Who owns the trigger.
-        asked: The fields of `NewTrigger`, as they came; `name` and `bucket` or `schedule` at least.
+        context: The services.
+        caller: The owner of the trigger.
+        asked: The fields of `NewTrigger` from the request; at least `name` and either `bucket` or `schedule`.
 
     Raises:
-        InvalidRequestError: one cannot be used.
-        TriggerExistsError: there is a trigger of that name.
+        InvalidRequestError: a field is invalid.
+        TriggerExistsError: there is already a trigger with that name.
         InputError: its recipe cannot be read or run.
-        UnavailableError: a part is away; nothing was recorded.
+        UnavailableError: a service does not respond; nothing was recorded.
     """
     new = _checked(asked, settings=context.settings)
     if new.recipe_path is not None:
@@ -96,10 +96,10 @@ class ShownTrigger(NamedTuple):
 
 
 def show_trigger(context: Context, name: str, *, most: int) -> ShownTrigger:
-    """Read a trigger and so many of its newest uploads or starts.
+    """Read a trigger and up to `most` of its newest uploads or starts.
 
     Raises:
-        UnknownTriggerError: there is none of that name.
+        UnknownTriggerError: there is no trigger with that name.
     """
     with context.database.autocommit() as conn:
         trigger = record.get_trigger(conn, name)
@@ -108,23 +108,23 @@ def show_trigger(context: Context, name: str, *, most: int) -> ShownTrigger:
 
 
 def upload_of_run(context: Context, run: Run) -> Upload | None:
-    """Read the upload that started a run; None: somebody submitted it."""
+    """Read the upload that started a run, or None."""
     with context.database.autocommit() as conn:
         return record.upload_of_run(conn, run.id)
 
 
 def start_of_run(context: Context, run: Run) -> ScheduledStart | None:
-    """Read the start at a scheduled time that a run is of; None: none is."""
+    """Read the scheduled start of a run, or None."""
     with context.database.autocommit() as conn:
         return schedule_record.start_of_run(conn, run.id)
 
 
 def remove_trigger(context: Context, name: str, *, caller: Caller) -> None:
-    """Forget a trigger; its runs stay.
+    """Delete a trigger; its runs stay.
 
     Raises:
-        UnknownTriggerError: there is none of that name.
-        ForbiddenError: it is somebody else's.
+        UnknownTriggerError: there is no trigger with that name.
+        ForbiddenError: it belongs to another user.
     """
     with context.database.transaction() as conn:
         trigger = record.get_trigger(conn, name)
@@ -220,7 +220,7 @@ def _is_short(text: Any) -> bool:
 
 
 def _public_parts(url: Any) -> SplitResult | None:
-    """The parts of an http or https URL without a user name; None: it is none, or too long."""
+    """Return the parts of an http or https URL without a user name; None if it is another or too long."""
     if not _is_short(url):
         return None
     try:

@@ -19,7 +19,7 @@ from ogdc_shared.json_text import read_json
 
 _T = TypeVar("_T")
 _Message = tuple[Event | None, Any]
-"""A CloudEvent with its data, or a notification that came as it is."""
+"""A CloudEvent and its data, or None and a notification outside of a CloudEvent."""
 
 MAX_OBJECTS = 1000
 """Objects that one request may tell of."""
@@ -47,18 +47,18 @@ class ObjectCreated(NamedTuple):
     bucket: str
     key: str
     size: int | None
-    """Bytes; None: not known."""
+    """In bytes, or None if unknown."""
     etag: str | None
-    """Without quotes; None: not known."""
+    """Without quotes, or None if unknown."""
     version: str | None
-    """The object's version, or Google's generation; None: the bucket keeps none."""
+    """The object's version, or Google's generation; None if the bucket has no versioning."""
     source: str
     """With `event_id`: tells the event from every other."""
     event_id: str
     time: str | None
-    """When the object was created, as the store wrote it; None: not known."""
+    """When the object was created, in the store's format, or None if unknown."""
     how: str | None
-    """`put`, `post`, `copy` or `multipart`; None: not known."""
+    """`put`, `post`, `copy` or `multipart`, or None if unknown."""
     store: str
     """`aws`, `google`, or `s3` for any other that speaks Amazon's language."""
     region: str | None = None
@@ -70,7 +70,7 @@ class Notification(NamedTuple):
 
     uploads: tuple[ObjectCreated, ...]
     refused: tuple[InvalidRequestError, ...]
-    """Why some of what it tells cannot be read, which keeps nothing else from being taken."""
+    """Errors of parts that cannot be read; the other parts are still processed."""
 
 
 def read_uploads(headers: Mapping[str, str], body: bytes) -> Notification:
@@ -112,7 +112,7 @@ def _bare(body: bytes) -> _Message:
 
 
 def _readers(envelope: Event | None, data: Any) -> list[Callable[[], ObjectCreated | None]]:
-    """What reads each part of a message; an upload it is about, or None where it is about something else."""
+    """Return a function for each part of a message; it returns an upload, or None for anything else."""
     if envelope is not None and envelope.type == _CAMEL:
         return [partial(_camel, envelope)]
     if envelope is not None and envelope.type == _GOOGLE:
@@ -127,7 +127,7 @@ def _readers(envelope: Event | None, data: Any) -> list[Callable[[], ObjectCreat
 
 
 def _check_irrelevant(envelope: Event | None, data: Any) -> None:
-    """Let pass what is about something else; refuse what may be an upload and cannot be read."""
+    """Accept messages about something else; reject those that may be an upload but cannot be read."""
     if envelope is not None and envelope.type in _NAMELESS:
         raise InvalidRequestError(
             f"An event of type {envelope.type} names neither bucket nor key. Send Camel's CloudEvents data "
@@ -183,7 +183,7 @@ def _record(record: dict[str, Any], envelope: Event | None) -> ObjectCreated:
 
 
 def _record_identity(record: dict[str, Any], source: str) -> tuple[str, str]:
-    """Give a record outside any envelope the source and id that the CloudEvents adapter would."""
+    """Return the source and id that the CloudEvents adapter would give to a record outside any envelope."""
     elements = record.get("responseElements")
     elements = elements if isinstance(elements, dict) else {}
     ids = [elements.get("x-amz-request-id"), elements.get("x-amz-id-2")]
@@ -217,7 +217,7 @@ def _eventbridge(event: dict[str, Any]) -> ObjectCreated:
 
 
 def _google(event: Event) -> ObjectCreated:
-    """Read Google Cloud Storage's event, whose numbers are texts in some deliveries.
+    """Read Google Cloud Storage's event; numbers are strings in some deliveries.
 
     Source: googleapis/google-cloudevents proto/google/events/cloud/storage/v1/data.proto and
         examples/structured/storage.
@@ -243,8 +243,8 @@ def _google(event: Event) -> ObjectCreated:
 def _camel(event: Event) -> ObjectCreated:
     """Read the event of Camel's S3 source, which Knative's documentation shows.
 
-    It tells the bucket in `source`, the key in `subject`, and has the object itself as its data: what is
-    remembered of that stands for the ETag, which is not known.
+    The bucket is in `source`, the key in `subject`, and the data are the object itself. A hash of the data
+    replaces the ETag, which is unknown.
 
     Source: apache/camel components/camel-aws/camel-aws2-s3, AWS2S3CloudEventDataTypeTransformer; knative/docs
         docs/blog/articles/consuming_s3_data_with_knative.md.

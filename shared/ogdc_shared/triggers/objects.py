@@ -29,18 +29,18 @@ _REGION = re.compile(r"[a-z0-9-]{1,40}")
 
 
 def object_url(upload: ObjectCreated, *, settings: Settings, base_url: str | None) -> str:
-    """Return where a run fetches an uploaded object, of the very version that was uploaded where it has one.
+    """Return the URL from which a run fetches an uploaded object, in the uploaded version if possible.
 
-    A signed link is good for as long as the workflow may take and a day more, but never longer than the seven
-    days S3 allows.
+    A signed URL is valid for the maximum duration of a workflow and one more day, but at most the seven days
+    that S3 allows.
 
     Args:
         upload: The object.
-        settings: The deployment's.
-        base_url: Where the trigger says the bucket's objects are read; None: where its store has them.
+        settings: The deployment's settings.
+        base_url: The trigger's base URL of the bucket, or None for the store's own.
 
     Raises:
-        UnsupportedError: nobody says where the bucket can be read.
+        UnsupportedError: it is not known how to read from the bucket.
         ConfigurationError: the deployment has no key for the artifact store.
     """
     if upload.bucket in settings.uploads.buckets:
@@ -66,10 +66,10 @@ def recipe_location(upload: ObjectCreated, *, base_url: str | None = None) -> st
 
     Args:
         upload: The archive or `meta.yml`.
-        base_url: Where the bucket's objects are read over HTTP; None: from the bucket.
+        base_url: Base URL of the bucket over HTTP, or None to read from the bucket.
 
     Raises:
-        InvalidRecipeError: a `meta.yml` at a bucket's root, whose recipe would be the whole bucket.
+        InvalidRecipeError: a `meta.yml` is at a bucket's root, so that the recipe would be the whole bucket.
     """
     key = upload.key if is_archive(upload.key) else upload.key.rpartition("/")[0]
     if not key:
@@ -80,12 +80,12 @@ def recipe_location(upload: ObjectCreated, *, base_url: str | None = None) -> st
 
 
 def recipe_bundle(upload: ObjectCreated, *, settings: Settings) -> bytes | None:
-    """Read an uploaded recipe with the artifact store's key; None: it is one that anybody can read.
+    """Read an uploaded recipe with the artifact store's key; None if it is publicly readable.
 
     Raises:
-        RecipeNotFoundError: it is gone.
-        SourceUnavailableError: the store does not answer.
-        InvalidRecipeError: it is no recipe.
+        RecipeNotFoundError: it no longer exists.
+        SourceUnavailableError: the store does not respond.
+        InvalidRecipeError: it is not a recipe.
     """
     if upload.bucket not in settings.uploads.buckets:
         return None

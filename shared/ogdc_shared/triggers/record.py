@@ -24,25 +24,25 @@ class NewTrigger(NamedTuple):
 
     name: str
     bucket: str | None
-    """None: it goes by the clock."""
+    """None for a scheduled trigger."""
     pattern: str
     """Of keys; see `globs`."""
     kinds: list[str]
-    """`put`, `post`, `copy`, `multipart`; empty: however the object came."""
+    """`put`, `post`, `copy`, `multipart`; empty means all."""
     recipe_path: str | None
-    """None: the upload is the recipe."""
+    """None if the upload is the recipe."""
     overwrite: bool
     pass_object: bool
     """Whether the object becomes an input of the run."""
     base_url: str | None
-    """Where the bucket's objects are read, without the slash before the key; None: where its store says."""
+    """Base URL of the bucket's objects, without a final slash; None means the store's own."""
     schedule: str | None = None
-    """A cron expression; None: uploads start runs."""
+    """A cron expression; None if uploads start runs."""
     time_zone: str = "UTC"
     watched: list[str] = []  # noqa: RUF012  nobody changes it
-    """URLs, of which one has to have changed since the last run; empty: it runs each time."""
+    """URLs of which at least one must have changed since the last run; empty means run each time."""
     queues: bool = False
-    """Whether a start waits for the run before to end; False: it is left out."""
+    """Whether a start waits until the previous run has ended; otherwise it is skipped."""
     due_at: datetime | None = None
     """The next time that the schedule names."""
 
@@ -53,7 +53,7 @@ class Trigger(NamedTuple):
     id: UUID
     name: str
     owner: str
-    """The user whose the runs are."""
+    """Name of the user to whom the runs belong."""
     owner_id: UUID
     owner_issuer: str
     owner_subject: str
@@ -79,7 +79,7 @@ class Upload(NamedTuple):
 
     id: UUID
     trigger_id: UUID | None
-    """None: the trigger was removed."""
+    """None if the trigger was removed."""
     trigger_name: str
     object: ObjectCreated
     received_at: datetime
@@ -110,7 +110,7 @@ def get_trigger(conn: Connection, name: str) -> Trigger:
     """Read a trigger.
 
     Raises:
-        UnknownTriggerError: there is none of that name.
+        UnknownTriggerError: there is no trigger with that name.
     """
     trigger = _select_triggers(conn, "where_name", name=name).fetchone()
     if trigger is None:
@@ -119,7 +119,7 @@ def get_trigger(conn: Connection, name: str) -> Trigger:
 
 
 def find_trigger(conn: Connection, trigger_id: UUID) -> Trigger | None:
-    """Read a trigger by its id; None: it was removed."""
+    """Read a trigger by its id; None if it was removed."""
     return _select_triggers(conn, "where_id", id=trigger_id).fetchone()
 
 
@@ -131,10 +131,10 @@ def list_triggers(conn: Connection, *, bucket: str | None = None) -> list[Trigge
 
 
 def remove_trigger(conn: Connection, name: str) -> None:
-    """Forget a trigger; what it has started stays, what waits is not started any more.
+    """Delete a trigger. Its runs stay; uploads that wait are not started any more.
 
     Raises:
-        UnknownTriggerError: there is none of that name.
+        UnknownTriggerError: there is no trigger with that name.
     """
     if conn.execute(_sql("delete_trigger"), {"name": name}).rowcount == 0:
         raise UnknownTriggerError(name)
@@ -155,12 +155,12 @@ def record_upload(conn: Connection, trigger: Trigger, upload: ObjectCreated) -> 
 
 
 def get_upload(conn: Connection, upload_id: UUID) -> Upload | None:
-    """Read an upload; None: it was forgotten."""
+    """Read an upload; None if its record was deleted."""
     return _upload(_select_uploads(conn, "where_upload", id=upload_id).fetchone())
 
 
 def upload_of_run(conn: Connection, run_id: UUID) -> Upload | None:
-    """Read the upload that started a run; None: somebody submitted it."""
+    """Read the upload that started a run, or None."""
     return _upload(_select_uploads(conn, "where_run", run_id=run_id).fetchone())
 
 
@@ -171,7 +171,7 @@ def list_uploads(conn: Connection, trigger: Trigger, *, limit: int) -> list[Uplo
 
 
 def waiting_uploads(conn: Connection, *, untried_for: float) -> list[UUID]:
-    """Ids of the uploads that wait for their run and were not tried for so many seconds."""
+    """Return the ids of waiting uploads that were not tried for `untried_for` seconds."""
     found = conn.execute(_sql("waiting_uploads"), {"untried_for": untried_for})
     return [upload_id for (upload_id,) in found]
 
@@ -179,13 +179,13 @@ def waiting_uploads(conn: Connection, *, untried_for: float) -> list[UUID]:
 def record_try(
     conn: Connection, upload_id: UUID, *, outcome: str, message: str | None = None, run_id: UUID | None = None
 ) -> bool:
-    """Record what became of an upload; False: it has its run already."""
+    """Record the outcome of trying an upload; False if it already has a run."""
     tried = {"id": upload_id, "outcome": outcome, "message": message, "run_id": run_id}
     return conn.execute(_sql("record_try"), tried).rowcount == 1
 
 
 def submitted_run(conn: Connection, trigger: Trigger, *, key: str) -> str | None:
-    """Name of the run that a trigger's owner has under an idempotency key; None: there is none."""
+    """Return the name of the run that a trigger's owner has under an idempotency key, or None."""
     found = conn.execute(_sql("submitted_run"), {"trigger_id": trigger.id, "key": key}).fetchone()
     return None if found is None else str(found[0])
 

@@ -16,15 +16,16 @@ MAX_SCHEDULE = 128
 
 
 def next_time(schedule: str, time_zone: str, *, after: datetime) -> datetime:
-    """The first time after another that a schedule names, in UTC.
+    """Return the first scheduled time after another, in UTC.
 
     Args:
-        schedule: A cron expression of five fields, as `0 3 * * MON-FRI`.
-        time_zone: That it is meant in, by its name in the IANA database, as `America/Anchorage`.
-        after: With a time zone.
+        schedule: A cron expression of five fields, such as `0 3 * * MON-FRI`.
+        time_zone: Its time zone, by its name in the IANA database, such as `America/Anchorage`.
+        after: A time with a time zone.
 
     Raises:
-        InvalidRequestError: the expression or the zone is none, or it names no time in the next fifty years.
+        InvalidRequestError: the expression or time zone is invalid, or there is no time in the next fifty
+            years.
     """
     from cronsim import CronSim, CronSimError
 

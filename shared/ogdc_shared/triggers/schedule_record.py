@@ -19,7 +19,7 @@ from ogdc_shared.db.queries import load_queries
 
 
 class DueTrigger(NamedTuple):
-    """A trigger whose time has come."""
+    """A trigger that is due."""
 
     id: UUID
     name: str
@@ -52,25 +52,25 @@ class ScheduledStart(NamedTuple):
 
 
 def lock_due_trigger(conn: Connection, *, now: datetime | None = None) -> DueTrigger | None:
-    """Find a trigger that is due, and keep it from others until the transaction ends; None: none is.
+    """Find a due trigger, and lock it until the transaction ends; None if there is none.
 
-    `now` is by when it has to be due; None: by the database's clock.
+    `now` is the time by which it has to be due; None means the database's clock.
     """
     cursor = conn.cursor(row_factory=class_row(DueTrigger))
     return cursor.execute(_sql("due_trigger"), {"now": now}).fetchone()
 
 
 def record_start(conn: Connection, trigger: DueTrigger, *, next_due: datetime | None) -> None:
-    """Record that a trigger is to start its run, and when it is due next; None: never."""
+    """Record that a trigger has to start its run, and when it is due next (None: never)."""
     due = {"trigger_id": trigger.id, "trigger_name": trigger.name, "due_at": trigger.due_at}
     conn.execute(_sql("record_start"), due)
     conn.execute(_sql("set_due"), {"trigger_id": trigger.id, "due_at": next_due})
 
 
 def claim_start(conn: Connection, *, untried_for: float, tried: Collection[UUID] = ()) -> WaitingStart | None:
-    """Undertake a start that waits; None: there is none.
+    """Claim a waiting start; None if there is none.
 
-    A try that is under way is left alone for `untried_for` seconds; so is what the caller has tried.
+    A start that another process claimed within `untried_for` seconds is skipped, and so are those in `tried`.
     """
     cursor = conn.cursor(row_factory=class_row(WaitingStart))
     parameters = {"untried_for": untried_for, "tried": list(tried)}
@@ -78,13 +78,13 @@ def claim_start(conn: Connection, *, untried_for: float, tried: Collection[UUID]
 
 
 def unfinished_run(conn: Connection, trigger_id: UUID) -> str | None:
-    """Name of a run of the trigger that has not ended; None: all have."""
+    """Return the name of an unfinished run of the trigger, or None."""
     found = conn.execute(_sql("unfinished_run"), {"trigger_id": trigger_id}).fetchone()
     return None if found is None else str(found[0])
 
 
 def run_in_vain(conn: Connection, trigger_id: UUID) -> str | None:
-    """Name of the newest run of the trigger, where it has failed; None: it has not, or is kept no longer."""
+    """Return the name of the trigger's newest run if it has failed and is still recorded, else None."""
     found = conn.execute(_sql("run_in_vain"), {"trigger_id": trigger_id}).fetchone()
     return None if found is None else str(found[0])
 
@@ -102,7 +102,7 @@ def record_try(
     message: str | None = None,
     run_id: UUID | None = None,
 ) -> bool:
-    """Record what became of a start; False: it has its run already."""
+    """Record the outcome of trying a start; False if it already has a run."""
     tried = {"id": start.id, "outcome": outcome, "message": message, "run_id": run_id}
     return conn.execute(_sql("record_try"), tried).rowcount == 1
 
@@ -118,12 +118,12 @@ def list_starts(conn: Connection, trigger_id: UUID, *, limit: int) -> list[Sched
 
 
 def start_of_run(conn: Connection, run_id: UUID) -> ScheduledStart | None:
-    """Read the start that a run is of; None: no schedule has started it."""
+    """Read the scheduled start of a run, or None."""
     return _select(conn, "where_run", run_id=run_id).fetchone()
 
 
 def forget_starts(conn: Connection, *, older_than: float, limit: int) -> int:
-    """Forget starts of so many seconds ago that do not wait, at most so many; returns how many."""
+    """Delete up to `limit` finished starts that are older than `older_than` seconds; returns how many."""
     return conn.execute(_sql("forget_starts"), {"older_than": older_than, "limit": limit}).rowcount
 
 

@@ -44,13 +44,13 @@ def start_scheduled(
     """Start the runs that are due; returns their names.
 
     Args:
-        context: Where everything is.
-        deadline: Of `time.monotonic`; none is begun later.
-        untried_for: Leave alone what somebody else began to try in the last so many seconds.
-        now: What is due by then is started, and the next times count from then on; None: now.
+        context: The services.
+        deadline: In monotonic seconds; no run is started later.
+        untried_for: Skip starts that another process began to try within this number of seconds.
+        now: Time by which starts have to be due, and from which the next times are computed; None means now.
 
     Raises:
-        DatabaseUnavailableError: PostgreSQL does not answer.
+        DatabaseUnavailableError: PostgreSQL does not respond.
     """
     while monotonic() < deadline and _record_due(context, now=now):
         pass
@@ -73,7 +73,7 @@ def start_scheduled(
 
 
 def _claim(context: Context, tried: list[UUID], *, untried_for: float) -> WaitingStart | None:
-    """Undertake to try a start that is not among those `tried`, where it is added."""
+    """Claim a start that is not in `tried`, and add it there."""
     with context.database.autocommit() as conn:
         start = starts.claim_start(conn, untried_for=untried_for, tried=tried)
     if start is not None:
@@ -82,7 +82,7 @@ def _claim(context: Context, tried: list[UUID], *, untried_for: float) -> Waitin
 
 
 def _record_due(context: Context, *, now: datetime | None) -> bool:
-    """Turn one time that has come into a start; False: none has."""
+    """Turn one due time into a start; False if none is due."""
     with context.database.transaction() as conn:
         due = starts.lock_due_trigger(conn, now=now)
         if due is None:
@@ -144,7 +144,7 @@ def _run_before(context: Context, trigger: Trigger, start: WaitingStart) -> str 
 
 
 def _still_to_do(context: Context, trigger: Trigger) -> str | None:
-    """Say that what is unchanged was not made into a result: the run for it failed, and would fail again."""
+    """Return a note if the run for the unchanged data has failed, so that there is no result of them."""
     with context.database.autocommit() as conn:
         name = starts.run_in_vain(conn, trigger.id)
     if name is None:

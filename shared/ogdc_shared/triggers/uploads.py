@@ -70,12 +70,12 @@ def receive_uploads(context: Context, uploads: Iterable[ObjectCreated]) -> list[
 
 
 def resume_uploads(context: Context, *, deadline: float, untried_for: float = UNTRIED_SECONDS) -> list[str]:
-    """Go on with the uploads that wait; returns the names of the runs that this started.
+    """Try the waiting uploads again; returns the names of the started runs.
 
     Args:
-        context: Where everything is.
-        deadline: Of `time.monotonic`; none is begun later.
-        untried_for: Leave alone what was tried in the last so many seconds.
+        context: The services.
+        deadline: In monotonic seconds; no run is started later.
+        untried_for: Skip uploads that were tried within this number of seconds.
     """
     with context.database.autocommit() as conn:
         waiting = record.waiting_uploads(conn, untried_for=untried_for)
@@ -88,12 +88,12 @@ def resume_uploads(context: Context, *, deadline: float, untried_for: float = UN
 
 
 def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> TriedUpload | None:
-    """Start an upload's run, unless it has one; None: its trigger was removed meanwhile.
+    """Start an upload's run unless it has one; None if its trigger was removed.
 
     Args:
-        context: Where everything is.
-        upload_id: Of a recorded upload.
-        begin: False: only say what is known of it.
+        context: The services.
+        upload_id: Id of a recorded upload.
+        begin: If False, only return what is known about it.
     """
     with context.database.autocommit() as conn:
         upload = record.get_upload(conn, upload_id)
@@ -137,7 +137,7 @@ def _outcome_of(exc: OgdcError, upload: Upload) -> UploadOutcome:
 
 
 def _handed_over(context: Context, trigger: Trigger, upload: Upload) -> Run | None:
-    """Hand over the run that an earlier try recorded, where Argo has it not yet; None: there is no run."""
+    """Hand over the run that an earlier try recorded, unless Argo has it; None if there is no run."""
     with context.database.autocommit() as conn:
         name = record.submitted_run(conn, trigger, key=_idempotency_key(upload))
         run = None if name is None else get_run(conn, name)
@@ -189,7 +189,7 @@ def _file_name(upload: ObjectCreated) -> str:
 
 
 def _variables(trigger: Trigger, upload: ObjectCreated) -> tuple[tuple[str, str], ...]:
-    """The variables of a recipe's commands; empty where the event lacks the fact."""
+    """Return the variables for a recipe's commands; empty if the event lacks the fact."""
     facts = {
         "NAME": trigger.name,
         "BUCKET": upload.bucket,

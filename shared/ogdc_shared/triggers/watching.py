@@ -34,15 +34,15 @@ _BUCKET = "s3://"
 _BUCKET_NAME = re.compile(r"[a-zA-Z0-9._-]{3,255}")
 _REFS = ("github://", "git+https://", "git+http://")
 FORMS = "s3://BUCKET/PREFIX, dataone:IDENTIFIER, github://OWNER:REPOSITORY@REF, git+https://HOST/PATH@REF"
-"""What can be watched beside URLs."""
+"""What can be watched in addition to URLs."""
 
 
 def check_form(place: str, *, settings: Settings) -> bool:
-    """Say whether a place has one of `FORMS`; nothing is asked.
+    """Whether a place has one of `FORMS`; checked without network access.
 
     Raises:
-        InvalidRequestError: it has, and cannot be watched.
-        UnsupportedError: only this deployment cannot.
+        InvalidRequestError: it has, but cannot be watched.
+        UnsupportedError: this deployment cannot watch it.
     """
     if place.startswith(_REFS):
         from ogdc_shared.triggers.git_refs import read_location

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ogdc_shared.oidc_settings import Grant, TrustedIssuer
 
 CLOCK_SKEW = 30.0
-"""Seconds that two machines' clocks may be apart."""
+"""Accepted difference of clocks, in seconds."""
 _ACCESS_TOKEN = frozenset({"at+jwt", "application/at+jwt"})
 _OTHER_KINDS = frozenset(
     {"id", "refresh", "offline", "logout", "registrationaccesstoken", "initialaccesstoken"}
 )
-"""What Keycloak calls tokens that are none for an API."""
+"""Keycloak's types of tokens that are not meant for an API."""
 _OF_ID_TOKENS = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
 _MAX_SUBJECT = 255
 _MAX_NAME = 128
@@ -43,16 +43,16 @@ class NoSubjectError(RefusedTokenError):
 def check_claims(
     claims: Mapping[str, Any], header: Mapping[str, Any], *, trusted: TrustedIssuer, now: float
 ) -> None:
-    """Refuse a token that is out of time, for others, or none for an API.
+    """Reject a token that has expired, or is meant for another audience or purpose.
 
     Args:
-        claims: Of the token; its issuer is known to be `trusted`.
-        header: Of the token.
-        trusted: What is known of the issuer.
+        claims: The token's claims; the issuer is known to be `trusted`.
+        header: The token's header.
+        trusted: The issuer.
         now: Seconds since 1970.
 
     Raises:
-        RefusedTokenError: it is not to be believed.
+        RefusedTokenError: it is rejected.
     """
     _check_times(claims, now)
     _check_type(claims, header, untyped=trusted.untyped)

@@ -28,7 +28,7 @@ class Attempt(NamedTuple):
 
     @classmethod
     def new(cls) -> Attempt:
-        """Make one that nobody can guess."""
+        """Create one with random values."""
         return cls(secrets.token_urlsafe(24), Proof.new().verifier)
 
 
@@ -63,17 +63,17 @@ class ConfidentialLogin:
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
 
     def exchange(self, code: str, attempt: Attempt, *, redirect_uri: str) -> Tokens:
-        """Give the code that a browser came back with for tokens.
+        """Exchange the code of a browser's callback for tokens.
 
         Raises:
-            UnauthenticatedError: the issuer refuses it.
-            UnavailableError: the issuer does not answer.
+            UnauthenticatedError: the issuer rejects it.
+            UnavailableError: the issuer does not respond.
         """
         form = {"code": code, "redirect_uri": redirect_uri, "code_verifier": attempt.verifier}
         return self._tokens({"grant_type": "authorization_code"} | form)
 
     def refresh(self, refresh_token: str, *, scope: str | None) -> Tokens:
-        """Give a refresh token for others; as `exchange`."""
+        """Exchange a refresh token for new tokens; errors as for `exchange`."""
         form = {"refresh_token": refresh_token} | ({"scope": scope} if scope else {})
         return self._tokens({"grant_type": "refresh_token"} | form)
 
@@ -109,7 +109,7 @@ def _away(exc: IssuerError) -> UnavailableError:
 
 
 def _word(answer: Mapping[str, Any]) -> str:
-    """The issuer's word for what is wrong, if it is one."""
+    """Return the issuer's error code if it is well-formed."""
     word = answer.get("error")
     return word if isinstance(word, str) and word.isidentifier() and len(word) < 64 else "no reason given"
 

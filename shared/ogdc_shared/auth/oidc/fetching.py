@@ -63,7 +63,7 @@ class IssuerServer:
         """Fetch the keys.
 
         Raises:
-            IssuerError: they cannot be had.
+            IssuerError: they cannot be fetched.
         """
         url = self._trusted.keys_url or self.endpoint("jwks_uri")
         try:
@@ -75,10 +75,10 @@ class IssuerServer:
             raise
 
     def endpoint(self, name: str) -> str:
-        """A URL of the discovery document, which is fetched once.
+        """Return a URL of the discovery document, which is fetched once.
 
         Raises:
-            IssuerError: it cannot be had, or has no such URL.
+            IssuerError: it cannot be fetched, or lacks this URL.
         """
         if self._discovered is None:
             self._discovered = self._discover()

@@ -60,11 +60,11 @@ class Identity(NamedTuple):
     name: str
     """As they are shown."""
     role: Role | None
-    """The most that its scopes or claims grant; None: they say nothing of a role."""
+    """The highest role that its scopes or claims grant; None if they grant none."""
 
 
 class _Parsed(NamedTuple):
-    """A token's parts, of which nothing is proved."""
+    """The parts of a token, which has not been verified."""
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
@@ -78,7 +78,7 @@ class _Known(NamedTuple):
 
 
 class Issuers:
-    """All issuers whose tokens are believed, with what is known of their keys."""
+    """All trusted issuers and their keys."""
 
     def __init__(
         self,
@@ -88,12 +88,12 @@ class Issuers:
         cache: Callable[[TrustedIssuer], KeyCache] | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """Ask none of them yet.
+        """Store the arguments; nothing is fetched yet.
 
         Args:
             trusted: The issuers.
-            networks: Where else their keys may be than at their own hosts and public addresses.
-            cache: Makes what holds an issuer's keys for all processes; None: there is no such place.
+            networks: Private networks from which their keys may be fetched, too.
+            cache: Returns the shared cache of an issuer's keys; None means no cache.
             patience: Seconds that a request waits for keys.
         """
         self._trusted = tuple(trusted)
@@ -110,10 +110,10 @@ class Issuers:
         return _Known(trusted, server, keys)
 
     def server(self, issuer: str) -> IssuerServer:
-        """Where to ask a trusted issuer.
+        """Return the server of a trusted issuer.
 
         Raises:
-            KeyError: it is none.
+            KeyError: it is not trusted.
         """
         return self._known[issuer].server
 
@@ -123,16 +123,16 @@ class Issuers:
             self._known[each.issuer].keys.prefetch()
 
     def identify(self, token: str, *, now: float) -> Identity:
-        """Say whom a token is about, once it is proved that a trusted issuer made it for this service.
+        """Verify a token, and return the user it identifies.
 
         Args:
             token: The token.
             now: Seconds since 1970.
 
         Raises:
-            UnauthenticatedError: that cannot be proved.
-            ForbiddenError: it is so, and they are nobody here.
-            UnavailableError: the issuer's keys are needed and cannot be had.
+            UnauthenticatedError: it is not valid.
+            ForbiddenError: it is valid, but grants no access here.
+            UnavailableError: the issuer's keys are needed and cannot be fetched.
         """
         trusted, claims = self._verified(token, now=now)
         name = shown_name(claims, trusted.name_claims)
@@ -160,11 +160,11 @@ class Issuers:
         raise UnauthenticatedError(advice, error="invalid_token")
 
     def _proved(self, token: str, *, now: float) -> tuple[TrustedIssuer, Mapping[str, Any]]:
-        """The claims of a token, and whose they are.
+        """Verify a token's signature and claims; return its issuer and claims.
 
         Raises:
-            RefusedTokenError: it is not to be believed.
-            UnavailableError: the issuer's keys are needed and cannot be had.
+            RefusedTokenError: it is rejected.
+            UnavailableError: the issuer's keys are needed and cannot be fetched.
         """
         parsed = _parsed(token)
         issuer = parsed.claims.get("iss")
@@ -191,10 +191,10 @@ def _verify(token: str, parsed: _Parsed, keys: IssuerKeys) -> None:
 
 
 def _parsed(token: str) -> _Parsed:
-    """Read a token's parts.
+    """Parse a token.
 
     Raises:
-        RefusedTokenError: it is none, or of an algorithm that nothing here verifies.
+        RefusedTokenError: it is not a JWT, or has an unsupported algorithm.
     """
     parts = token.split(".") if token.isascii() and len(token) <= MAX_TOKEN else []
     if len(parts) != 3:

@@ -37,10 +37,10 @@ class KeySet:
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        """Take the keys of a JWKS document that may verify signatures, and leave all others.
+        """Take the keys of a JWKS document that can verify signatures, and skip all others.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is not a JWKS document.
         """
         keys = document.get("keys")
         if not isinstance(keys, list):
@@ -87,7 +87,7 @@ class KeySet:
 
 
 def _algorithms(key: object) -> list[str]:
-    """What a key may verify; empty: nothing."""
+    """Return the algorithms that a key can verify; empty if it cannot be used."""
     if not isinstance(key, Mapping) or not isinstance(key.get("kid"), str | None):
         return []
     if key.get("use", "sig") != "sig" or "verify" not in key.get("key_ops", ["verify"]):

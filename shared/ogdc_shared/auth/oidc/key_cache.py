@@ -23,7 +23,7 @@ class KeyCache(Protocol):
     """Holds the keys of one issuer for all processes; any error says that there is no use in it now."""
 
     def load(self) -> CachedKeys | None:
-        """Read them; None: nobody has fetched any."""
+        """Read the keys; None if none have been fetched."""
 
     def save(self, fetched: CachedKeys) -> None:
         """Record them, unless there are newer ones."""

@@ -42,7 +42,7 @@ class Fetches(Protocol):
     """What keys come from."""
 
     def keys(self) -> KeySet:
-        """Fetch them; any error says that they cannot be had."""
+        """Fetch the keys; raises any error if that fails."""
 
 
 class _Moment(NamedTuple):
@@ -66,13 +66,13 @@ class IssuerKeys:
         clock: Callable[[], float] = monotonic,
         patience: float = PATIENCE,
     ) -> None:
-        """Fetch nothing yet.
+        """Store the arguments; nothing is fetched yet.
 
         Args:
             issuer: For messages.
-            server: Where they come from.
-            cache: Where all processes find what one has fetched; None: there is no such place.
-            clock: Seconds of a clock that never goes back.
+            server: Fetches the keys.
+            cache: A cache shared by all processes, or None.
+            clock: Returns monotonic seconds.
             patience: Seconds that a request waits.
         """
         self._issuer, self._server, self._cache = issuer, server, cache
@@ -86,16 +86,16 @@ class IssuerKeys:
         self._is_away = False
 
     def prefetch(self) -> None:
-        """Fetch them, if there are none yet or they are old, without waiting for it."""
+        """Start fetching the keys if there are none or they are old, without waiting."""
         if self._keys is None or self._age() > MAX_AGE:
             self._fetch(self._moment())
 
     def holding(self, wanted: KeyId) -> KeySet:
-        """The keys, of which one is that which is asked for.
+        """Return the keys, which contain the wanted one.
 
         Raises:
             RefusedTokenError: the issuer has no such key.
-            UnavailableError: the issuer does not answer, so nobody knows.
+            UnavailableError: the issuer does not respond.
         """
         keys = self._keys
         if keys is not None and wanted in keys:
@@ -141,14 +141,15 @@ class IssuerKeys:
             return _Moment(self._begun, rests=self._clock() < self._rests_until)
 
     def _fetch(self, asked: _Moment, wanted: KeyId | None = None) -> Future[None] | None:
-        """Begin to fetch, unless that is under way.
+        """Start fetching, unless that is under way.
 
         Args:
             asked: When this became necessary.
-            wanted: What has the issuer rest if it is not there.
+            wanted: A key; if the issuer does not have it, it is not asked again for a while.
 
         Returns:
-            What is under way; None: nothing is, since it began after that, or the issuer rested then.
+            The fetch under way; None if none was started, because one has finished since, or the issuer is
+            not asked.
         """
         with self._lock:
             if self._under_way is not None:
@@ -174,9 +175,9 @@ class IssuerKeys:
             self._save(CachedKeys(keys, self._clock() - begun))
 
     def _take_cached(self, wanted: KeyId | None) -> bool:
-        """Take what another process has fetched, if that is newer; whether it does.
+        """Take newer keys that another process has fetched; returns whether there were any.
 
-        Where it is too old, it is what there is until the issuer answers.
+        Keys that are too old are used until the issuer responds.
         """
         cached = self._load()
         if cached is None or not 0 <= cached.age <= MAX_KEPT:
@@ -207,7 +208,7 @@ class IssuerKeys:
             _log.warning("the keys of %s cannot be kept for others: %s", self._issuer, exc)
 
     def _ask(self, wanted: KeyId | None) -> KeySet | None:
-        """Fetch the keys from the issuer itself; None: they cannot be had."""
+        """Fetch the keys from the issuer; None if that fails."""
         with self._lock:
             self._begun += 1
         try:
@@ -220,7 +221,7 @@ class IssuerKeys:
         return keys
 
     def _finish(self, keys: KeySet | None, *, rests: float) -> None:
-        """Take what was fetched, in one step: who asks later finds the issuer resting, if it is to."""
+        """Store the result and the pause atomically, so that later requests see both."""
         with self._lock:
             now = self._clock()
             if keys is not None:
