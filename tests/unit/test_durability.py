@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared import layout, trees
-from ogdc_shared.plan import InputFile
+from ogdc_shared.plan import InputFile, VolumeInput
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.trees import flush, move_children, write_durably
 from ogdc_worker.fetch.input_cache import InputCache
@@ -116,6 +116,39 @@ def test_what_a_command_wrote_before_it_counts_as_finished(log: DiskLog, tmp_pat
     result, checkpoint = task.outputs / "a.txt", task.workspace / "checkpoint"
     written = (log.sync(result), log.sync(task.outputs))
     assert log.has(log.sync(task.workspace), *written, log.write(checkpoint), log.sync(checkpoint))
+
+
+def on_volume(directory: Path) -> PartitionTask:
+    """A task of an input on a volume, whose steps are `place`, `run 1` and `copy`."""
+    task = PartitionTask(directory / "task")
+    (directory / "input.txt").write_bytes(b"a")
+    file = InputFile(str(directory / "input.txt"), kind="volume")
+    task.prepare(
+        "cp $INPUT_DIR/input.txt $OUTPUT_DIR/a.txt", files=(file,), volumes=(VolumeInput("x", "", "*"),)
+    )
+    return task
+
+
+def test_records_of_quick_steps_with_the_next_and_before_the_task_ends(log: DiskLog, tmp_path: Path) -> None:
+    task = on_volume(tmp_path)
+    task.run()
+    result, checkpoint = task.outputs / "a.txt", task.workspace / "checkpoint"
+    assert task.finished() == ["place", "run 1", "copy"]
+    written, synced = log.write(checkpoint), log.sync(checkpoint)
+    assert [each for each in log.events if each in {written, synced}] == [
+        *(written, written, synced),
+        *(written, synced),
+    ]
+    assert log.events.count(log.sync(result)) == 1
+
+
+def test_what_an_interrupted_try_may_have_copied(log: DiskLog, tmp_path: Path) -> None:
+    task = on_volume(tmp_path)
+    (task.workspace / "checkpoint").write_text("place\nrun 1\n")
+    (task.outputs / "a.txt").write_bytes(b"a")
+    task.run()
+    checkpoint = task.workspace / "checkpoint"
+    assert log.has(log.sync(task.outputs / "a.txt"), log.write(checkpoint), log.sync(checkpoint))
 
 
 def test_a_result_before_it_is_seen(log: DiskLog, tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ checkpoint is a file with one line per finished step, in order. A line is append
 step's results are on disk. So after a crash of the process or the machine, each recorded step is complete,
 and a step without a line is done again. A last line without a newline was cut short and does not count.
 
+The record of a step that is quickly repeated may reach the disk later, together with the next. If the machine
+crashes before that, the step is done again.
+
 A long step may record its parts, as lines that begin with a blank. They are ignored once the step is
 finished.
 """
@@ -34,6 +37,8 @@ class Step(NamedTuple):
     name: str
     run: Callable[[], dict[str, Any] | None]
     """Does the work; returns an event to log once the step is recorded, or None."""
+    is_quick: bool = False
+    """Whether its record may reach the disk later."""
 
 
 class Checkpoint:
@@ -56,28 +61,37 @@ class Checkpoint:
         whole_lines, newline, _ = os.read(self._file, os.fstat(self._file).st_size).rpartition(b"\n")
         os.ftruncate(self._file, len(whole_lines + newline))
         flush_entries(os.path.dirname(path))
+        self._is_flushed = True
         self.finished: list[str] = []
         self.parts: set[str] = set()
         self.warnings: RunWarnings | None = None
         for line in whole_lines.decode(errors="replace").splitlines():
             self._note(line)
 
-    def record(self, step: str, warnings: RunWarnings | None = None) -> None:
+    def record(self, step: str, warnings: RunWarnings | None = None, *, is_quick: bool = False) -> None:
         """Record a finished step with its warnings; its results must already be on disk."""
-        self._write(step, warnings)
+        self._write(step, warnings, is_quick=is_quick)
 
-    def record_part(self, part: str, warnings: RunWarnings | None = None) -> None:
+    def record_part(self, part: str, warnings: RunWarnings | None = None, *, is_quick: bool = False) -> None:
         """Record a finished part of the current step; its results must already be on disk."""
-        self._write(_PART + part, warnings)
+        self._write(_PART + part, warnings, is_quick=is_quick)
+
+    def flush(self) -> None:
+        """Return once all records are on disk."""
+        if not self._is_flushed:
+            os.fdatasync(self._file)
+            self._is_flushed = True
 
     def close(self) -> None:
         """Close the file, which releases the lock."""
         os.close(self._file)
 
-    def _write(self, line: str, warnings: RunWarnings | None) -> None:
+    def _write(self, line: str, warnings: RunWarnings | None, *, is_quick: bool) -> None:
         line += f"{_WARNED}{warnings.to_json()}" if warnings else ""
         os.write(self._file, f"{line}\n".encode())
-        os.fdatasync(self._file)
+        self._is_flushed = False
+        if not is_quick:
+            self.flush()
         self._note(line)
 
     def _note(self, line: str) -> None:

@@ -44,7 +44,7 @@ def input_steps(
     """
     kinds = {file.kind for file in files}
     if kinds == {"volume"}:
-        yield Step("place", partial(_link, files, per_file=per_file, paths=paths))
+        yield Step("place", partial(_link, files, per_file=per_file, paths=paths), is_quick=True)
     elif kinds == {"recipe"}:
         yield Step("place", partial(_copy, files, paths=paths, reporter=reporter))
     elif files:

@@ -164,6 +164,8 @@ class _Process:
         reporter.warnings_fail = plan.warnings_fail
         self._phase = os.environ.get(layout.PHASE)
         self._execution = Execution(plan, paths, reporter)
+        self._is_resumed = False
+        """Whether an earlier try has finished a step."""
         self._checker: Checker | None = None
         """Loads GDAL while the last command runs, to check its outputs."""
         self._file_by_file: FileByFile | None = None
@@ -184,17 +186,19 @@ class _Process:
             distrust_store(self._paths)
         for step in self._steps_left():
             if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
+                self._checkpoint.flush()
                 return
             if self._keeper:
                 self._keeper.before(step.name)
             facts = self._run_step(step)
             self._reporter.refuse_warnings()
-            self._checkpoint.record(step.name, self._reporter.take_unrecorded())
+            self._checkpoint.record(step.name, self._reporter.take_unrecorded(), is_quick=step.is_quick)
             if self._keeper:
                 self._keeper.after(step.name)
             if facts:
                 self._reporter.event(**facts)
             self._report_progress()
+        self._checkpoint.flush()
         if self._keeper:
             self._keeper.at_end()
         empty(self._paths.inputs)  # not needed any more, and the volume is shared
@@ -221,6 +225,7 @@ class _Process:
             raise ConfigurationError(
                 f"{self._paths.workspace} holds the checkpoint of another plan. Submit the recipe again."
             )
+        self._is_resumed = bool(finished)
         if self._checkpoint.warnings:
             self._reporter.recall(self._checkpoint.warnings)
         if finished and self._phase != layout.RUNNING:
@@ -246,9 +251,9 @@ class _Process:
                 yield Step(f"hand on {number - 1}", self._hand_on)
             yield Step(f"run {number}", partial(self._run, number))
         if self._plan.volumes or self._plan.before:
-            yield Step("copy", self._copy)
+            yield Step("copy", self._copy, is_quick=True)
         if self._plan.checks:
-            yield Step("check", self._check)
+            yield Step("check", self._check, is_quick=True)
 
     def _read_besides(self) -> Sequence[InputFile]:
         if not self._plan.reads:
@@ -294,5 +299,6 @@ class _Process:
     def _copy(self) -> None:
         from ogdc_worker.process.volumes import replace_links
 
-        replace_links(self._paths.outputs)
-        flush(self._paths.outputs)
+        # The last command's outputs are on disk. An interrupted try may have left copies that are not.
+        if replace_links(self._paths.outputs) or self._is_resumed:
+            flush(self._paths.outputs)

@@ -110,7 +110,8 @@ class FileByFile:
         if others and not selection.items:
             self._warn_of_nothing(number, others)
         self._make_results(selection)
-        self._checkpoint.record_part(_CHOSE + selection.to_json(), self._reporter.take_unrecorded())
+        warnings = self._reporter.take_unrecorded()
+        self._checkpoint.record_part(_CHOSE + selection.to_json(), warnings, is_quick=True)
         return selection
 
     def _warn_of_nothing(self, number: int, others: Sequence[str]) -> None:

@@ -78,8 +78,10 @@ def link_files(files: Sequence[InputFile], directory: str) -> None:
 def replace_links(
     directory: str,
     volumes: str | tuple[str, ...] = (claim_mount(""), f"{STAGE_MOUNT}/", f"{STAGES_MOUNT}/"),
-) -> None:
+) -> bool:
     """Replace links to files on volumes by copies, because nobody else could follow them.
+
+    Returns whether there were any.
 
     Args:
         directory: The directory; searched recursively.
@@ -87,6 +89,9 @@ def replace_links(
     """
     from ogdc_shared.copying import replace_by_copy
 
+    has_replaced = False
     for _, entry in walk(directory):
         if entry.is_symlink() and entry.is_file() and os.readlink(entry.path).startswith(volumes):
             replace_by_copy(entry.path, os.path.realpath(entry.path))
+            has_replaced = True
+    return has_replaced
