@@ -67,5 +67,6 @@ def test_notes_of_a_version_are_its_section_of_the_changelog() -> None:
         command = [ROOT / "scripts" / "release-notes", version]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert notes("Unreleased").stdout.startswith("\n### Added\n")
+    section = (ROOT / "CHANGELOG.md").read_text().split("## [Unreleased]\n")[1].split("\n## [")[0]
+    assert notes("Unreleased").stdout.strip() == section.strip()
     assert notes("0.0.99").returncode == 1

@@ -2,77 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import multiprocessing
-import os
-import signal
 import socket
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from http.client import HTTPConnection
-from threading import Barrier, Event, Thread
-from typing import TYPE_CHECKING
+from threading import Event, Thread
 
-from ogdc_functions.http import fair_worker
-from ogdc_functions.http.gunicorn_defaults import configure_gunicorn
-from support.forks import forked
-from support.ports import free_ports
+import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from support.fair_server import connect, served
 
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-SECONDS = 60
-
-
-def serve(port: int, processes: int, threads: int, together: Barrier | None) -> None:
-    """Answer with the process id: after 10 ms, or once as many requests are at work as `together` says."""
-    from functions_framework._http.gunicorn import GunicornApplication
-
-    def application(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if together is None:
-            time.sleep(0.01)
-        else:
-            together.wait(SECONDS)
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return [str(os.getpid()).encode()]
-
-    os.setsid()
-    os.environ["THREADS"] = str(threads)
-    if together is not None:
-        fair_worker._PATIENCE = math.inf
-    configure_gunicorn()
-    GunicornApplication(application, "127.0.0.1", port, False, workers=processes).run()
-
-
-@contextmanager
-def served(*, processes: int, threads: int, together: Barrier | None = None) -> Iterator[int]:
-    """Serve until the block ends; yields the port."""
-    (port,) = free_ports(1)
-    server = forked(serve, port, processes, threads, together)
-    server.start()
-    try:
-        yield port
-    finally:
-        assert server.pid is not None
-        os.killpg(server.pid, signal.SIGKILL)
-        server.join()
-
-
-def connect(port: int) -> HTTPConnection:
-    deadline = time.monotonic() + SECONDS
-    while True:
-        connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-        try:
-            connection.connect()
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        else:
-            return connection
+pytestmark = pytest.mark.slow
 
 
 def ask(connection: HTTPConnection) -> bytes:
