@@ -34,13 +34,13 @@ def _claims(name: str, value: str) -> dict[str, Path]:
 def _claim_directory(name: str, claim: str, path: str) -> Path:
     if claim == CLAIM or not is_dns_label(claim):
         raise ConfigurationError(
-            f"{name}: {claim!r} is no claim name, or that of the stack's own volume; take at most "
+            f"{name}: {claim!r} is not a claim name, or that of the stack's own volume; take at most "
             "63 of a to z, 0 to 9 and '-', not beginning or ending in '-'."
         )
     directory = Path(path).expanduser()
     if not directory.is_absolute() or not directory.is_dir():
         raise ConfigurationError(
-            f"{name}: {path!r} (claim {claim}) is no directory; give the whole path of one."
+            f"{name}: {path!r} (claim {claim}) is not a directory; give the whole path of one."
         )
     return directory.resolve()
 

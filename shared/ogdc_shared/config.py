@@ -62,7 +62,7 @@ def _network(entry: object) -> "IPv4Network | IPv6Network":
 def _location(entry: object) -> str:
     if not isinstance(entry, str) or not entry:
         raise ValueError(
-            f'{entry!r} is no location; give a JSON list such as ["github://org:repo@main/path"].'
+            f'{entry!r} is not a location; give a JSON list such as ["github://org:repo@main/path"].'
         )
     return entry
 
@@ -236,7 +236,7 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
             from difflib import get_close_matches
 
             meant = get_close_matches(name, known, n=1)
-            yield f"{name} is no setting" + (f"; is {meant[0]} meant?" if meant else ".")
+            yield f"{name} is not a setting" + (f"; is {meant[0]} meant?" if meant else ".")
 
 
 def all_sections() -> list[type[Any]]:

@@ -58,7 +58,7 @@ def copy_file(source: str, target: str) -> None:
     try:
         status = os.fstat(reading)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", source)
+            raise OSError(errno.EINVAL, "is not a regular file", source)
         mode = status.st_mode & _PERMISSIONS | stat.S_IRUSR
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:

@@ -89,12 +89,12 @@ def _issuer(entry: object) -> TrustedIssuer:
 
 def _word(entry: object) -> str:
     if not isinstance(entry, str) or not entry:
-        raise ValueError(f'{entry!r} is no text; give a JSON list such as ["ogdc"].')
+        raise ValueError(f'{entry!r} is not a text; give a JSON list such as ["ogdc"].')
     return entry
 
 
 _ISSUER_URL: Kind = pattern(
-    "a URL", _url, refusal="is no URL; give the issuer's, as its tokens say in `iss`."
+    "a URL", _url, refusal="is not a URL; give the issuer's, as its tokens say in `iss`."
 )
 _WORDS = json_list("a JSON list of texts", _word)
 

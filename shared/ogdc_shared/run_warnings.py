@@ -117,5 +117,5 @@ def _line(text: str) -> str:
 
 def _whole(value: object, *, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"{value!r} is no number of warnings or partitions")
+        raise ValueError(f"{value!r} is not a number of warnings or partitions")
     return value

@@ -26,7 +26,7 @@ def _claim(entry: object) -> str:
 _AMOUNT = pattern(
     "an amount of data such as `50Gi`, or `0`",
     re.compile(r"0|[1-9][0-9]{0,8}[KMGT]i").fullmatch,
-    refusal="is no amount of data; give one such as 50Gi, or 0.",
+    refusal="is not an amount of data; give one such as 50Gi, or 0.",
 )
 _BUCKETS = json_list("a JSON list of buckets", _bucket)
 _CLAIMS = json_list("a JSON list of claims", _claim)
@@ -34,7 +34,7 @@ _SECRETS = json_list("a JSON list of Secrets", str)
 _RIGHTS = pattern(
     "a change of rights",
     re.compile(r"[ugoa]+[-+][rwxX]+(,[ugoa]+[-+][rwxX]+)*").fullmatch,
-    refusal="is no change of rights; give one such as u+rwX,go+rX or o-rwx.",
+    refusal="is not a change of rights; give one such as u+rwX,go+rX or o-rwx.",
 )
 
 

@@ -119,36 +119,36 @@ def _amount(value: str) -> int:
 def _name(value: str) -> str:
     """Accept only what is safe as the name of a directory."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
-        raise argparse.ArgumentTypeError(f"{value!r} is no name of a run or recipe")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a name of a run or recipe")
     return value
 
 
 def _stage(value: str) -> tuple[str, int]:
     name, _, partitions = value.partition("=")
     if not re.fullmatch("[0-9]{1,9}", partitions):
-        raise argparse.ArgumentTypeError(f"{value!r} is no stage with its number of partitions")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a stage with its number of partitions")
     return _name(name), int(partitions)
 
 
 def _digest(value: str) -> str:
     if not re.fullmatch("[0-9a-f]{64}", value):
-        raise argparse.ArgumentTypeError(f"{value!r} is no SHA-256 digest in hex")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a SHA-256 digest in hex")
     return value
 
 
 def _failures(value: str) -> str:
     if not re.fullmatch(r"[0-9]{1,9}|[0-9]{1,3}(\.[0-9]{1,6})?%", value):
-        raise argparse.ArgumentTypeError(f"{value!r} is no number of items and no percentage")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number of items and no percentage")
     return value
 
 
 def _rights(value: str) -> str:
     if not re.fullmatch(PATTERN, value):
-        raise argparse.ArgumentTypeError(f"{value!r} is no change of rights such as {PUBLISHED}")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a change of rights such as {PUBLISHED}")
     return value
 
 
 def _days(value: str) -> int:
     if not re.fullmatch("[1-9][0-9]{0,4}", value):
-        raise argparse.ArgumentTypeError(f"{value!r} is no number of days")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number of days")
     return int(value)

@@ -75,7 +75,7 @@ def test_networks_are_read() -> None:
         ("OGDC_UPLOAD_BUCKETS", "[1]", r"1 is not a bucket; give a JSON list such as \[\"uploads\"\]"),
         ("OGDC_ALLOWED_INPUT_PVCS", '["A_b"]', r"'A_b' is not a claim name; give a JSON list"),
         ("OGDC_ALLOWED_NETWORKS", '["10.0.0.1/8"]', "10.0.0.1/8 has host bits set; give a JSON list"),
-        ("OGDC_PUBLISHED_RIGHTS", "777", "'777' is no change of rights; give one such as"),
+        ("OGDC_PUBLISHED_RIGHTS", "777", "'777' is not a change of rights; give one such as"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_what_to_give(name: str, value: str, advice: str) -> None:
@@ -93,8 +93,8 @@ def test_variables_that_are_no_settings_are_named_with_what_is_meant() -> None:
         "PATH": "/bin",
     }
     assert list(unknown_variables(environ)) == [
-        "OGDC_WORKER_MEMROY is no setting; is OGDC_WORKER_MEMORY meant?",
-        "OGDC_X is no setting.",
+        "OGDC_WORKER_MEMROY is not a setting; is OGDC_WORKER_MEMORY meant?",
+        "OGDC_X is not a setting.",
     ]
 
 

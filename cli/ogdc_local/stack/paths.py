@@ -212,7 +212,7 @@ def read_state(path: Path) -> str:
     descriptor = os.open(path, os.O_RDONLY | _AS_IT_IS)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "is no file", str(path))
+            raise OSError(errno.EINVAL, "is not a file", str(path))
         return os.read(descriptor, _MAX_STATE_BYTES).decode()
     finally:
         os.close(descriptor)
@@ -233,7 +233,7 @@ def open_state(path: Path) -> int:
         raise StackError(f"{path} cannot be opened: {exc.strerror}. Remove it.") from exc
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise StackError(f"{path} is no file. Remove it.")
+        raise StackError(f"{path} is not a file. Remove it.")
     return descriptor
 
 

@@ -51,7 +51,7 @@ def caller_of_identity(context: Context, identity: Identity) -> Caller:
 
 def _by_api_token(context: Context, token: str) -> Caller:
     if not tokens.is_token(token):
-        raise _refused("This is no API token: it is mistyped or cut off.")
+        raise _refused("This is not an API token: it is mistyped or cut off.")
     with context.database.autocommit() as conn:
         found = find_token_user(conn, tokens.token_hash(token))
         used = _valid(found)
@@ -89,7 +89,7 @@ def _seen(conn: LimitedConnection, identity: Identity, *, create: bool) -> User:
     while (user := find_user(conn, identity.subject, issuer=identity.issuer)) is None:
         if not create:
             raise ForbiddenError(
-                f"{identity.name} has logged in and is no user of this deployment: an admin adds them, "
+                f"{identity.name} has logged in and is not a user of this deployment: an admin adds them, "
                 f"as {identity.subject} of {identity.issuer}."
             )
         insert_user(conn, NewUser(identity.issuer, identity.subject, identity.name))

@@ -205,7 +205,7 @@ def document(response: BaseHTTPResponse) -> dict[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         raise ConfigurationError(
-            f"What answers at ARGO_WORKFLOWS_SERVICE_URL is no Argo Server; it sent {reason(response)!r}."
+            f"What answers at ARGO_WORKFLOWS_SERVICE_URL is not an Argo Server; it sent {reason(response)!r}."
         )
     return answer
 

@@ -345,14 +345,14 @@ def _object(value: object, what: str) -> _Object:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"{what} is no JSON object.")  # noqa: TRY004  one kind of error for a wrong document
+        raise ValueError(f"{what} is not a JSON object.")  # noqa: TRY004  one kind of error for a wrong document
     return value
 
 
 def _text(fields: _Object, key: str) -> str | None:
     value = fields.get(key)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{key} {value!r} is no text.")
+        raise ValueError(f"{key} {value!r} is not a text.")
     return _storable(value)
 
 
@@ -372,7 +372,7 @@ def _required(text: str | None, what: str) -> str:
 
 def _number(text: str, what: str, *, digits: int = 9) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= digits):
-        raise ValueError(f"{what} {text!r} is no whole number of at most {digits} digits.")
+        raise ValueError(f"{what} {text!r} is not a whole number of at most {digits} digits.")
     return int(text)
 
 

@@ -27,7 +27,7 @@ def checked_url(url: str) -> str:
     plain = url.isascii() and url.isprintable() and not set(url) & set(" @?#\\{}")
     if not (is_safe and has_port and plain and parts.hostname):
         raise InvalidRequestError(
-            f"{url!r} is no member node that a token may be sent to; give its https URL, such as "
+            f"{url!r} is not a member node that a token may be sent to; give its https URL, such as "
             "https://arcticdata.io/metacat/d1/mn."
         )
     return parts.geturl()

@@ -68,7 +68,7 @@ def each_event(headers: Mapping[str, str], body: bytes) -> list[Callable[[], Eve
     if is_event(headers):
         return [partial(_read, headers, body)]
     raise InvalidRequestError(
-        "This is no CloudEvent: send the headers ce-id, ce-source, ce-type and ce-specversion, "
+        "This is not a CloudEvent: send the headers ce-id, ce-source, ce-type and ce-specversion, "
         f"or Content-Type {STRUCTURED_TYPE} or {BATCH_TYPE}."
     )
 

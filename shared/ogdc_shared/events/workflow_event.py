@@ -44,7 +44,7 @@ def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | Refe
     try:
         state = read_workflow(event.data)
     except (ValueError, RecursionError) as exc:
-        raise InvalidRequestError(f"The event's data are no Workflow object: {exc}") from exc
+        raise InvalidRequestError(f"The event's data are not a Workflow object: {exc}") from exc
     return WorkflowDeletion(state) if event.type == _DELETED else state
 
 

@@ -155,20 +155,22 @@ def _directory(source: Source, size: int) -> _Place:
     tail = _bytes(source, begin, size)
     at = tail.rfind(b"PK\5\6")
     if at < 0 or len(tail) < at + _END.size:
-        raise DamagedZipError("The output is no zip: it has no end.")
+        raise DamagedZipError("The output is not a zip: it has no end.")
     _, length, first, _ = _END.unpack_from(tail, at)
     if _IN_ZIP64 in {length, first} and at >= _END64_PLACE.size:
         _, place = _END64_PLACE.unpack_from(tail, at - _END64_PLACE.size)
         _, length, first = _END64.unpack(_bytes(source, place, place + _END64.size))
     if first + length > size:
-        raise DamagedZipError("The output is no zip: its list lies beyond its end.")
+        raise DamagedZipError("The output is not a zip: its list lies beyond its end.")
     return _Place(first, first + length)
 
 
 def _resumed(source: Source, whole: _Place, after: str | None) -> int:
     if after is None:
         return whole.begin
-    refusal = InvalidRequestError(f"after={after!r:.100} is no place in the list; give the `next` of a page.")
+    refusal = InvalidRequestError(
+        f"after={after!r:.100} is not a place in the list; give the `next` of a page."
+    )
     if not (after.isascii() and after.isdecimal() and len(after) <= 18):
         raise refusal
     at = int(after)

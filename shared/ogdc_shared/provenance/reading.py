@@ -133,7 +133,7 @@ def unpack_crate(archive: Path, into: Path) -> None:
             _check_room(sum(member.file_size for member in crate.infolist()), archive, into)
             crate.extractall(into)
     except _NO_ZIP as exc:
-        raise InvalidRequestError(f"{archive} is no zip that can be read ({exc}).") from exc
+        raise InvalidRequestError(f"{archive} is not a zip that can be read ({exc}).") from exc
 
 
 def _check_room(size: int, archive: Path, into: Path) -> None:

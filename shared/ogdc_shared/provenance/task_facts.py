@@ -54,7 +54,7 @@ def read_facts(path: str, wanted: Container[str]) -> Iterator[Fact]:
     opened = os.open(path, _OPEN)
     with open(opened, "rb") as file:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise ValueError("it is no file")
+            raise ValueError("it is not a file")
         yield from _facts(file, wanted)
 
 
@@ -87,7 +87,7 @@ def _facts(file: BinaryIO, wanted: Container[str]) -> Iterator[Fact]:
             if section in wanted:
                 yield Fact(section, _object(text.removesuffix(b",")))
         elif section != "commands":
-            raise ValueError("it holds a line that is no fact")
+            raise ValueError("it holds a line that is not a fact")
     if text != b"]}":
         raise ValueError("it breaks off")
 
@@ -98,5 +98,5 @@ def _object(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"it holds a line that is not JSON ({exc})") from exc
     if not isinstance(value, dict):
-        raise ValueError("it holds a line that is no object")  # noqa: TRY004  a document's form, not a type
+        raise ValueError("it holds a line that is not an object")  # noqa: TRY004  a document's form, not a type
     return value

@@ -120,7 +120,7 @@ def read_ledger(directory: Path) -> Package | None:
     if not path.exists():
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise InvalidRequestError(
-                f"{directory} is there already, and is no package. Name a new directory."
+                f"{directory} is there already, and is not a package. Name a new directory."
             )
         return None
     try:

@@ -56,7 +56,7 @@ def read_eml(directory: Path, name: str) -> Element:
     except UnusableFileError as exc:
         raise InvalidRecipeError(f"{where} {exc}") from exc
     except ParseError as exc:
-        raise InvalidRecipeError(f"{where} is no XML that can be read ({exc}).") from exc
+        raise InvalidRecipeError(f"{where} is not XML that can be read ({exc}).") from exc
     if root.tag != f"{{{EML}}}eml":
         raise InvalidRecipeError(f"{where} is not in EML 2.2.0: its first element is {shown(root.tag)}.")
     for needed in ("title", "abstract", "creator"):

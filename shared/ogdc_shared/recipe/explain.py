@@ -78,7 +78,7 @@ def _sentence(details: ErrorDetails) -> str:
 def _about_type(location: Location, tag: str | None) -> str:
     if tag is None:
         return f"is missing; give one of {', '.join(_tags(location))}."
-    return f"{shown(tag)} is no type for this; {_nearest(tag, _tags(location))}"
+    return f"{shown(tag)} is not a type for this; {_nearest(tag, _tags(location))}"
 
 
 def _about_value(kind: str, value: object, details: ErrorDetails) -> str:
@@ -86,9 +86,9 @@ def _about_value(kind: str, value: object, details: ErrorDetails) -> str:
     if value is None:
         return "has no value; give one, or remove the key."
     if kind in {"model_type", "model_attributes_type"}:
-        return f"{shown(value)} is no mapping; give `key: value` lines, indented below it."
+        return f"{shown(value)} is not a mapping; give `key: value` lines, indented below it."
     if kind == "string_type":
-        return f"{shown(value)} is no text; {_as_text(value)}"
+        return f"{shown(value)} is not a text; {_as_text(value)}"
     if kind == "value_error":
         return f"{shown(value)} {context['error']}"
     advice = _ADVICE[kind].format_map(context) if kind in _ADVICE else f"{details['msg']}."
@@ -100,7 +100,7 @@ def _as_text(value: object) -> str:
         return "give a single value."
     if isinstance(value, bool):  # the original text is lost
         written = "yes, on or true" if value else "no, off or false"
-        return f"it is what YAML makes of {written}; put quotes around the word."
+        return f"YAML reads {written} as this value; put quotes around the word."
     return f'put quotes around it: "{value}".'
 
 

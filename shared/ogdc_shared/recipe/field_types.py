@@ -53,14 +53,16 @@ def _url(value: str) -> str:
 
 def _file_name(value: str) -> str:
     if "/" in plain_text(value) or value in {".", ".."} or len(value.encode()) > 255:
-        raise ValueError("is no file name; give at most 255 bytes without '/', and a directory: beside it.")
+        raise ValueError(
+            "is not a file name; give at most 255 bytes without '/', and a directory: beside it."
+        )
     return value
 
 
 def _directory(value: str) -> str:
     parts = plain_text(value).strip("/").split("/")
     if value.startswith("/") or any(part in {"", ".", ".."} or len(part.encode()) > 255 for part in parts):
-        raise ValueError("is no directory below /input_dir; give a relative path such as 2021/june.")
+        raise ValueError("is not a directory below /input_dir; give a relative path such as 2021/june.")
     return "/".join(parts)
 
 
@@ -72,19 +74,19 @@ def _checksum(value: str) -> str:
 
 def _secret_name(value: str) -> str:
     if not is_dns_label(value):
-        raise ValueError("is no name of a secret; give at most 63 of a to z, 0 to 9 and '-'.")
+        raise ValueError("is not a name of a secret; give at most 63 of a to z, 0 to 9 and '-'.")
     return value
 
 
 def _license(value: str) -> str:
     if not _LICENSE.fullmatch(plain_text(value)):
-        raise ValueError("is no license; give an SPDX id such as CC-BY-4.0, or the URL of its text.")
+        raise ValueError("is not a license; give an SPDX id such as CC-BY-4.0, or the URL of its text.")
     return value
 
 
 def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("is no number; give a whole number.")  # noqa: TRY004  pydantic collects only these
+        raise ValueError("is not a number; give a whole number.")  # noqa: TRY004  pydantic collects only these
     return value
 
 
@@ -162,7 +164,7 @@ Failures = Annotated[
 def _share(value: object) -> float:
     text = "" if isinstance(value, bool) else str(value)
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?%", text) or float(text[:-1]) > 100:
-        raise ValueError("is no share, such as 1%.")
+        raise ValueError("is not a share, such as 1%.")
     return float(text[:-1]) / 100
 
 

@@ -47,7 +47,7 @@ def confined(directory: Path, name: str) -> Path:
             "has a backslash in its name; write / between directories, and rename a file that has one itself."
         )
     if left_out := sorted(NOT_PART.intersection(path.parts)):
-        raise UnusableFileError(f"lies in {left_out[0]}, which is no part of a recipe; move the file.")
+        raise UnusableFileError(f"lies in {left_out[0]}, which is not part of a recipe; move the file.")
     root = directory.resolve()
     try:
         real = (root / path).resolve(strict=True)

@@ -75,7 +75,7 @@ class DataOneInput(Placed):
         """Identifiers have no white space and at most 800 characters (Source: DataONE, Types.Identifier)."""
         if len(value) > 800 or re.search(r"\s", value):
             raise ValueError(
-                "is no DataONE identifier; give one such as doi:10.18739/A29G5GD39, or a landing page's URL."
+                "is not a DataONE identifier; give one such as doi:10.18739/A29G5GD39, or a landing page."
             )
         return value
 
@@ -93,7 +93,7 @@ class PvcMountInput(Strict):
     def _be_a_label(cls, value: str) -> str:
         if not is_dns_label(value):
             raise ValueError(
-                "is no claim name; give at most 63 of a to z, 0 to 9 and '-', not beginning or ending in '-'."
+                "is not a claim name; give at most 63 of a to z, 0 to 9 and '-', without '-' at the ends."
             )
         return value
 

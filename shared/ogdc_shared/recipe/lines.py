@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _FILE_VARIABLES = ("INPUT_FILE", "OUTPUT_FILE")
 _QUOTE, _DASH = "typographic quote", "typographic dash"
-_BLANK, _INVISIBLE = "blank that is no space", "character that cannot be seen"
+_BLANK, _INVISIBLE = "blank that is not a space", "character that cannot be seen"
 _ODD = {
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", (_QUOTE, 'write " instead')),
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", (_QUOTE, "write ' instead")),
@@ -106,7 +106,7 @@ def _odd_characters(text: str) -> Iterator[str]:
         what, instead = _ODD[found]
         if what not in seen:
             seen.add(what)
-            yield f"holds the {what} {found} (U+{ord(found):04X}), a letter to the shell; {instead}."
+            yield f"contains the {what} {found} (U+{ord(found):04X}), a letter to the shell; {instead}."
 
 
 def _no_effect(root: Node) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _no_effect(root: Node) -> Iterator[str]:
         and all(map(_only_sets_up, commands))
         and not has_node(root, "command_substitution", "file_redirect")
     ):
-        yield f"can have no effect: each line runs in a shell of its own. {_JOINED}"
+        yield f"has no effect, because each line runs in a separate shell. {_JOINED}"
 
 
 def _statements(node: Node) -> list[Node]:
@@ -133,7 +133,7 @@ def _only_sets_up(node: Node) -> bool:
 
 def _sourced(root: Node) -> Iterator[str]:
     if any(name_of(node) in {"source", "."} for node in _statements(root)[-1:]):
-        yield f"ends by reading a file; what that sets is gone when the line ends. {_JOINED}"
+        yield f"ends with reading a file, and the settings in it are lost at the end of the line. {_JOINED}"
 
 
 def _file_variables(root: Node) -> Iterator[str]:
@@ -144,8 +144,8 @@ def _file_variables(root: Node) -> Iterator[str]:
         used = any(_lacks_a_value(node, name) for node in nodes(root, "simple_expansion", "expansion"))
         if used and name not in given:
             yield (
-                f"uses ${name}, which has a value in parallel recipes alone (workflow.parallel.enabled: "
-                "true); read from /input_dir/ and write to /output_dir/."
+                f"uses ${name}, which is only set in parallel recipes (workflow.parallel.enabled: true); "
+                "read from /input_dir/ and write to /output_dir/."
             )
 
 
@@ -158,9 +158,9 @@ def _unsure_answers(root: Node) -> Iterator[str]:
     for node in nodes(root, "pipeline"):
         if _is_answer(node) and any(_STOPPING.match(text_of(each)) for each in node.named_children[1:]):
             yield (
-                f"asks `{short(text_of(node))}`, whose end stops reading once it has enough: a program that "
-                "still writes then counts as failed, and the answer is no. Have all of it read, as by "
-                "`grep … > /dev/null` or `sed -n 1p`."
+                f"tests `{short(text_of(node))}`, which may stop reading early: a program that is still "
+                "writing then counts as failed, and the condition is false. Read all of the input, for "
+                "example with `grep … > /dev/null` or `sed -n 1p`."
             )
             return
 
@@ -184,25 +184,25 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
     for node in nodes(root, "command"):
         if name_of(node) == "curl" and not any(map(_FAILS_ON_ERRORS.fullmatch, text_of(node).split())):
             yield (
-                "has curl take a server's error for the file, and end with 0. Give it --fail, or make the "
-                "file an input (type: url)."
+                "accepts a server's error message as the file, because curl exits with 0. Use --fail, or "
+                "make the file an input (type: url)."
             )
             break
     yield from _other_shells(root)
     if any(name_of(node) == "coproc" for node in nodes(root, "command")):
-        yield "starts a coproc, and nobody is told how it ends. Use a pipe, or `&` and `wait`."
+        yield "starts a coproc, and its exit code is ignored. Use a pipe, or `&` and `wait`."
     for node in nodes(root, "command"):
         words = text_of(node).split()
         if name_of(node) == "find" and {"-exec", "-execdir"} & set(words) and not words[-1].endswith("+"):
             yield (
-                "goes on where the program after -exec fails, and find tells nobody. "
-                "Write `find … -print0 | xargs -0 -n 1 …`, which does."
+                "continues if the program after -exec fails, because find ignores it. "
+                "Write `find … -print0 | xargs -0 -n 1 …`, which does not."
             )
             break
     if shell.strict and shell.program in {"sh", "dash"} and has_node(root, "pipeline"):
         yield (
-            f"has a pipe, and {shell.program} knows only how its last program ended. "
-            "Begin the file with #!/bin/bash, or leave the #! line out."
+            f"has a pipe, and {shell.program} only checks its last program. "
+            "Start the file with #!/bin/bash, or omit the #! line."
         )
 
 
@@ -220,14 +220,14 @@ def _other_shells(root: Node) -> Iterator[str]:
         name, body = text_of(node.child_by_field_name("name")), node.child_by_field_name("body")
         if name in exported and body is not None and _goes_on(text_of(body).strip("{( ")):
             yield (
-                f"exports the function {name} to shells that go on after a failed command. "
+                f"exports the function {name} to shells that continue after a failed command. "
                 f"Begin it with `set -e`, as in `{name}() {{ set -e; …; }}`."
             )
             return
     for found in _OTHER_SHELL.finditer(text_of(root)):
         if _goes_on(found["commands"].strip()):
             shell = found["shell"]
-            yield f"runs `{shell} -c`, which goes on after a failed command. Write `{shell} -ec`."
+            yield f"runs `{shell} -c`, which continues after a failed command. Write `{shell} -ec`."
             return
 
 

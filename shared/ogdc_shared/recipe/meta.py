@@ -75,7 +75,7 @@ def _construct(text: str) -> dict[str, Any]:
     if odd := _ODD_BLANK.search(text):
         line = text.count("\n", 0, odd.end()) + 1
         raise UnusableFileError(
-            f"line {line}: has a blank that is no space (U+{ord(odd[1]):04X}), as web pages and word "
+            f"line {line}: has a blank that is not a space (U+{ord(odd[1]):04X}), as web pages and word "
             "processors write it; write a space."
         )
     anchors = _check_events(text)
@@ -85,7 +85,7 @@ def _construct(text: str) -> dict[str, Any]:
         if root is None:
             raise UnusableFileError("is empty; describe the recipe with name, workflow, input and output.")
         if not isinstance(root, yaml.MappingNode):
-            raise UnusableFileError("is no mapping; write `key: value` lines, beginning with `name: …`.")
+            raise UnusableFileError("is not a mapping; write `key: value` lines, beginning with `name: …`.")
         _check(root)
         for anchor, event in anchors.items():
             raise UnusableFileError(

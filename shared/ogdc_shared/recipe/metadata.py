@@ -37,14 +37,14 @@ def _prose(value: str) -> str:
 def _orcid(value: str) -> str:
     if (found := read_orcid(value)) is None:
         raise ValueError(
-            "is no ORCID iD; give one such as 0000-0002-1825-0097, each digit as in the profile."
+            "is not an ORCID iD; give one such as 0000-0002-1825-0097, each digit as in the profile."
         )
     return found
 
 
 def _email(value: str) -> str:
     if not _EMAIL.fullmatch(plain_text(value)):
-        raise ValueError("is no e-mail address; give one such as ada@example.org.")
+        raise ValueError("is not an e-mail address; give one such as ada@example.org.")
     return value
 
 
@@ -56,12 +56,12 @@ def _day(value: object) -> str:
             return text
     except ValueError:
         pass
-    raise ValueError("is no year or day; give one such as 2021 or 2021-06-30.")
+    raise ValueError("is not a year or day; give one such as 2021 or 2021-06-30.")
 
 
 def _degrees(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("is no number; give degrees, such as -156.5.")  # noqa: TRY004  pydantic collects these
+        raise ValueError("is not a number; give degrees, such as -156.5.")  # noqa: TRY004  pydantic collects these
     return value
 
 

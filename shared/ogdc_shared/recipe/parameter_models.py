@@ -86,7 +86,7 @@ Source: bash(1), section "Shell Variables"; POSIX.1-2017, XBD chapter 8.
 def _name(value: str) -> str:
     if not re.fullmatch(NAME_PATTERN, value):
         raise ValueError(
-            "is no name of a variable; give at most 63 letters, digits and '_', the first of them no digit."
+            "is not a variable name; give at most 63 letters, digits and '_', not starting with a digit."
         )
     if _TAKEN.fullmatch(value) or value in _OF_SHELLS:
         raise ValueError("is a variable that shells, programs or tasks know already; choose another name.")
@@ -95,7 +95,7 @@ def _name(value: str) -> str:
 
 def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("is no number; give one.")  # noqa: TRY004  pydantic collects only these
+        raise ValueError("is not a number; give one.")  # noqa: TRY004  pydantic collects only these
     return value
 
 

@@ -212,7 +212,7 @@ def _pattern_problem(pattern: str) -> str | None:
     try:
         _matches(pattern, "")
     except SchemaError as exc:
-        return f"is no regular expression that is known here; {str(exc).splitlines()[-1].strip()}."
+        return f"is not a regular expression that is known here; {str(exc).splitlines()[-1].strip()}."
     return None
 
 

@@ -28,7 +28,7 @@ def cpu(value: object) -> str:
     text = _text(value)
     if not re.fullmatch(CPU_PATTERN, text) or not float(text.rstrip("m")):
         raise ValueError(
-            "is no amount of CPU; give a number of cores such as 2 or 0.5, or thousandths such as 500m."
+            "is not an amount of CPU; give a number of cores such as 2 or 0.5, or thousandths such as 500m."
         )
     return text
 
@@ -58,7 +58,7 @@ def seconds(value: object) -> int:
     text = _text(value)
     if not text or not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(
-            "is no length of time; give whole seconds, or days, hours and minutes such as 90m or 1d12h."
+            "is not a length of time; give whole seconds, or days, hours and minutes such as 90m or 1d12h."
         )
     total = sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([dhms]?)", text))
     if not 1 <= total <= MAX_SECONDS:
@@ -70,7 +70,7 @@ def _bytes(text: str) -> float:
     if not re.fullmatch(BYTES_PATTERN, text):
         meant = re.sub(r"(?i)^([0-9.]+) ?([kmgt])i?b?$", lambda m: f"{m[1]}{m[2].upper()}i", text)
         example = f"did you mean {meant}?" if re.fullmatch(BYTES_PATTERN, meant) else "such as 512Mi or 2Gi."
-        raise ValueError(f"is no amount of bytes; give a number and one of Mi, Gi, Ti: {example}")
+        raise ValueError(f"is not an amount of bytes; give a number and one of Mi, Gi, Ti: {example}")
     number = text.rstrip("kMGTi")
     return float(number) * _FACTORS.get(text[len(number) :], 1)
 

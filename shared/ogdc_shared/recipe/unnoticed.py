@@ -65,21 +65,21 @@ def unnoticed_failures(root: Node) -> list[str]:
 
 
 def _problem(node: Node, context: _Context) -> str:
-    failing = f"goes on where `{short(text_of(node))}` fails"
+    failing = f"continues if `{short(text_of(node))}` fails"
     if context.skips and _is_tried_again(node):
         return (
-            f"{failing} each time: the loop ends as if it had not. Write "
-            f"`n=0; until {short(text_of(node))}; do ((++n < 3)); sleep 5; done`, for three tries."
+            f"{failing} each time: the loop ends as if it had succeeded. For three attempts, write "
+            f"`n=0; until {short(text_of(node))}; do ((++n < 3)); sleep 5; done`."
         )
     if context.skips:
         return (
-            f"{failing}: what follows its && is left out, and nothing tells of it. Write `;` instead of && "
-            "(a line ends at the first program that fails), or `if …; then …; fi` where failing is meant."
+            f"{failing}: the command after its && is silently skipped. Write `;` instead of && "
+            "(a line ends at the first program that fails), or `if …; then …; fi` if it may fail."
         )
     return (
-        f"{failing}: of a loop, a group, a function or a substitution before || or &&, after ! or in a "
-        "condition, only how its last command ended counts. Leave that out (a line ends at the first program "
-        "that fails), or ask after the command itself."
+        f"{failing}: for a loop, a group, a function or a substitution before || or &&, after ! or in a "
+        "condition, only the exit code of its last command counts. Omit the condition (a line ends at the "
+        "first program that fails), or test the command itself."
     )
 
 

@@ -42,7 +42,7 @@ def url_problem(url: str) -> str | None:
     try:
         return _place_problem(urlsplit(url))
     except ValueError as exc:
-        return f"is no URL ({exc}); give one such as https://example.org/data.tif."
+        return f"is not a URL ({exc}); give one such as https://example.org/data.tif."
 
 
 def _place_problem(parts: SplitResult) -> str | None:
@@ -52,12 +52,14 @@ def _place_problem(parts: SplitResult) -> str | None:
         return f"names no bucket; give one such as {parts.scheme}://bucket/path/to/file.tif."
     if parts.scheme == "file" or _PATH.match(parts.geturl()):
         return (
-            "is no URL to fetch from, but a path; give one that begins with https://, or make it another "
+            "is not a URL to fetch from, but a path; give one that begins with https://, or make it another "
             "input: a file beside meta.yml is `type: file`, a directory of a machine `type: pvc_mount` (on "
             "one machine OGDC_LOCAL_CLAIMS says which there are)."
         )
     if parts.scheme not in SCHEMES or not parts.hostname:
-        return "is no URL to fetch from; give one that begins with https://, http:// or ftp:// and a server."
+        return (
+            "is not a URL to fetch from; give one that begins with https://, http:// or ftp:// and a server."
+        )
     return None
 
 
@@ -68,7 +70,7 @@ def checksum_problem(value: str) -> str | None:
     if length is None:
         return "names no kind of checksum; give one such as sha256:9f86d0…, or sha512:, sha1:, md5:."
     if not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", digits):
-        return f"is no {algorithm}: that has {length} hex digits."
+        return f"is not a {algorithm} checksum, which has {length} hex digits."
     return None
 
 

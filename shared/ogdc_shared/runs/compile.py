@@ -323,7 +323,7 @@ def _check_claims(meta: RecipeMeta, worker: WorkerSettings) -> None:
     for position, param in enumerate(meta.input.params):
         if isinstance(param, PvcMountInput) and param.claim_name not in allowed:
             raise ForbiddenError(
-                f"meta.yml: input.params[{position}].claim_name: {param.claim_name!r} is no claim that "
+                f"meta.yml: input.params[{position}].claim_name: {param.claim_name!r} is not a claim that "
                 "recipes may read. Use another; OGDC_ALLOWED_INPUT_PVCS opens claims of a cluster, "
                 "OGDC_LOCAL_CLAIMS those of the local stack."
             )

@@ -266,7 +266,7 @@ def _joined(place: str, location: str) -> str:
         return urljoin(place, location)
     except ValueError as exc:
         raise InputNotFoundError(
-            f"{place!r} cannot be fetched: its server redirects to {location!r}, which is no URL ({exc})."
+            f"{place!r} cannot be fetched: its server redirects to {location!r}, which is not a URL ({exc})."
         ) from exc
 
 
@@ -311,7 +311,7 @@ def _in_words(reason: object) -> str:
         return "the connection was lost before the end"
     if isinstance(cause, HTTPException) and not isinstance(cause, OSError):
         return (
-            f"what its server sends is no HTTP ({shortened(str(cause).strip(), 80) or type(cause).__name__})"
+            f"what its server sends is not HTTP ({shortened(str(cause).strip(), 80) or type(cause).__name__})"
         )
     return (isinstance(cause, OSError) and (cause.strerror or str(cause))) or str(reason)
 
@@ -327,7 +327,7 @@ def _scheme(url: str) -> str:
         parts = urlsplit(url)
         _ = parts.port  # read only now, and no number for all that
     except ValueError as exc:
-        raise InputNotFoundError(f"{url!r} is no URL: {exc}.") from exc
+        raise InputNotFoundError(f"{url!r} is not a URL: {exc}.") from exc
     return parts.scheme.lower()
 
 

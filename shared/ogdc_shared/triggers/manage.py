@@ -183,7 +183,7 @@ def _check_watched(places: Any, *, settings: Settings) -> None:
     for place in places:
         if not (_is_short(place) and (check_form(place, settings=settings) or _public_parts(place))):
             raise InvalidRequestError(
-                f"watched: {place!r:.100} is no http or https URL without user name, nor one of {FORMS}."
+                f"watched: {place!r:.100} is not an http or https URL without user name, nor one of {FORMS}."
             )
 
 

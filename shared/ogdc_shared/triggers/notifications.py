@@ -136,7 +136,7 @@ def _check_irrelevant(envelope: Event | None, data: Any) -> None:
     known = isinstance(data, dict) and data.keys() & {"detail-type", "Event", "eventName"}
     if envelope is None and not known:
         raise InvalidRequestError(
-            "This is no notification of an object store: it has neither `Records` nor `detail-type`."
+            "This is not a notification of an object store: it has neither `Records` nor `detail-type`."
         )
 
 

@@ -43,13 +43,15 @@ def config_problems(config: VisualizationConfig) -> list[str]:
     found = []
     low, high = config.z_range
     if not 0 <= low <= high <= MAX_LEVEL:
-        found.append(f"z_range: [{low}, {high}] is no range of levels from 0 to {MAX_LEVEL}.")
+        found.append(f"z_range: [{low}, {high}] is not a range of levels from 0 to {MAX_LEVEL}.")
     if not all(1 <= side <= 4096 for side in config.tile_size):
-        found.append(f"tile_size: {list(config.tile_size)} is no size of tiles; give pixels from 1 to 4096.")
+        found.append(
+            f"tile_size: {list(config.tile_size)} is not a size of tiles; give pixels from 1 to 4096."
+        )
     if sorted(config.tile_path_structure) != ["style", "tms", "x", "y", "z"]:
         found.append("tile_path_structure: give style, tms, z, x and y, each once.")
     if config.base_url and not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", config.base_url):
-        found.append(f"base_url: {config.base_url!r} is no address of a directory; it ends with a slash.")
+        found.append(f"base_url: {config.base_url!r} is not an address of a directory; it ends with a slash.")
     if not (config.enable_stager or config.enable_raster or config.enable_3dtiles):
         found.append(
             "enable_stager: of tiles that are staged already rasters or 3D tiles are made, and "
@@ -60,9 +62,7 @@ def config_problems(config: VisualizationConfig) -> list[str]:
     if config.deduplicate_at and not config.deduplicate_keep_rules:
         found.append("deduplicate_keep_rules: are missing; say which of two polygons is kept.")
     if abs(config.z_coord or 0) > _MAX_HEIGHT:
-        found.append(
-            f"z_coord: {config.z_coord} is no height; give metres from {-_MAX_HEIGHT:.0f} on, up to as many."
-        )
+        found.append(f"z_coord: {config.z_coord} is not a height; give at most {_MAX_HEIGHT:.0f} metres.")
     found += [
         f"{key}: holds a character that no document can have; leave it out."
         for key in ("version", "title", "doi", "base_url")
@@ -97,14 +97,14 @@ def _path_problems(config: VisualizationConfig) -> Iterator[str]:
         if len(value.encode(errors="replace")) > _MAX_PATH:
             yield f"{key}: is longer than {_MAX_PATH} bytes."
         if key.startswith("filename_") and not PurePosixPath(value).name:
-            yield f"{key}: {value!r} is no name of a file."
+            yield f"{key}: {value!r} is not a name of a file."
     for key in _TABLES:
         if getattr(config, key).lower().endswith(_OTHER_FILES):
             yield f"{key}: {getattr(config, key)!r} is named as other files of a map are; end it in .csv."
     files = [PurePosixPath(name) for name in (*_PRODUCTS, *(getattr(config, key) for key in _TABLES))]
     for key, file in product(_DIRECTORIES, files):
         if file.name and PurePosixPath(getattr(config, key)).is_relative_to(file):
-            yield f"{key}: {getattr(config, key)!r} is no directory, as {file} is a file of the result."
+            yield f"{key}: {getattr(config, key)!r} is not a directory, as {file} is a file of the result."
 
 
 def _problems_of(statistic: Statistic) -> list[str]:
@@ -125,7 +125,7 @@ def _problems_of(statistic: Statistic) -> list[str]:
     if not statistic.palette:
         found.append("palette: has no colour.")
     found += [
-        f"z_config: {level!r} is no level; give a number from 0 to {MAX_LEVEL}, as 5."
+        f"z_config: {level!r} is not a level; give a number from 0 to {MAX_LEVEL}, as 5."
         for level in statistic.z_config
         if level not in map(str, range(MAX_LEVEL + 1))
     ]

@@ -38,7 +38,7 @@ def read_config(
     except msgspec.ValidationError as exc:
         raise InvalidRecipeError(f"{name}: {_explain(str(exc))}") from exc
     except (msgspec.DecodeError, RecursionError) as exc:
-        raise InvalidRecipeError(f"{name}: is no JSON ({exc}).") from exc
+        raise InvalidRecipeError(f"{name}: is not JSON ({exc}).") from exc
     for problem in chain(config_problems(config), _grid_problems(config, recipe)):
         raise InvalidRecipeError(f"{name}: {problem}")
     return config
@@ -76,7 +76,7 @@ def _grid_problems(config: VisualizationConfig, recipe: Path | None) -> Iterator
     definition = _file_of(recipe, name) if recipe and re.fullmatch(r"\w[\w.-]*", config.tms_id) else None
     if definition is None:
         yield (
-            f"tms_id: {config.tms_id!r} is no grid whose tiles are four of the next level; possible here: "
+            f"tms_id: {config.tms_id!r} is not a grid whose tiles are four of the next level; possible here: "
             f"{', '.join(TILE_MATRIX_SETS)}, and what the recipe has a definition of, as {name}."
         )
         return

@@ -41,10 +41,10 @@ def definition_problems(text: bytes, *, tms_id: str, max_level: int) -> Iterator
     try:
         found = msgspec.json.decode(text, type=_TileMatrixSet, strict=False)
     except msgspec.ValidationError as exc:
-        yield f"is no tile matrix set ({exc})"
+        yield f"is not a tile matrix set ({exc})"
         return
     except msgspec.DecodeError as exc:
-        yield f"is no JSON ({exc})"
+        yield f"is not JSON ({exc})"
         return
     if found.id != tms_id:
         yield f"id: is {found.id!r}; the file has to be called as its grid"

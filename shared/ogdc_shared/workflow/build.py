@@ -127,7 +127,7 @@ def _check(name: str, recipe: RecipeFacts, partitions: int | None, trace: Trace 
     """Make sure that a workflow can be made of these; see `build_workflow`."""
     check_facts(recipe)
     if trace is not None and read_trace(trace.parent) is None:
-        raise ValueError(f"{trace.parent!r} is no trace context.")
+        raise ValueError(f"{trace.parent!r} is not a trace context.")
     if not is_workflow_name(name) or (partitions is not None and partitions < 1):
         raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
     if (partitions is None) != bool(recipe.claims):

@@ -68,7 +68,7 @@ def write_products(  # noqa: PLR0917  one place calls it
     output = roots[0]
     made = list(_archives(roots, config, description, tiles))
     if config.enable_web_tiles and config.tile_size[0] != config.tile_size[1]:
-        warn("tile_size: tiles are no squares, which WMTS and the page cannot say; both are left out")
+        warn("tile_size: tiles are not squares, which WMTS and the page cannot say; both are left out")
     elif config.enable_web_tiles:
         made += _shown(output, config, description, _painter(roots, config, ranges, colors))
     if (output / config.dir_3dtiles / "tileset.json").is_file():

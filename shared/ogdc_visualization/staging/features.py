@@ -171,7 +171,7 @@ def check_crs(config: VisualizationConfig) -> None:
             pyproj.CRS.from_user_input(getattr(config, key) or _ANY_CRS)
         except pyproj.exceptions.CRSError as exc:
             raise InputError(
-                f"The configuration's {key}: {getattr(config, key)!r} is no CRS ({exc})."
+                f"The configuration's {key}: {getattr(config, key)!r} is not a CRS ({exc})."
             ) from exc
 
 

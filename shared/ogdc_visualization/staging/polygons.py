@@ -34,13 +34,13 @@ def select_polygons(geometries: Geometries, findings: Findings) -> Geometries:
     is_polygon = np.isin(kinds, (_POLYGON, _MULTIPOLYGON))
     for name, which in (
         ("have no geometry", (kinds == -1) | shapely.is_empty(geometries)),
-        ("are no polygons", (kinds != -1) & ~is_polygon),
+        ("are not polygons", (kinds != -1) & ~is_polygon),
     ):
         findings.add(which, name)
     polygons = geometries.copy()
     polygons[~is_polygon | shapely.is_empty(geometries)] = None
     polygons = np.asarray(shapely.force_2d(polygons), object)
-    _leave_out(polygons, ~_is_finite(polygons), "have coordinates that are no numbers", findings)
+    _leave_out(polygons, ~_is_finite(polygons), "have coordinates that are not numbers", findings)
     return polygons
 
 
@@ -51,7 +51,7 @@ def leave_out_beyond_degrees(polygons: Geometries, crs: pyproj.CRS, findings: Fi
     west, south, east, north = shapely.bounds(polygons).T
     is_beyond = (south < -_MAX_DEGREES[1]) | (north > _MAX_DEGREES[1])
     is_beyond |= (west < -_MAX_DEGREES[0]) | (east > _MAX_DEGREES[0])
-    _leave_out(polygons, is_beyond, "have coordinates that are no longitude and latitude", findings)
+    _leave_out(polygons, is_beyond, "have coordinates that are not longitude and latitude", findings)
 
 
 def put_on_map(polygons: Geometries, crs: pyproj.CRS, config: VisualizationConfig, grid: Grid) -> Geometries:

@@ -79,7 +79,7 @@ def _check(rows: Rows, filename: str, config: VisualizationConfig, grid: Grid) -
     missing = sorted(added - {config.prop_duplicated} - rows.columns.keys())
     if missing:
         raise InputError(
-            f"{filename} has no column {missing[0]!r}, so it is no staged tile, as enable_stager says it is."
+            f"{filename} has no column {missing[0]!r}, so it is not a staged tile (enable_stager)."
         )
     crs = pyproj.CRS.from_user_input(rows.crs) if rows.crs else None
     if crs is None or not crs.equals(grid.crs, ignore_axis_order=True):
@@ -93,6 +93,6 @@ def _codes(tiles: NDArray[np.object_], filename: str, config: VisualizationConfi
     found = [_TILE.fullmatch(name) for name in names]
     for name, match in zip(names, found, strict=True):
         if match is None or int(match[3]) != config.max_level:
-            raise InputError(f"{filename}: {str(name)!r} is no tile of level {config.max_level}.")
+            raise InputError(f"{filename}: {str(name)!r} is not a tile of level {config.max_level}.")
     x, y = (np.array([int(match[part]) for match in found if match], np.int64) for part in (1, 2))
     return encode(x, y)[which]

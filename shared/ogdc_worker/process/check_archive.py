@@ -35,7 +35,7 @@ def _check_zip(path: str) -> Iterator[Finding]:
             if all(member.is_dir() for member in archive.infolist()):
                 yield Finding("no_data", "is an archive without a file")
     except zipfile.BadZipFile as exc:
-        yield Finding("unreadable", f"is no whole archive: {exc}")
+        yield Finding("unreadable", f"is not a whole archive: {exc}")
 
 
 def _check_compressed(path: str, suffix: str, deadline: float) -> Iterator[Finding]:

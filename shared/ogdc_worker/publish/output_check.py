@@ -97,6 +97,6 @@ def _problem_of_link(directory: str, name: str) -> str | None:
     if inside and not os.path.isabs(target) and os.path.exists(path):
         return None
     return (
-        f"a link to {target!r}, which is no part of the result. "
+        f"a link to {target!r}, which is not part of the result. "
         "Copy the file (cp -L), or link it by a relative path."
     )

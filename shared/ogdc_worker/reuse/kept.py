@@ -128,7 +128,7 @@ def described(directory: str, *, most: int) -> tuple[KeptFile, ...]:
         elif stat.S_ISREG(status.st_mode) and (room := room - status.st_size) >= 0:
             found.append(KeptFile(name, "file", mode, status.st_size, sha256_of(entry.path)))
         else:
-            raise NotAsKeptError(f"{name} is no file, or there is too much")
+            raise NotAsKeptError(f"{name} is not a file, or there is too much")
     return tuple(sorted(found))
 
 
@@ -156,7 +156,7 @@ def open_plain(path: str) -> int:
     descriptor = os.open(path, _OPEN)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise NotAsKeptError(f"{path} is no regular file")
+        raise NotAsKeptError(f"{path} is not a regular file")
     return descriptor
 
 
@@ -249,5 +249,5 @@ def read_note(path: str) -> tuple[dict[str, Any], About | None]:
     except RecursionError as exc:
         raise ValueError(f"{path} is nested too deep") from exc
     if not isinstance(noted, dict):
-        raise ValueError(f"{path} is no note")  # noqa: TRY004  a document's form, not a type
+        raise ValueError(f"{path} is not a note")  # noqa: TRY004  a document's form, not a type
     return noted, about

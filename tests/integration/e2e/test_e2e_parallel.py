@@ -332,7 +332,7 @@ def test_volumes_are_inputs_of_sequential_recipes_too(
         ({"files": {"a.txt": b""}, "partition_size": 0}, "workflow.parallel.partition_size"),
         (
             {"params": [{"type": "pvc_mount", "claim_name": "secrets", "path": "/"}]},
-            "'secrets' is no claim that recipes may read",
+            "'secrets' is not a claim that recipes may read",
         ),
     ],
 )

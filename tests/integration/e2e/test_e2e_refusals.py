@@ -41,7 +41,7 @@ def url(value: str) -> dict[str, str | bytes]:
 
 REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "empty meta.yml": ({"meta.yml": ""}, "meta.yml: is empty", "describe the recipe with name"),
-    "a list as meta.yml": ({"meta.yml": "- a\n"}, "meta.yml: is no mapping", "write `key: value` lines"),
+    "a list as meta.yml": ({"meta.yml": "- a\n"}, "meta.yml: is not a mapping", "write `key: value` lines"),
     "binary meta.yml": ({"meta.yml": bytes(range(256))}, "meta.yml: is not a text file", "save it as UTF-8"),
     "meta.yml in another encoding": (
         {"meta.yml": "name: Grönland".encode("latin-1")}, "meta.yml: is not UTF-8", "save it as UTF-8",
@@ -66,11 +66,11 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "meta.yml: input.params[0].path: '/etc/passwd' lies outside", "give a path inside it",
     ),
     "bad name": (meta(name="a_b"), "meta.yml: name: 'a_b' cannot have '_'", "use only the letters"),
-    "a URL that is no URL": (
-        url("tags.csv"), "meta.yml: input.params[0].value: 'tags.csv' is no URL", "give one that begins",
+    "a path instead of a URL": (
+        url("tags.csv"), "meta.yml: input.params[0].value: 'tags.csv' is not a URL", "give one that begins",
     ),
     "a URL of this machine's files": (
-        url("file:///etc/passwd"), "input.params[0].value: 'file:///etc/passwd' is no URL", "give one that",
+        url("file:///etc/passwd"), "params[0].value: 'file:///etc/passwd' is not a URL", "give one that",
     ),
     "two inputs of one name": (
         meta(input=inputs(WORDS, {"type": "url", "value": "https://example.org/words.txt"})),

@@ -215,7 +215,7 @@ class TestWhatOnlyArgoKnows:
         assert argo.called("get") == 1
         tell(argo_events, without_nodes(whole))
         status.get(f"/runs/{name}")
-        assert argo.called("get") == 1, "a repeated event is no news"
+        assert argo.called("get") == 1, "a repeated event is not news"
 
     def test_so_are_tasks_compressed_in_a_way_not_known_here(
         self, argo_events, argo: ArgoServer, name: str, status

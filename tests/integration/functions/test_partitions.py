@@ -196,7 +196,7 @@ class TestRefusals:
 
         assert response.status_code == 403
         assert response.get_json()["detail"] == (
-            "meta.yml: input.params[0].claim_name: 'secrets' is no claim that recipes may read. "
+            "meta.yml: input.params[0].claim_name: 'secrets' is not a claim that recipes may read. "
             "Use another; OGDC_ALLOWED_INPUT_PVCS opens claims of a cluster, OGDC_LOCAL_CLAIMS those of the "
             "local stack."
         )

@@ -314,9 +314,9 @@ def test_compressed_nodes_too_large_to_be_true_are_refused(monkeypatch: pytest.M
     ("path", "value", "message"),
     [
         (("kind",), "Pod", "a 'Pod', not a Workflow"),
-        (("metadata",), "x", "metadata is no JSON object"),
+        (("metadata",), "x", "metadata is not a JSON object"),
         (("metadata", "name"), None, "name is missing"),
-        (("metadata", "uid"), 7, "uid 7 is no text"),
+        (("metadata", "uid"), 7, "uid 7 is not a text"),
         (("metadata", "resourceVersion"), "abc", "resourceVersion 'abc'"),
         (("metadata", "resourceVersion"), "9" * 19, "at most 18 digits"),
         (("status", "phase"), "Confused", "'Confused' is none of"),

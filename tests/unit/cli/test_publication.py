@@ -132,7 +132,7 @@ def test_an_eml_file_of_the_recipe_stands_for_what_meta_yml_need_not_say(tmp_pat
     assert list(problems(package, directory)) == []
     assert b"<entityName>Counts</entityName>" in (directory / "metadata.xml").read_bytes()
     for content, message in {
-        "<eml>": "is no XML that can be read",
+        "<eml>": "is not XML that can be read",
         '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>': "has a document type",
         "<a/>": "is not in EML 2.2.0",
         GIVEN.format(rights="", methods="").replace("By hand", " "): "has no `title`",
@@ -156,7 +156,7 @@ def test_only_runs_that_succeeded_are_published(tmp_path: Path) -> None:
 def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
     client = deployment(tmp_path / "at")
     plant(tmp_path / "other", {"thesis.txt": b"1"})
-    with pytest.raises(InvalidRequestError, match="is no package"):
+    with pytest.raises(InvalidRequestError, match="is not a package"):
         made(client, tmp_path / "other")
     made(client, tmp_path / "package")
     with pytest.raises(InvalidRequestError, match=r"is the package of run"):

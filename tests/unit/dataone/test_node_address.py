@@ -36,7 +36,7 @@ ADA = f"http://orcid.org/{ORCID}"
     ],
 )
 def test_addresses_that_no_token_goes_to(url: str) -> None:
-    with pytest.raises(InvalidRequestError, match="is no member node that a token may be sent to"):
+    with pytest.raises(InvalidRequestError, match="is not a member node that a token may be sent to"):
         checked_url(url)
 
 

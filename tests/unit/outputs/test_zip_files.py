@@ -148,5 +148,5 @@ def test_what_is_no_zip_is_said_to_be_none(data: bytes) -> None:
 @pytest.mark.parametrize("after", ["", "-1", "x", "0", "1", "99999999", "9" * 30, "²"])
 def test_a_cursor_that_did_not_come_from_a_page_is_refused(after: str) -> None:
     data = packed({"a": b"x"})
-    with pytest.raises(InvalidRequestError, match="no place in the list"):
+    with pytest.raises(InvalidRequestError, match="not a place in the list"):
         list_members(reading(data), len(data), after=after, limit=1)

@@ -76,15 +76,15 @@ def test_tasks_of_a_divided_recipe_may_each_have_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("name", "a/b.tif", "is no file name"),
-        ("name", "..", "is no file name"),
-        ("name", "é" * 200, "is no file name"),
+        ("name", "a/b.tif", "is not a file name"),
+        ("name", "..", "is not a file name"),
+        ("name", "é" * 200, "is not a file name"),
         ("name", "a\nb", "control character"),
-        ("directory", "/tmp", "is no directory below"),
-        ("directory", "a/../b", "is no directory below"),
-        ("directory", "a//b", "is no directory below"),
+        ("directory", "/tmp", "is not a directory below"),
+        ("directory", "a/../b", "is not a directory below"),
+        ("directory", "a//b", "is not a directory below"),
         ("checksum", "crc32:00000000", "names no kind of checksum"),
-        ("checksum", "sha256:12", "is no sha256: that has 64 hex digits"),
+        ("checksum", "sha256:12", "is not a sha256 checksum, which has 64 hex digits"),
         ("checksum", "9f86d0", "names no kind of checksum"),
     ],
 )

@@ -55,7 +55,7 @@ def test_problems_of_all_side_files_are_told_at_once(tmp_path: Path) -> None:
     command, file, url = problems(tmp_path)
     assert command.startswith("recipe.sh: line 1: `a &&` is not a whole command: ")
     assert file.startswith("meta.yml: input.params[0].path: 'points.csv' is not in the recipe directory")
-    assert url.startswith("urls.txt: line 2: 'somewhere' is no URL to fetch from")
+    assert url.startswith("urls.txt: line 2: 'somewhere' is not a URL to fetch from")
 
 
 def test_side_files_in_subdirectories_are_found(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_earlier_outputs_are_no_part_of_a_recipe(tmp_path: Path) -> None:
         input=inputs({"type": "file", "path": "ogdc-output/run-1/a.tif"}),
         files={"ogdc-output/run-1/a.tif": b""},
     )
-    assert "lies in ogdc-output, which is no part of a recipe" in problems(tmp_path)[0]
+    assert "lies in ogdc-output, which is not part of a recipe" in problems(tmp_path)[0]
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_a_recipe_that_says_how_it_is_divided_and_not_that_is_told(
 
 def test_lines_are_checked_and_run_as_meta_yml_has_it(tmp_path: Path) -> None:
     files = {"recipe.sh": "false && true; true\n"}
-    with pytest.raises(InvalidRecipeError, match="goes on where `false` fails"):
+    with pytest.raises(InvalidRecipeError, match="continues if `false` fails"):
         load_recipe(make_recipe(tmp_path / "a", files=files))
     loose = make_recipe(tmp_path / "b", files=files, workflow={"type": "shell", "strict": False})
     assert load_recipe(loose).shell.words == ("sh", "-c")

@@ -30,14 +30,17 @@ def read(**changed: Any) -> RecipeMeta:
         ({"title": " "}, "metadata.title: ' ' is empty"),
         ({"abstract": "a\n\nb\x07"}, "metadata.abstract: 'a\\n\\nb\\x07' has the control character"),
         ({"creators": []}, "metadata.creators: a list has nobody in it; give at least one."),
-        ({"creators": "Ada"}, "metadata.creators[0]: 'Ada' is no mapping"),
+        ({"creators": "Ada"}, "metadata.creators[0]: 'Ada' is not a mapping"),
         ({"creators": [{"given_name": "Ada"}]}, "metadata.creators[0]: a mapping names nobody"),
-        ({"creators": [{"family_name": "L", "orcid": ORCID[:-1] + "8"}]}, "is no ORCID iD; give one such as"),
-        ({"contact": {"family_name": "L", "email": "at home"}}, "'at home' is no e-mail address"),
+        (
+            {"creators": [{"family_name": "L", "orcid": ORCID[:-1] + "8"}]},
+            "is not an ORCID iD; give one such as",
+        ),
+        ({"contact": {"family_name": "L", "email": "at home"}}, "'at home' is not an e-mail address"),
         ({"licence": "CC0-1.0"}, "metadata.licence: there is no such key"),
         ({"access": "secret"}, "metadata.access: 'secret' cannot be used; give 'public' or 'private'."),
-        ({"temporal": {"begin": "2021-02-30"}}, "'2021-02-30' is no year or day"),
-        ({"temporal": {"begin": "2021-06", "end": 2022}}, "'2021-06' is no year or day"),
+        ({"temporal": {"begin": "2021-02-30"}}, "'2021-02-30' is not a year or day"),
+        ({"temporal": {"begin": "2021-06", "end": 2022}}, "'2021-06' is not a year or day"),
         (
             {"temporal": {"begin": 2022, "end": "2021-12-31"}},
             "metadata.temporal.end: '2021-12-31' is before begin",
@@ -48,7 +51,7 @@ def read(**changed: Any) -> RecipeMeta:
         ),
         ({"geographic": METADATA["geographic"] | {"north": 50}}, "50 is south of south (55)"),
         ({"geographic": METADATA["geographic"] | {"east": "E"}}, "'E' cannot be used; give a number."),
-        ({"geographic": METADATA["geographic"] | {"east": True}}, "True is no number"),
+        ({"geographic": METADATA["geographic"] | {"east": True}}, "True is not a number"),
     ],
 )
 def test_an_author_is_told_which_field_which_value_and_what_to_do(

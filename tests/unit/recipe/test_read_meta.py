@@ -74,8 +74,8 @@ def test_other_names_of_meta_yml_are_recognised(name: str, tmp_path: Path) -> No
         ("a: [**/*.tif]\n", "put quotes around a value that begins with *"),
         ("a: &.tif\n", "put quotes around a value that begins with &"),
         ("a: 1\nb: &c .tif\n", "line 2: &c marks a value that nothing refers to; put quotes"),
-        ("a: 1\nb:\u00a02\n", "line 2: has a blank that is no space (U+00A0)"),
-        ("a: 1\n\u00a0\u00a0b: 2\n", "line 2: has a blank that is no space (U+00A0)"),
+        ("a: 1\nb:\u00a02\n", "line 2: has a blank that is not a space (U+00A0)"),
+        ("a: 1\n\u00a0\u00a0b: 2\n", "line 2: has a blank that is not a space (U+00A0)"),
         ("name:a\nb: 1\n", "write a space after the colon of each"),
     ],
 )
@@ -104,9 +104,9 @@ def test_a_link_out_of_the_directory_is_refused(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("# only a comment\n", "is empty"),
-        ("~", "is no mapping"),
-        ("- a\n- b\n", "is no mapping"),
-        ("hello", "is no mapping"),
+        ("~", "is not a mapping"),
+        ("- a\n- b\n", "is not a mapping"),
+        ("hello", "is not a mapping"),
         (b"\x89PNG\r\n\x1a\n\0\0", "is not a text file"),
         (b"\xff\xd8\xff\xe0", "is not UTF-8 text: line 1 holds the byte 0xff"),
         ("name: a".encode("utf-16"), "is not a text file: it holds NUL bytes"),
@@ -190,7 +190,7 @@ MERGES = "m0: &m0 {k: v}\n" + "".join(
 def test_a_small_file_cannot_take_much_time_or_memory(tmp_path: Path, content: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
-    with pytest.raises(InvalidRecipeError, match=r"values when its aliases|nested more than|no mapping"):
+    with pytest.raises(InvalidRecipeError, match=r"values when its aliases|nested more than|not a mapping"):
         read(tmp_path, content)
     assert time.process_time() - start < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000  # KiB

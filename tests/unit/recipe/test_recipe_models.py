@@ -113,12 +113,13 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
             "name: is missing; add it (The recipe's name: letters, digits, spaces, '.' and '-'.)",
         ),
         ({"input": None}, "input: is missing; add it."),
-        ({"name": 2023}, 'name: 2023 is no text; put quotes around it: "2023".'),
+        ({"name": 2023}, 'name: 2023 is not a text; put quotes around it: "2023".'),
         (
             {"name": False},
-            "name: False is no text; it is what YAML makes of no, off or false; put quotes around the word.",
+            "name: False is not a text; YAML reads no, off or false as this value; put quotes around the "
+            "word.",
         ),
-        ({"name": ["a"]}, "name: a list is no text; give a single value."),
+        ({"name": ["a"]}, "name: a list is not a text; give a single value."),
         ({"name": "sea_ice"}, "name: 'sea_ice' cannot have '_' as character 4;"),
         (
             {"workflow": {"type": "shell", "parallel": {"items": 5}}},
@@ -130,27 +131,27 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
             "author: there is no such key; possible here: name, workflow, input, output, parameters, "
             "metadata.",
         ),
-        ({"workflow": []}, "workflow: a list is no mapping; give `key: value` lines, indented below it."),
-        ({"workflow": "shell"}, "workflow: 'shell' is no mapping;"),
-        ({"workflow": {"type": "shel"}}, "workflow.type: 'shel' is no type for this; did you mean shell?"),
+        ({"workflow": []}, "workflow: a list is not a mapping; give `key: value` lines, indented below it."),
+        ({"workflow": "shell"}, "workflow: 'shell' is not a mapping;"),
+        ({"workflow": {"type": "shel"}}, "workflow.type: 'shel' is not a type for this; did you mean shell?"),
         (
             {"workflow": {"type": "R"}},
-            "workflow.type: 'R' is no type for this; possible here: shell, visualization.",
+            "workflow.type: 'R' is not a type for this; possible here: shell, visualization.",
         ),
         ({"workflow": {"shfile": "a"}}, "workflow.shfile: there is no such key; did you mean sh_file?"),
-        ({"workflow": {"sh_file": 1}}, "workflow.sh_file: 1 is no text;"),
+        ({"workflow": {"sh_file": 1}}, "workflow.sh_file: 1 is not a text;"),
         ({"workflow": {"sh_file": ""}}, "workflow.sh_file: '' is empty;"),
         (
             {"workflow": {"sh_file": "a\nb"}},
             r"workflow.sh_file: 'a\nb' has the control character '\n' at position 2;",
         ),
         ({"workflow": {"sh_file": "a\0"}}, r"workflow.sh_file: 'a\x00' has the control character"),
-        ({"workflow": {"timeout": "soon"}}, "workflow.timeout: 'soon' is no length of time;"),
+        ({"workflow": {"timeout": "soon"}}, "workflow.timeout: 'soon' is not a length of time;"),
         ({"workflow": {"timeout": 0}}, "workflow.timeout: 0 is 0 seconds; give at least 1 second"),
         ({"workflow": {"retries": -1}}, "workflow.retries: -1 cannot be used; give at least 0."),
         ({"workflow": {"retries": 1000}}, "workflow.retries: 1000 cannot be used; give at most 100."),
         ({"workflow": {"retries": 1.5}}, "workflow.retries: 1.5 cannot be used; give a whole number."),
-        ({"workflow": {"retries": True}}, "workflow.retries: True is no number; give a whole number."),
+        ({"workflow": {"retries": True}}, "workflow.retries: True is not a number; give a whole number."),
         ({"workflow": {"retries": "many"}}, "workflow.retries: 'many' cannot be used; give a whole number."),
         (
             {"workflow": {"parallel": {"partition_size": 0}}},
@@ -202,13 +203,16 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ({"workflow": {"parallel": None}}, "workflow.parallel: has no value; give one, or remove the key."),
         (
             {"workflow": {"resources": {"memory": "4GB"}}},
-            "workflow.resources.memory: '4GB' is no amount of bytes;",
+            "workflow.resources.memory: '4GB' is not an amount of bytes;",
         ),
         (
             {"workflow": {"resources": {"memory": 4}}},
             "workflow.resources.memory: 4 is less than 1Mi, too little",
         ),
-        ({"workflow": {"resources": {"cpu": "two"}}}, "workflow.resources.cpu: 'two' is no amount of CPU;"),
+        (
+            {"workflow": {"resources": {"cpu": "two"}}},
+            "workflow.resources.cpu: 'two' is not an amount of CPU;",
+        ),
         ({"input": inputs()}, "input.params: a list cannot be used; give at least one."),
         (
             {"input": {"params": {"type": "url"}}},
@@ -220,7 +224,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"input": inputs({"type": "urls"})},
-            "input.params[0].type: 'urls' is no type for this; did you mean url?",
+            "input.params[0].type: 'urls' is not a type for this; did you mean url?",
         ),
         (
             {"input": inputs({"type": "url"})},
@@ -232,16 +236,16 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"input": inputs({"type": "url", "value": "data.tif"})},
-            "input.params[0].value: 'data.tif' is no URL to fetch from;",
+            "input.params[0].value: 'data.tif' is not a URL to fetch from;",
         ),
         (
             {"input": inputs({"type": "dataone", "dataset_identifier": "a b"})},
-            "input.params[0].dataset_identifier: 'a b' is no DataONE identifier;",
+            "input.params[0].dataset_identifier: 'a b' is not a DataONE identifier;",
         ),
-        ({"output": "pvc"}, "output: 'pvc' is no mapping;"),
+        ({"output": "pvc"}, "output: 'pvc' is not a mapping;"),
         (
             {"output": {"type": "s3"}},
-            "output.type: 's3' is no type for this; possible here: pvc, temporary, dataone.",
+            "output.type: 's3' is not a type for this; possible here: pvc, temporary, dataone.",
         ),
         (
             {"output": {"type": "temporary", "days": 3}},
@@ -318,7 +322,7 @@ def test_text_that_means_something_to_a_shell_or_template_is_only_text(text: str
 def test_such_text_is_no_name_and_no_claim(text: str) -> None:
     assert problems(name=f"a{text}") != ()
     params = inputs({"type": "pvc_mount", "claim_name": f"a{text}", "path": "/"})
-    assert "is no claim name" in problems(input=params)[0]
+    assert "is not a claim name" in problems(input=params)[0]
 
 
 @pytest.mark.parametrize("character", CONTROL)
@@ -356,7 +360,7 @@ def test_a_pattern_on_a_volume_is_relative() -> None:
 @pytest.mark.parametrize("name", ["a" * 64, "-a", "a-", "A", "a_b", "a.b", "", "a\n"])
 def test_a_claim_name_is_a_dns_label(name: str) -> None:
     param = {"type": "pvc_mount", "claim_name": name, "path": "/"}
-    assert "is no claim name" in problems(input=inputs(param))[0]
+    assert "is not a claim name" in problems(input=inputs(param))[0]
 
 
 def test_volume_inputs_do_not_mix_with_others() -> None:

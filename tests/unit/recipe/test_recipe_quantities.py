@@ -17,7 +17,7 @@ def test_cpu_is_cores_or_thousandths(value: object, expected: str) -> None:
     [0, "0", "0m", -1, "2 cores", "1e3", 1e-7, float("inf"), float("nan"), True, None, [], "", "1.2m", "٣"],
 )
 def test_anything_else_is_no_cpu(value: object) -> None:
-    with pytest.raises(ValueError, match="is no amount of CPU"):
+    with pytest.raises(ValueError, match="is not an amount of CPU"):
         cpu(value)
 
 
@@ -46,7 +46,7 @@ def test_a_size_is_bytes_with_a_unit(value: object, expected: str) -> None:
     ],
 )
 def test_anything_else_is_no_size_and_what_was_meant_is_offered(value: object, advice: str) -> None:
-    with pytest.raises(ValueError, match=r"is no amount of bytes|is less than 1Mi") as raised:
+    with pytest.raises(ValueError, match=r"is not an amount of bytes|is less than 1Mi") as raised:
         size(value)
     assert advice in str(raised.value)
 
@@ -73,5 +73,7 @@ def test_a_length_of_time_is_seconds_or_has_units(value: object, expected: int) 
     ["", "h", "1.5h", 1.5, "2 h", "-1", "30m1h", "1w", True, None, [], "1" * 100, "367d", 0, "0h", 10**12],
 )
 def test_anything_else_is_no_length_of_time(value: object) -> None:
-    with pytest.raises(ValueError, match=r"is no length of time|give at least 1 second and at most 366 days"):
+    with pytest.raises(
+        ValueError, match=r"is not a length of time|give at least 1 second and at most 366 days"
+    ):
         seconds(value)

@@ -79,11 +79,11 @@ def test_directories_stand_for_claims(paths, tmp_path):
         ("dem=/data", "is not JSON"),
         ('["dem"]', "Give a JSON object"),
         ('{"dem": 1}', "Give a JSON object"),
-        ('{"workflow": "/"}', "'workflow' is no claim name, or that of the stack's own volume"),
-        ('{"My Data": "/"}', "'My Data' is no claim name"),
-        ('{"dem": "/nowhere"}', "'/nowhere' .claim dem. is no directory"),
+        ('{"workflow": "/"}', "'workflow' is not a claim name, or that of the stack's own volume"),
+        ('{"My Data": "/"}', "'My Data' is not a claim name"),
+        ('{"dem": "/nowhere"}', "'/nowhere' .claim dem. is not a directory"),
         ('{"dem": "relative"}', "give the whole path"),
-        ('{"dem": "/etc/passwd"}', "is no directory"),
+        ('{"dem": "/etc/passwd"}', "is not a directory"),
     ],
 )
 def test_what_cannot_stand_for_a_claim_is_refused(value, message):

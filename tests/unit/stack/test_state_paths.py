@@ -133,7 +133,7 @@ NO_FILES = ["pipe", "directory", "link"]
 def test_what_is_no_file_is_neither_waited_for_nor_written(tmp_path, what):
     place = tmp_path / "port"
     put_something(place, what)
-    with pytest.raises(OSError, match=r"is no file|symbolic links"):
+    with pytest.raises(OSError, match=r"is not a file|symbolic links"):
         read_state(place)
     with pytest.raises(StackError, match="Remove it"):
         open_state(place)

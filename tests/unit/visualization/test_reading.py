@@ -69,7 +69,7 @@ def test_a_recipe_may_bring_its_grid(tmp_path: Path) -> None:
         ({"id": "Other"}, "id: is 'Other'"),
         ({"crs": "PROJCS[...]"}, "crs: give a code"),
         ({"tileMatrices": definition("Polar", 3)["tileMatrices"]}, "z_range takes levels 0 to 3"),
-        ({"tileMatrices": None}, "is no tile matrix set"),
+        ({"tileMatrices": None}, "is not a tile matrix set"),
         (
             {
                 "tileMatrices": [
@@ -91,9 +91,9 @@ def test_a_grid_that_is_no_quadtree_is_named(tmp_path: Path, changes: dict[str, 
 
 
 def test_a_grid_that_nobody_defines_is_named_with_where_it_could_be(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRecipeError, match=r"'Polar' is no grid .* as tile_matrix_sets/Polar\.json"):
+    with pytest.raises(InvalidRecipeError, match=r"'Polar' is not a grid .* as tile_matrix_sets/Polar\.json"):
         read(tmp_path)
-    with pytest.raises(InvalidRecipeError, match=r"'Polar' is no grid"):
+    with pytest.raises(InvalidRecipeError, match=r"'Polar' is not a grid"):
         read(None)
 
 
@@ -103,7 +103,7 @@ def test_a_definition_is_not_looked_for_outside_of_the_recipe(tmp_path: Path) ->
     recipe.mkdir()
     (recipe / "tile_matrix_sets").symlink_to(tmp_path / "tile_matrix_sets")
     for keys in ({}, {"tms_id": "../tile_matrix_sets/Polar"}):
-        with pytest.raises(InvalidRecipeError, match="is no grid"):
+        with pytest.raises(InvalidRecipeError, match="is not a grid"):
             read(recipe, **keys)
     with pytest.raises(InvalidRecipeError, match="leads out of the output"):
         read(recipe, dir_tile_matrix_sets="../tile_matrix_sets")
@@ -197,20 +197,23 @@ def test_the_documentation_has_every_key_with_its_default() -> None:
             {"statistics": [{"name": "a", "weight_by": "length"}]},
             "statistics[0].weight_by: invalid enum value 'length'; possible here: count, area.",
         ),
-        ({"z_coord": -1e7}, "z_coord: -10000000.0 is no height"),
+        ({"z_coord": -1e7}, "z_coord: -10000000.0 is not a height"),
         ({"title": "A\0map"}, "title: holds a character that no document can have"),
         ({"dir_staged": "ä" * 128}, "dir_staged: is longer than 255 bytes"),
-        ({"filename_config": "."}, "filename_config: '.' is no name of a file"),
+        ({"filename_config": "."}, "filename_config: '.' is not a name of a file"),
         (
             {"filename_rasters_summary": "item.json"},
             "filename_rasters_summary: 'item.json' is named as",
         ),
-        ({"dir_geotiff": "./preview.png/x"}, "dir_geotiff: './preview.png/x' is no directory"),
-        ({"filename_rasters_summary": "geotiff"}, "dir_geotiff: 'geotiff' is no directory, as geotiff is a"),
+        ({"dir_geotiff": "./preview.png/x"}, "dir_geotiff: './preview.png/x' is not a directory"),
+        (
+            {"filename_rasters_summary": "geotiff"},
+            "dir_geotiff: 'geotiff' is not a directory, as geotiff is a",
+        ),
         ({"statistics": [{"name": "a" * 101}]}, "statistics[0].name: is longer than 100 characters"),
         (
             {"statistics": [{"name": "a", "z_config": {"03": {}}}]},
-            "statistics[0].z_config: '03' is no level; give a number from 0 to 23",
+            "statistics[0].z_config: '03' is not a level; give a number from 0 to 23",
         ),
         ({"prop_area": "Staging_Tile"}, "prop_tile: 'staging_tile' is that of prop_area, too"),
         ({"filename_config": "rasters_summary.csv"}, "filename_config: 'rasters_summary.csv' is that of"),
@@ -218,7 +221,7 @@ def test_the_documentation_has_every_key_with_its_default() -> None:
         ({"statistics": [{"name": "a", "palette": []}]}, "statistics[0].palette: has no colour"),
         (
             {"statistics": [{"name": "a", "z_config": {"low": {}}}]},
-            "statistics[0].z_config: 'low' is no level",
+            "statistics[0].z_config: 'low' is not a level",
         ),
         (
             {"statistics": [{"name": "a", "z_config": {"3": {"val_range": [2, 1]}}}]},
@@ -233,7 +236,7 @@ def test_values_that_cannot_be_used_are_named_by_their_keys(keys: dict[str, Any]
 
 
 def test_json_too_deep_to_be_read_is_refused() -> None:
-    with pytest.raises(InvalidRecipeError, match=r"config\.json: is no JSON"):
+    with pytest.raises(InvalidRecipeError, match=r"config\.json: is not JSON"):
         read_config("[" * 100_000)
 
 

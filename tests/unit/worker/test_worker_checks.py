@@ -127,7 +127,7 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "no row in a .tab": ("no_data", "no feature", lambda d: converted(d / "a.tab", "-where", "n > 1")),
     "no row in a zip": ("no_data", "no feature", lambda d: converted(d / "a.shp.zip", "-where", "n > 1")),
     "a .tab alone": ("unreadable", "'a.tab'", lambda d: (converted(d / "a.tab"), (d / "a.dat").unlink())),
-    "a zip that is cut off": ("unreadable", "no whole", lambda d: cut(converted(d / "a.shp.zip"))),
+    "a zip that is cut off": ("unreadable", "not a whole archive", lambda d: cut(converted(d / "a.shp.zip"))),
     "a zip of nothing": ("no_data", "without a file", lambda d: zipfile.ZipFile(d / "a.zip", "w").close()),
     "compressed and cut off": ("unreadable", "cut off", lambda d: cut(compressed(d / "a.gz", b"1,2\n" * 9))),
     "compressed nothing": ("no_data", "without a byte", lambda d: compressed(d / "a.csv.gz", b"")),

@@ -133,7 +133,7 @@ def _check_type(claims: Mapping[str, Any], header: Mapping[str, Any], *, untyped
     is_marked = of_header in _ACCESS_TOKEN or of_claims == "bearer"
     if of_claims in _OTHER_KINDS or (not is_marked and not untyped):
         raise RefusedTokenError(
-            f"it is no access token: `typ` is {of_header!r:.40} in its header, "
+            f"it is not an access token: `typ` is {of_header!r:.40} in its header, "
             f"{of_claims!r:.40} among its claims"
         )
     if not is_marked and (marks := _OF_ID_TOKENS & claims.keys()):

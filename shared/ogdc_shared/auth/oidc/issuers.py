@@ -146,8 +146,8 @@ class Issuers:
         """Refuse who may not tell of events, as `identify` does."""
         trusted, claims = self._verified(token, now=now)
         if SOURCE_ROLE not in granted_roles(claims, trusted.grants):
-            _log.warning("%r is no source of events", claims["sub"])
-            raise ForbiddenError("Who sent this is no source of events here.")
+            _log.warning("%r is not a source of events", claims["sub"])
+            raise ForbiddenError("Who sent this is not a source of events here.")
 
     def _verified(self, token: str, *, now: float) -> tuple[TrustedIssuer, Mapping[str, Any]]:
         try:
@@ -198,13 +198,13 @@ def _parsed(token: str) -> _Parsed:
     """
     parts = token.split(".") if token.isascii() and len(token) <= MAX_TOKEN else []
     if len(parts) != 3:
-        raise RefusedTokenError(f"it is no JWT of at most {MAX_TOKEN} characters")
+        raise RefusedTokenError(f"it is not a JWT of at most {MAX_TOKEN} characters")
     header, claims = _json_object(parts[0]), _json_object(parts[1])
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise RefusedTokenError(f"its algorithm is {algorithm!r:.100}")
     if not isinstance(kid, str | None) or len(kid or "") > _MAX_KEY_ID:
-        raise RefusedTokenError("its `kid` is no text, or too long")
+        raise RefusedTokenError("its `kid` is not a text, or too long")
     if "crit" in header or "b64" in header:
         raise RefusedTokenError("its header demands what nobody here understands (`crit`)")
     return _Parsed(header, claims, KeyId(kid, algorithm))
@@ -214,7 +214,7 @@ def _json_object(part: str) -> Mapping[str, Any]:
     try:
         value = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, RecursionError) as exc:
-        raise RefusedTokenError(f"a part of it is no JSON: {exc}"[:200]) from exc
+        raise RefusedTokenError(f"a part of it is not JSON: {exc}"[:200]) from exc
     if not isinstance(value, dict):
-        raise RefusedTokenError("a part of it is no JSON object")
+        raise RefusedTokenError("a part of it is not a JSON object")
     return value

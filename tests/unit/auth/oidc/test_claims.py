@@ -73,8 +73,8 @@ def test_believed(claims: dict[str, Any]):
         ({"aud": "none", "azp": "other"}, "meant for 'other'"),
         ({"aud": {"ogdc": 1}}, "meant for"),
         ({"aud": "ogdc "}, "meant for"),
-        ({"typ": "ID"}, "no access token"),
-        ({"typ": "Refresh"}, "no access token"),
+        ({"typ": "ID"}, "not an access token"),
+        ({"typ": "Refresh"}, "not an access token"),
     ],
     ids=str,
 )
@@ -107,7 +107,7 @@ class TestType:
     @pytest.mark.parametrize("header", [{}, {"typ": "JWT"}, {"typ": "Bearer"}, {"typ": ["at+jwt"]}], ids=str)
     @pytest.mark.parametrize("claims", [{}, {"typ": "at+jwt"}, {"typ": None}, {"nonce": "n"}], ids=str)
     def test_of_other_tokens(self, header: dict[str, Any], claims: dict[str, Any]):
-        with pytest.raises(RefusedTokenError, match="no access token"):
+        with pytest.raises(RefusedTokenError, match="not an access token"):
             check(VALID | claims, header)
 
     def test_need_not_be_said_where_an_issuer_makes_no_others(self):
@@ -115,7 +115,7 @@ class TestType:
         check(VALID, {"typ": "JWT"}, untyped)
         with pytest.raises(RefusedTokenError, match="ID token"):
             check(VALID | {"nonce": "n"}, {"typ": "JWT"}, untyped)
-        with pytest.raises(RefusedTokenError, match="no access token"):
+        with pytest.raises(RefusedTokenError, match="not an access token"):
             check(VALID | {"typ": "ID"}, {"typ": "JWT"}, untyped)
 
 

@@ -334,7 +334,7 @@ def test_odd_features_are_shown_or_told_of(tmp_path: Path) -> None:
     columns = {int(path.parent.name) for path in result.glob("geotiff/WGS1984Quad/6/*/*.tif")}
     assert {0, 127} <= columns
     assert len(columns) < 12
-    assert any("no polygons (row 4)" in warning for warning in warnings)
+    assert any("not polygons (row 4)" in warning for warning in warnings)
     assert any("repaired (row 1)" in warning for warning in warnings)
 
 
@@ -376,9 +376,9 @@ def test_tiles_that_are_staged_already_give_the_same(inputs: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ({"z_range": [0, 5]}, "no tile of level 5"),
+        ({"z_range": [0, 5]}, "not a tile of level 5"),
         ({"tms_id": "WebMercatorQuad"}, "tiles of WebMercatorQuad are in EPSG:3857"),
-        ({"prop_area": "size"}, "has no column 'size', so it is no staged tile"),
+        ({"prop_area": "size"}, "has no column 'size', so it is not a staged tile"),
         ({"statistics": [{"name": "x", "property": "volume"}]}, "has no column 'volume'"),
     ],
 )
@@ -577,7 +577,7 @@ def test_columns_may_be_called_as_those_of_geopackages(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["input_crs", "deduplicate_distance_crs"])
 def test_a_crs_that_is_none_is_named_before_anything_is_read(tmp_path: Path, key: str) -> None:
-    with pytest.raises(InputError, match=f"{key}: 'EPSG:nope' is no CRS"):
+    with pytest.raises(InputError, match=f"{key}: 'EPSG:nope' is not a CRS"):
         scatter(config(**{key: "EPSG:nope"}), tmp_path / "none", tmp_path / "out", print)
 
 

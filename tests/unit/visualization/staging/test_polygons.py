@@ -128,10 +128,10 @@ def test_what_cannot_be_shown_is_told_of_with_its_row() -> None:
     )
     assert [shape is not None for shape in shapes] == [True, *[False] * 5, True]
     assert {each.partition(" rows ")[2] for each in warnings} == {
-        "are no polygons (row 4)",
-        "have coordinates that are no numbers (row 2)",
+        "are not polygons (row 4)",
+        "have coordinates that are not numbers (row 2)",
         "have no area (row 1)",
-        "have coordinates that are no longitude and latitude (row 3, 5)",
+        "have coordinates that are not longitude and latitude (row 3, 5)",
         "were invalid and are repaired (row 0, 1)",
     }
 
