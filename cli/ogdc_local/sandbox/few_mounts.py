@@ -141,7 +141,13 @@ class FewMounts:
             str(path) for point in dispensable for path in (Path(point), *Path(point).parents)
         )
         _try(self._executable)
-        return os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+        namespace = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _call("setns", self._own, _CLONE_NEWNS)  # root of a user namespace may have no way back
+        except OSError:
+            os.close(namespace)
+            raise
+        return namespace
 
 
 def _try(executable: str) -> None:

@@ -64,3 +64,21 @@ def test_what_is_shown_is_there_wherever_it_is_mounted(tmp_path: Path) -> None:
         "later",
         "True a/inner",
     ]
+
+
+ALL_MOUNTS = """
+import os
+from pathlib import Path
+from ogdc_local.sandbox.few_mounts import FewMounts
+
+few = FewMounts(Path("/usr/bin/bwrap"))
+before = os.readlink("/proc/thread-self/ns/mnt")
+with few.entered(["/usr"]):
+    print(os.readlink("/proc/thread-self/ns/mnt") == before)
+print(os.readlink("/proc/thread-self/ns/mnt") == before)
+"""
+
+
+def test_nothing_is_left_out_where_there_is_no_way_back() -> None:
+    command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", ALL_MOUNTS]
+    assert subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout == "True\nTrue\n"
