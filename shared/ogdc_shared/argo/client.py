@@ -31,11 +31,11 @@ Source: cmd/argoexec/commands/root.go, workflow/executor/osspecific/command_unix
 
 
 class ArgoClient:
-    """Speaks with one Argo Server (or the local engine) about the workflows of one namespace.
+    """Client of an Argo Server (or the local engine) for the workflows of one namespace.
 
-    May be shared between threads. Every method raises `ArgoUnavailableError` where no answer comes or the
-    server cannot answer now, and `ConfigurationError` where it refuses for a reason that only the operator
-    can mend.
+    Thread-safe. All methods raise `ArgoUnavailableError` if there is no response or the server is temporarily
+    unable to respond, and `ConfigurationError` if it rejects a request for a reason that only the operator
+    can fix.
     """
 
     def __init__(self, settings: ArgoSettings, *, telemetry: Telemetry | None = None) -> None:
@@ -58,7 +58,7 @@ class ArgoClient:
         return workflow
 
     def get(self, name: str) -> dict[str, Any] | None:
-        """Read a workflow; None where there is none of that name."""
+        """Read a workflow; None if there is none with that name."""
         response = self._connection.call("GET", self._path(name))
         return None if response.status == 404 else document(response)
 
@@ -85,15 +85,15 @@ class ArgoClient:
             accepted(response)
 
     def logs(self, name: str, *, tail: int | None = None, pod: str | None = None) -> Iterator[bytes]:
-        """Stream what the tasks of a workflow have written so far; nothing where their pods are gone.
+        """Stream what the tasks of a workflow have written so far; empty if their pods were deleted.
 
-        Yields blocks of whole lines in UTF-8, each `[task] text`. A task is called as its pod, without the
-        workflow's name in front: by its template and a number.
+        Yields blocks of whole UTF-8 lines, each `[task] text`, where a task has its pod's name without the
+        workflow's name: its template and a number.
 
         Args:
-            name: The workflow's.
-            tail: How many lines, counted from the end of each pod's; None: all.
-            pod: Only those of the pod of that name.
+            name: Name of the workflow.
+            tail: Number of lines from the end of each pod's log; None means all.
+            pod: Name of a single pod, or None for all.
         """
         query = {"logOptions.container": "main"}
         if tail is not None:

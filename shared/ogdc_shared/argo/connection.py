@@ -31,7 +31,7 @@ _PAUSE = 0.1
 _CONNECT_SECONDS = 3.0
 _PASSING_STATUSES = frozenset({429, 502, 503, 504})
 _REFUSALS = frozenset({400, 413, 422})
-"""For what was sent, not for who has sent it or where to."""
+"""Statuses that reject the content of a request, not the caller."""
 _MAX_REASON = 500
 
 _log = logging.getLogger(__name__)
@@ -55,22 +55,22 @@ class Connection:
         stream: bool = False,
         accept: str = "application/json",
     ) -> BaseHTTPResponse:
-        """Make one call, and make it again where nothing came back and that does no harm.
+        """Make a call, and repeat it if there was no response and repeating it is safe.
 
         Args:
             method: The HTTP method.
-            path: Below the server's URL.
-            query: What follows the path.
-            body: What is sent, as JSON.
-            repeatable: Whether making the call twice does no more than making it once.
-            stream: Whether the body is left for the caller to read.
-            accept: Media types that the caller reads.
+            path: Path below the server's URL.
+            query: Query parameters.
+            body: The body, sent as JSON.
+            repeatable: Whether repeating the call is safe.
+            stream: Whether the caller reads the body.
+            accept: Media types that the caller accepts.
 
         Returns:
-            The answer, of any status but those that say "not now".
+            The response, with any status except those for "try again later".
 
         Raises:
-            ArgoUnavailableError: no answer, or "not now"; `maybe_done` covers all attempts.
+            ArgoUnavailableError: no response, or "try again later"; `maybe_done` covers all attempts.
             ConfigurationError: the address, the certificate or the token cannot be used.
         """
         url = urlsplit(self._settings.url).path + path + (f"?{urlencode(query)}" if query else "")
@@ -159,7 +159,7 @@ class Connection:
         return headers
 
     def _token(self) -> str | None:
-        """Read the token as it is now; it may hold a whole `Bearer …`, as Argo's own tools print it."""
+        """Read the current token, which may include `Bearer `, as printed by Argo's tools."""
         if not self._settings.token_file:
             return self._settings.token
         try:
@@ -173,12 +173,12 @@ class _PassingError(ArgoUnavailableError):
 
 
 def accepted(response: BaseHTTPResponse) -> BaseHTTPResponse:
-    """Let an answer pass that says the call was carried out.
+    """Return a response if it is successful.
 
     Raises:
-        ArgoUnavailableError: the server failed at it.
-        ArgoRefusedError: the server refuses it for what it asks.
-        ConfigurationError: it refuses us, which only the operator can mend.
+        ArgoUnavailableError: the server failed.
+        ArgoRefusedError: the server rejected the content of the request.
+        ConfigurationError: it rejected the caller, which only the operator can fix.
     """
     if response.status < 300:
         return response

@@ -37,7 +37,7 @@ _MAX_LENGTH = 400
 
 
 class Limits(NamedTuple):
-    """What tasks of a workflow may use, as it is written there; None where it does not say."""
+    """Limits of a workflow's tasks, as written in the workflow; None if missing."""
 
     timeout: int | None = None
     """Seconds of the whole run."""
@@ -60,7 +60,7 @@ def read_limits(spec: dict[str, Any], template: str = PROCESS) -> Limits:
 
 
 def waits_for(message: str | None) -> str | None:
-    """Say what a pod that has not begun waits for; None where that is nothing but its turn to start."""
+    """Return what a pod that has not started waits for; None if it is just starting."""
     if not message or message in _STARTING:
         return None
     for pattern, words in _WAITING:
@@ -71,12 +71,12 @@ def waits_for(message: str | None) -> str | None:
 
 
 def ended_by(message: str, limits: Limits, progress: str | None = None) -> str:
-    """Say why a pod has failed.
+    """Return why a pod has failed.
 
     Args:
-        message: As Argo has it.
-        limits: What the pod might use.
-        progress: How far it was, as `done/total`.
+        message: Argo's message.
+        limits: The pod's limits.
+        progress: Its progress, as `done/total`.
     """
     for pattern, words in _ENDINGS:
         if match := re.match(pattern, message):

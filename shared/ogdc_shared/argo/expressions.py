@@ -17,6 +17,6 @@ def quotient(number: str, by: str) -> str:
 
 
 def operands(tag: str) -> tuple[str, str] | None:
-    """Return `number` and `by` of what is between a tag's braces; None: it is no such tag."""
+    """Return `number` and `by` of a tag's content, or None if it is not a quotient."""
     found = _QUOTIENT.fullmatch(tag)
     return (found[1], found[2]) if found else None

@@ -36,10 +36,10 @@ _DECODER = msgspec.json.Decoder(Entry)
 
 
 def read_lines(pieces: Iterable[bytes]) -> Iterator[Result]:
-    """Read a stream that arrives in pieces of any size.
+    """Parse a stream that arrives in pieces of any size.
 
     Raises:
-        ArgoUnavailableError: Argo breaks it off, or what it sends cannot be read.
+        ArgoUnavailableError: Argo ends it with an error, or its content is malformed.
     """
     rest = b""
     try:

@@ -41,7 +41,7 @@ class Flag(msgspec.Struct, gc=False):
 
 
 class Node(msgspec.Struct, rename="camel", gc=False):
-    """One node. Go leaves out what is empty, or writes null."""
+    """A node. Go omits empty values, or writes null."""
 
     type: str | None = None
     display_name: str | None = None

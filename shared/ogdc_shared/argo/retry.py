@@ -13,10 +13,10 @@ OUT_OF_MEMORY = "main: OOMKilled"
 """How Argo's message begins where a container outgrew its memory limit; it would do so again."""
 
 OUT_OF_SCRATCH = "Usage of EmptyDir volume"
-"""How the kubelet's message begins where a pod outgrew its scratch space; likewise."""
+"""Beginning of the kubelet's message if a pod exceeded its scratch space; not retried either."""
 
 OUT_OF_LOG = ("Container main exceeded its local ephemeral storage", "Pod ephemeral local storage usage")
-"""And where it outgrew what it has beside that, which takes a very long log; likewise.
+"""The same if it exceeded the rest of its disk limit, which takes a very long log.
 
 Source: pkg/kubelet/eviction/helpers.go and eviction_manager.go (localStorageEviction) of kubernetes.
 """
@@ -33,9 +33,9 @@ def _expression(unless: str) -> str:
 
 
 RETRY_EXPRESSION = _expression(f'matches "{_FINAL}"')
-"""A retryStrategy.expression of Argo (expr-lang): what was lost or failed in passing, not a failing command.
+"""A retryStrategy.expression of Argo (expr-lang): retries lost tasks and temporary failures only.
 
-Source: docs/retries.md of argo-workflows (`lastRetry.exitCode` is text, "-1" where there is none).
+Source: docs/retries.md of argo-workflows (`lastRetry.exitCode` is text, "-1" if there is none).
 """
 
 EARLIER_EXPRESSIONS = (_expression(f'startsWith "{OUT_OF_MEMORY}"'),)
@@ -43,12 +43,12 @@ EARLIER_EXPRESSIONS = (_expression(f'startsWith "{OUT_OF_MEMORY}"'),)
 
 
 def is_worth_retrying(*, phase: str, exit_code: int | None, message: str) -> bool:
-    """Say of a failed task what `RETRY_EXPRESSION` says of it.
+    """Evaluate `RETRY_EXPRESSION` for a failed task.
 
     Args:
         phase: `Failed` or `Error`.
-        exit_code: The main container's; None where there is none.
-        message: As Argo would write it, with the name of the container in front.
+        exit_code: The main container's exit code, or None.
+        message: In Argo's format, beginning with the container's name.
     """
     if re.search(_FINAL, message):
         return False

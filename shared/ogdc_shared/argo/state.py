@@ -33,13 +33,13 @@ class TaskState(NamedTuple):
     """One task of a workflow: a pod, or the last of the pods that tried it."""
 
     node_id: str
-    """Of the Retry node where there is one, else of the Pod node: the same through all attempts."""
+    """Id of the Retry node, else of the Pod node, so that it stays the same for all attempts."""
     name: str
     """Argo's displayName, e.g. `process(0:0)`."""
     template: str
     """The name of a stage, such as `process`; of what divides its inputs, such as `list`; or `publish`."""
     partition: int | None
-    """Of its stage; None: it divides or publishes."""
+    """Partition of its stage; None if it divides or publishes."""
     phase: str
     """Running also while another attempt is waited for."""
     message: str | None
@@ -62,7 +62,7 @@ class _Seen(NamedTuple):
     task: TaskState
     message: str | None
     since: datetime | None
-    """Since when it waits to begin; None: it does not."""
+    """Since when it has been waiting to start, or None."""
 
 
 class WorkflowState(NamedTuple):
@@ -81,27 +81,27 @@ class WorkflowState(NamedTuple):
     started_at: datetime | None
     finished_at: datetime | None
     tasks: tuple[TaskState, ...]
-    """By template and partition; empty where the object leaves its nodes out (see `read_workflow`)."""
+    """Ordered by template and partition; empty if the object lacks its nodes (see `read_workflow`)."""
     partitions: int | None = None
-    """As the task `list` found them, like the next two; None: there is none, or it has not ended yet."""
+    """Output of the task `list`, like the next two; None if there is none or it has not finished."""
     input_files: int | None = None
     input_bytes: int | None = None
     reused: int | None = None
-    """How many partitions have no task, since an earlier run's result was taken; None: nobody has looked."""
+    """Number of partitions without a task because an earlier result was reused; None if not determined."""
     fail_fast: bool = False
     """Whether it is to be stopped once a task has failed, and is not being stopped yet."""
     trace: Trace | None = None
     """In which its run began."""
     warnings: RunWarnings | None = None
-    """Of the tasks that tell theirs and have ended well; None: there is none yet."""
+    """Warnings of the tasks that report them and have succeeded, or None."""
     package: PublishedPackage | None = None
-    """What `publish` has sent to a member node; None: nothing, so far."""
+    """The package that `publish` has sent to a member node, or None."""
     nodes_elsewhere: bool = False
     """Whether it has nodes that only the Argo Server can tell."""
     waiting: str | None = None
-    """What tasks that have not begun wait for, while it goes on; None: for nothing but their turn."""
+    """What tasks that have not started wait for, while it runs; None if they are just starting."""
     waiting_since: datetime | None = None
-    """Since when the first task has that has not begun; None: all have, or it is being stopped."""
+    """Since when the first such task has been waiting; None if there is none, or it is being stopped."""
     cut_off: bool = False
     """Whether it failed because its time was over, with no other reason."""
     shut_down: bool = False
@@ -109,7 +109,7 @@ class WorkflowState(NamedTuple):
 
     @property
     def fails_fast(self) -> bool:
-        """Whether it goes on although a task has failed for good and nobody wants the others."""
+        """Whether it keeps running although a task has failed permanently and `fail_fast` is set."""
         failed = any(task.phase in FAILED_PHASES for task in self.tasks)
         return self.fail_fast and failed and self.phase not in TERMINAL_PHASES
 
@@ -230,7 +230,7 @@ def _task(node_id: str, *, node: Node, pod: Node, limits: Callable[[str], Limits
 
 
 def _put_out(nodes: dict[str, Node], template: str, names: Container[str]) -> dict[str, int]:
-    """Read the numbers that the pod of a template put out, where there is one and it has ended well."""
+    """Read the numeric output parameters of a template's pod if it has succeeded."""
     for node in nodes.values():
         if node.template_name == template and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
             return {
@@ -291,7 +291,7 @@ def _message(pod: Node, message: str | None, limits: Limits) -> str | None:
 
 
 def _waiting(tasks: tuple[TaskState, ...]) -> str | None:
-    """Say what tasks wait for that have not begun; None: nothing is known to be in their way."""
+    """Return what tasks that have not started wait for; None if no obstacle is known."""
     held = [task for task in tasks if task.phase == Phase.PENDING and task.message]
     if not held:
         return None
@@ -311,9 +311,9 @@ def _progress(status: _Object, tasks: tuple[TaskState, ...], *, phase: str) -> s
 
 
 def _first_failure(seen: list[_Seen], *, stopped: bool) -> _Seen | None:
-    """Say why a workflow failed; where it was stopped, what that ended is no reason.
+    """Return the task that made a workflow fail; tasks ended by a stop do not count.
 
-    A lost task that waits for another try ends with the first that fails for good: that one is the reason.
+    A lost task that waits for a retry ends when another fails permanently; the latter is the reason.
     """
     failed = (
         each
@@ -357,7 +357,7 @@ def _text(fields: _Object, key: str) -> str | None:
 
 
 def _storable(text: str | None) -> str | None:
-    """Make a text one that PostgreSQL can store (no NUL, no half of a surrogate pair); None where empty."""
+    """Make a text storable in PostgreSQL (no NUL, no lone surrogates); None if it is empty."""
     if not text or (text.isascii() and "\0" not in text):
         return text or None
     return text.replace("\0", "").encode(errors="replace").decode()

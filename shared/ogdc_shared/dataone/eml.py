@@ -1,7 +1,7 @@
-"""A data set's metadata in the Ecological Metadata Language 2.2.0, which the Arctic Data Center curates in.
+"""A data set's metadata in the Ecological Metadata Language 2.2.0, as the Arctic Data Center uses it.
 
-Files are `otherEntity`: `spatialRaster` and `spatialVector` demand definitions and accuracies of every
-attribute, which nobody but the author knows, and a name of the CRS from a list without the polar ones.
+Files are `otherEntity`, because `spatialRaster` and `spatialVector` require definitions and accuracies of
+every attribute, which only the author knows, and the name of a CRS from a list without the polar ones.
 
 Source: EML 2.2.0, the schemas and their documentation; the order of elements is fixed.
 """
@@ -52,7 +52,7 @@ Source: SPDX's list of licenses, names and `seeAlso`."""
 
 
 class DataSet(NamedTuple):
-    """What there is to say of a package."""
+    """The content of the metadata."""
 
     pid: str
     """Of the metadata themselves."""
@@ -62,13 +62,13 @@ class DataSet(NamedTuple):
     published_on: str
     """A day."""
     steps: Sequence[Sequence[str]]
-    """What was done to the data, in order; each step in paragraphs."""
+    """The steps of processing, in order; each step has several paragraphs."""
     members: Sequence[Member]
     """Its data, in order."""
     seen: Mapping[str, Seen] = {}
-    """What was seen in files, by their paths."""
+    """Facts about files, by path."""
     given: bytes | None = None
-    """The author's own metadata in EML 2.2.0, to be completed; None: there are none."""
+    """The author's own EML 2.2.0, to be completed; or None."""
 
 
 def eml(about: DataSet) -> bytes:
@@ -161,7 +161,7 @@ def _add_box(place: ElementTree.Element, geographic: Geographic) -> None:
 
 
 def _around(about: DataSet) -> Geographic | None:
-    """Where the files lie, of which the author does not say that; None: nowhere that is known."""
+    """Return the bounding box of all files, if the author gives no coverage; None if it is unknown."""
     seen = (about.seen[each.path] for each in about.members if each.path in about.seen)
     found = union([each.box for each in seen if each.box is not None])
     return None if found is None else _geographic("The bounding box of all files.", found)

@@ -1,4 +1,4 @@
-"""Metadata in EML that an author has written: what describes which file, and where what is added belongs.
+"""EML that an author has written: which element describes which file, and where additions belong.
 
 Source: EML 2.2.0, eml-dataset.xsd, eml-resource.xsd, eml-entity.xsd and eml-physical.xsd.
 """
@@ -60,7 +60,7 @@ class Described:
         self._left = [each for each in dataset if each.tag in _ENTITIES]
 
     def pop(self, member: Member) -> Element | None:
-        """Take what describes a file, by its path or else its name; None: nothing does, or several may."""
+        """Remove and return the element for a file, by path or name; None if there is not exactly one."""
         for name in (member.path, member.name):
             named = [each for each in self._left if name in _names(each)]
             if len(named) == 1:

@@ -15,27 +15,27 @@ _RESOLVE = "https://cn.dataone.org/cn/v2/resolve"
 
 
 def object_id(run_id: str, role: str, path: str, sha256: str, *, rights: str, after: str = "") -> str:
-    """The identifier of an object of a run's package.
+    """Return the identifier of an object in a run's package.
 
     Args:
-        run_id: The run's.
-        role: The object's, see `member`.
-        path: What it is called in the data set.
-        sha256: Of its content.
-        rights: Whose it is, and who may read it, in any words.
-        after: The object that replaced the one of this content, where a file gets it back.
+        run_id: The run's id.
+        role: The object's role, see `member`.
+        path: Its path in the data set.
+        sha256: Digest of its content.
+        rights: Any text that identifies owner and access.
+        after: The object that replaced one with this content, if a file returns to it.
     """
     name = f"dataone/{role}/{rights}/{path}/{sha256}{after and f'/{after}'}"
     return f"urn:uuid:{uuid5(UUID(run_id), name)}"
 
 
 def metadata_id(run_id: str, sha256: str, *, obsoletes: str | None) -> str:
-    """The identifier of a package's metadata.
+    """Return the identifier of a package's metadata.
 
     Args:
-        run_id: The run's.
-        sha256: Of the metadata as they are without an identifier of their own.
-        obsoletes: The metadata of the version before; None: there is none.
+        run_id: The run's id.
+        sha256: Digest of the metadata without their identifier.
+        obsoletes: Identifier of the previous version's metadata, or None.
     """
     name = f"dataone/metadata/{obsoletes or ''}/{sha256}"
     return f"urn:uuid:{uuid5(UUID(run_id), name)}"

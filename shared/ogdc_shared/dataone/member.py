@@ -9,19 +9,19 @@ OUTPUT, PROGRAM, ACCOUNT, METADATA, MAP = "output", "program", "account", "metad
 
 
 class Member(NamedTuple):
-    """An object of a package, and where it is on this machine."""
+    """An object of a package and its local file."""
 
     pid: str
     role: str
     path: str
-    """What it is called in the data set, with slashes."""
+    """Its path in the data set, with slashes."""
     file: str
-    """Where it is, below the package's directory."""
+    """Path of its file, relative to the package's directory."""
     format_id: str
     size: int
     sha256: str
     obsoletes: str | None = None
-    """Identifier of the object that it takes the place of; None: it is the first."""
+    """Identifier of the object that it replaces, or None."""
 
     @property
     def name(self) -> str:

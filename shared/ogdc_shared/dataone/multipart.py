@@ -23,11 +23,11 @@ class Multipart:
     """The object's identifier, `sysmeta` and `object`, in that order."""
 
     def __init__(self, member: Member, *, field: str, system_metadata: bytes, file: Path) -> None:
-        """Read nothing of the file yet.
+        """The file is read when it is sent.
 
         Args:
             member: The object.
-            field: What its identifier is called in this call.
+            field: Name of the field with its identifier in this call.
             system_metadata: Its system metadata.
             file: Its content.
         """

@@ -98,15 +98,15 @@ class Node:
 
     @property
     def time(self) -> float | None:
-        """Seconds since 1970 by its clock, by its newest answer; None: it does not tell."""
+        """Return the node's time from its last response, in seconds since 1970, or None if unknown."""
         return self._time
 
     def stop(self) -> None:
-        """Send nothing more: what is on its way, in other threads, ends there with a KeyboardInterrupt."""
+        """Stop sending: uploads in other threads end with a KeyboardInterrupt."""
         self._stopped.set()
 
     def describe(self, pid: str) -> Description | None:
-        """Say what object of an identifier there is; None: there is none."""
+        """Return the description of an object, or None if it does not exist."""
         response = self._ask("HEAD", f"object/{_segment(pid)}")
         if response.status == 404:
             return None
@@ -116,11 +116,11 @@ class Node:
         return Description(size, checksum.lower(), format_id)
 
     def listed(self, since: float, *, most: int) -> dict[str, Description]:
-        """Say what objects were added or changed since a time (see `time`), as far as it lists them.
+        """Return objects that were added or changed since a time (see `time`), as far as they are listed.
 
         Args:
-            since: Seconds since 1970 by its clock.
-            most: Where a page says that there are more, no other page is asked for: others use the node, too.
+            since: In seconds since 1970, by the node's clock.
+            most: If a page reports more objects in total, no further page is requested, to limit the load.
         """
         found: dict[str, Description] = {}
         start, total = 0, 1
@@ -141,7 +141,7 @@ class Node:
         return found
 
     def state(self, identifier: str) -> State | None:
-        """Say where an object stands, of a series its newest; None: there is none."""
+        """Return the state of an object, or of a series' newest object; None if it does not exist."""
         response = self._ask("GET", f"meta/{_segment(identifier)}")
         if response.status == 404:
             return None
@@ -149,7 +149,7 @@ class Node:
         return self._state(response.body)
 
     def check_writable(self, pid: str) -> None:
-        """Make sure that the token may have an object obsoleted."""
+        """Check that the token may replace an object."""
         response = self._ask("GET", f"isAuthorized/{_segment(pid)}?action=write")
         self._check(response, f"question who may write {pid}")
 
@@ -175,7 +175,7 @@ class Node:
         return minted
 
     def read(self, pid: str, *, limit: int) -> bytes:
-        """Read an object of at most so many bytes."""
+        """Read an object of at most `limit` bytes."""
         response = self._ask("GET", f"object/{_segment(pid)}", limit=limit)
         self._check(response, f"GET of {pid}")
         return response.body

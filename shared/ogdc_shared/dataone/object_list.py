@@ -34,13 +34,13 @@ class Listed(NamedTuple):
 
 
 def query(since: float, *, start: int) -> str:
-    """The query for a page of what was added or changed since a time of the node's (see `time_of`)."""
+    """Return the query for a page of objects added or changed since a node's time (see `time_of`)."""
     begin = datetime.fromtimestamp(since - _MARGIN, UTC)
     return urlencode({"fromDate": f"{begin:%Y-%m-%dT%H:%M:%S}Z", "start": start, "count": PAGE})
 
 
 def time_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds since 1970 by a node's clock, by the head of an answer; None: it does not tell."""
+    """Return a node's time from the headers of a response, in seconds since 1970, or None if unknown."""
     try:
         return parsedate_to_datetime(headers.get("Date", "")).timestamp()
     except ValueError:

@@ -37,9 +37,9 @@ class Execution(NamedTuple):
     run_id: str
     """A UUID."""
     agent: str | None
-    """ORCID iD of whose run it was; None: not known."""
+    """ORCID iD of the run's owner, or None if unknown."""
     inputs: Sequence[str]
-    """URLs of what it read."""
+    """URLs of the inputs."""
 
 
 class Package(NamedTuple):
@@ -95,7 +95,7 @@ def _add_aggregation(root: ElementTree.Element, package: Package) -> None:
 
 
 def _add_metadata(root: ElementTree.Element, package: Package) -> None:
-    """Say that the metadata are about each object and, as the index wants it, about themselves."""
+    """State that the metadata describe each object and, as the index requires, themselves."""
     about = _aggregated(root, package, package.metadata)
     for pid in (package.metadata, *(member.pid for member in package.members)):
         _refer(about, "cito:documents", resolve_url(pid))

@@ -27,7 +27,7 @@ Box = tuple[float, float, float, float]
 
 
 class Seen(NamedTuple):
-    """What was seen in a file."""
+    """Facts about a file, from its STAC item."""
 
     text: str
     """Such as `3 features of type Point in EPSG:3413, with the attributes name (String), …`."""
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 
 def read_items(directory: Path) -> dict[str, Seen]:
-    """Read what the items of a result say, by the paths of its files; what is no item is left out."""
+    """Read the STAC items of a result, by file path; invalid items are skipped."""
     found = {}
     for path in sorted((directory / ITEMS).glob("*.json")):
         with suppress(*_NO_ITEM):
@@ -47,7 +47,7 @@ def read_items(directory: Path) -> dict[str, Seen]:
 
 
 def union(boxes: Sequence[Box]) -> Box | None:
-    """What holds all boxes, all around the Earth if one is over 180 degrees; None: there are none."""
+    """Return a box around all boxes, or None; one wider than 180 degrees spans all longitudes."""
     if not boxes:
         return None
     west, south, east, north = zip(*boxes, strict=True)

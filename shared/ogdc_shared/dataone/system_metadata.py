@@ -26,7 +26,7 @@ class Rights(NamedTuple):
     """A subject; of people, `http://orcid.org/` and their iD."""
     is_public: bool
     writers: tuple[str, ...] = ()
-    """Subjects that may change it beside the holder."""
+    """Subjects that may change it, in addition to the rights holder."""
 
 
 def orcid_subject(orcid: str) -> str:
@@ -35,12 +35,12 @@ def orcid_subject(orcid: str) -> str:
 
 
 def system_metadata(member: Member, rights: Rights, *, series: str | None = None) -> bytes:
-    """Write the system metadata of an object that is not on a node yet.
+    """Return the system metadata of an object that is not on a node yet.
 
     Args:
         member: The object.
-        rights: Who may do what with it.
-        series: An identifier that stands for the newest version; None: there is none.
+        rights: Owner and access.
+        series: Identifier of the series of versions, or None.
     """
     ElementTree.register_namespace("d1", NAMESPACE)
     root = ElementTree.Element(f"{{{NAMESPACE}}}systemMetadata")

@@ -1,7 +1,7 @@
-"""The token that says to a member node who publishes.
+"""The token by which a member node authenticates the publisher.
 
-Source: RFC 7519; d1_portal, for the claims. A node says of a token that is over only that nobody is logged
-in, so its end is looked at here.
+Source: RFC 7519; d1_portal, for the claims. A node treats an expired token like a missing one, so the expiry
+is checked here.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Token(NamedTuple):
     """Seconds since 1970."""
 
     def check(self, *, now: float) -> None:
-        """Make sure that it is not over.
+        """Check that it has not expired.
 
         Raises:
-            TokenExpiredError: it is.
+            TokenExpiredError: it has.
         """
         if self.expires_at <= now:
             raise TokenExpiredError(
@@ -48,10 +48,10 @@ def _ago(seconds: float) -> str:
 
 
 def read_token(text: str) -> Token:
-    """Read what a token says of itself; whether it is genuine the node decides.
+    """Parse a token's claims; only the node can verify it.
 
     Raises:
-        UnauthenticatedError: it is none.
+        UnauthenticatedError: it is not a token.
     """
     try:
         payload = text.split(".")[1]

@@ -29,7 +29,7 @@ class Validator:
         self._schema = schema
 
     def problems(self, document: bytes) -> list[str]:
-        """What is wrong with a document, the first few at most."""
+        """Return the first few problems of a document."""
         from lxml import etree
 
         parser = etree.XMLParser(resolve_entities=False, no_network=True)
@@ -40,7 +40,7 @@ class Validator:
 
 @cache
 def eml_validator() -> Validator | None:
-    """That of EML 2.2.0; None: its schemas are not here."""
+    """Return the validator of EML 2.2.0, or None if the schemas are not installed."""
     root = _directory("emlvp")
     schema = None if root is None else root / "schemas" / "EML2.2.0" / "xsd" / "eml.xsd"
     return _validator(str(schema)) if schema is not None and schema.is_file() else None
@@ -48,7 +48,7 @@ def eml_validator() -> Validator | None:
 
 @cache
 def system_metadata_validator() -> Validator | None:
-    """That of system metadata; None: its schemas are not here."""
+    """Return the validator of system metadata, or None if the schemas are not installed."""
     root = _directory("d1_common")
     if root is None:
         return None

@@ -87,7 +87,7 @@ class Metadata(NamedTuple):
 
     @property
     def owner(self) -> str | None:
-        """ORCID iD of the rights holder; None: nobody has one."""
+        """ORCID iD of the rights holder, or None if nobody has one."""
         return owner_of(self.rights_holder, (creator.orcid for creator in self.creators))
 
     @property
@@ -102,20 +102,20 @@ class RecipeNote(NamedTuple):
     id: str
     name: str
     program: str
-    """Path of the file that says what is done."""
+    """Path of the file with the commands."""
     commands: tuple[str, ...]
     """Lines of it, in order; of a map none."""
 
 
 class Words(NamedTuple):
-    """What there is to say of a result beside what its run tells."""
+    """The author's metadata of a result."""
 
     recipe: RecipeNote
     metadata: Metadata
     license: str
     """An SPDX id or a URL."""
     eml: str | None = None
-    """The author's own metadata in EML; None: there are none."""
+    """The author's own EML, or None."""
 
     def to_json(self) -> str:
         """Render as stored with the artifacts of a run."""

@@ -145,12 +145,12 @@ class Actions:
         return refs([left, *names]) if line.stage.has_results else ref(left)
 
     def _between(self, stage: StageDescription, partition: int | None, number: int) -> str:
-        """Add what one command left for the next, of which nothing is kept."""
+        """Add a placeholder for what one command left for the next, which is not kept."""
         task = stage.name if partition is None else f"{stage.name}/{partition}"
         return self._add_passing(f"{task}/{number}", f"What command {number} of {task} left for the next")
 
     def _left(self, stage: StageDescription) -> str:
-        """Add what a stage left for the next, likewise."""
+        """Add a placeholder for what a stage left for the next, which is not kept."""
         return self._add_passing(stage.name, f"What the stage {stage.name} left for the next")
 
     def _add_passing(self, place: str, title: str) -> str:

@@ -29,7 +29,7 @@ class Collection:
         return iter(self._entities.values())
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """The entity of that name; None: there is none yet."""
+        """Return the entity with that name, or None."""
         return self._entities.get(name)
 
     def add(self, *added: dict[str, Any]) -> str:

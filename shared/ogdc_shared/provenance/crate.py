@@ -37,13 +37,13 @@ Paths are percent-encoded as in URIs. `ogdc-runner reproduce` runs the recipe ag
 def write_crate(
     directory: str, run: RunDescription, tasks: Iterable[TaskRecord], *, recipe: str | None
 ) -> None:
-    """Write the crate of a run into an empty directory.
+    """Write the crate of a run to an empty directory.
 
     Args:
-        directory: Where to.
-        run: The run.
-        tasks: Those that have a partition, in order; asked for one after the other.
-        recipe: The directory with the recipe as it was submitted; None: it is not to be shown, or is gone.
+        directory: The directory.
+        run: The run's description.
+        tasks: Its tasks with a partition, in order; iterated once.
+        recipe: Directory of the recipe as submitted; None if it must not be shown, or was removed.
 
     Raises:
         OSError: it cannot be written.

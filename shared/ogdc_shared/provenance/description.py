@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ORCID = "https://orcid.org"
-"""The issuer whose subjects are ORCID iDs."""
+"""The issuer with ORCID iDs as subjects."""
 
 
 class Person(NamedTuple):
@@ -20,7 +20,7 @@ class Person(NamedTuple):
 
     name: str
     issuer: str
-    """Who vouches for them; `open`: nobody."""
+    """The issuer that authenticated them; `open` if nobody did."""
     subject: str
 
 
@@ -51,11 +51,11 @@ class RunDescription(NamedTuple):
     recipe_id: str
     recipe_name: str
     recipe_path: str | None
-    """Where the recipe was read from; None: it was uploaded."""
+    """Location of the recipe, or None if it was uploaded."""
     snapshot: str
     """SHA-256 of the recipe's bundle, in hex."""
     content: str | None
-    """Digest of the recipe's files (see `digests.files_digest`); None: not known."""
+    """Digest of the recipe's files (see `digests.files_digest`), or None if unknown."""
     output_type: str
     agent: Person
     version: str
@@ -66,10 +66,10 @@ class RunDescription(NamedTuple):
     recipe_is_public: bool = False
     """Whether whoever reads the result may read the recipe's files as well."""
     license: str | None = None
-    """Of the result, as the recipe says; None: it says nothing."""
+    """License of the result from the recipe, or None."""
     begin: str | None = None
     end: str | None = None
-    """Of when the result's data are, as the recipe says; None: it says nothing."""
+    """Begin and end of the period that the result covers, from the recipe; or None."""
     parameters: dict[str, Any] = {}  # noqa: RUF012  of a tuple, which nobody changes
     """Values of the recipe's parameters by name, without what gives access to somebody's data."""
     status: str = "Succeeded"

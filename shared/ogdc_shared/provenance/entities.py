@@ -90,7 +90,7 @@ def profiles() -> list[dict[str, Any]]:
 
 
 def person(agent: Person) -> dict[str, Any]:
-    """Whose run it is; by their ORCID iD where that is how they log in."""
+    """Return the entity of a run's owner; the id is their ORCID iD if they log in with it."""
     is_orcid = agent.issuer.rstrip("/") == ORCID
     name = f"{ORCID}/{uris.path_uri(agent.subject)}" if is_orcid else f"#user-{uris.path_uri(agent.subject)}"
     return entity(name, "Person", name=agent.name)
@@ -189,7 +189,7 @@ def status(failed: bool) -> str:
 
 
 def license_of(stated: str | None) -> dict[str, Any]:
-    """What may be done with the result: a URL or an SPDX id; None: that is not known."""
+    """Return the entity of the result's license, which is a URL or an SPDX id; None means unknown."""
     if stated is None:
         return entity("#no-license", "CreativeWork", name="No license", description="The recipe states none.")
     if uris.is_url(stated):
@@ -198,5 +198,5 @@ def license_of(stated: str | None) -> dict[str, Any]:
 
 
 def media_type(path: str) -> str | None:
-    """What a file is by its name's suffix; None: that says nothing."""
+    """Return the media type for a path's suffix, or None if unknown."""
     return MEDIA_TYPES.get(path.rpartition("/")[2].rpartition(".")[2].lower())

@@ -19,7 +19,7 @@ class Execution(NamedTuple):
     """Which command of its stage, counting from 1."""
     line: int
     file: str
-    """What it ran for; empty: for all there was."""
+    """The item that it ran for; empty for the whole partition."""
     started_at: str | None
     exit_code: int
     failed: bool
@@ -96,7 +96,7 @@ class Executions:
         return self._each is not None
 
     def fail(self, task: TaskRecord) -> None:
-        """Note that a task failed, before what it ran is added."""
+        """Record the failure of a task, before its executions are added."""
         if len(self._failed) < self._most:
             self._failed[task.stage, task.partition] = task.message or ""
 

@@ -30,14 +30,14 @@ class FileFact(NamedTuple):
     """An input or an output of a run."""
 
     path: str
-    """Below the input or the output directory; of what is on a volume, its path in the task's container."""
+    """Relative to the input or output directory; for a file on a volume, its path in the task's container."""
     size: int | None
     checksum: str | None
-    """Algorithm and digest, as `sha256:9f86…`; None: not made."""
+    """Such as `sha256:9f86…`, or None."""
     source: str | None = None
     """Of an input: its URL, or its path in the recipe or on a volume."""
     url: str | None = None
-    """Where its server had it in the end, where that is elsewhere."""
+    """Final URL after redirects, if it differs."""
     task: tuple[str, int] = ("", 0)
     """Stage and partition of the task that read or wrote it."""
 
@@ -66,16 +66,16 @@ class Sample:
 
 
 class Gathering:
-    """What is known of a run's tasks.
+    """The facts of a run's tasks.
 
     Attributes:
-        inputs: What they fetched, or read on volumes.
-        outputs: What they wrote of the result.
-        executions: What they ran.
-        software: Names and versions of what they ran with.
-        images: The container image of each stage, where its tasks ran in one.
-        problems: What of all this is not known, in words.
-        reused: How many tasks' results were taken, in whole or in part, of which earlier run.
+        inputs: Files that they fetched or read on volumes.
+        outputs: Files that they wrote and that are part of the result.
+        executions: Their executions of commands.
+        software: Names and versions of the software.
+        images: The container image of each stage, if its tasks ran in one.
+        problems: Sentences about what is unknown.
+        reused: Number of tasks with completely or partly reused results, by run.
     """
 
     def __init__(self, run: RunDescription) -> None:

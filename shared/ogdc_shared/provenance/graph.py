@@ -169,7 +169,7 @@ class Graph:
             add(entity(name, "File", name=file.path, encodingFormat=kind, **_measured(file)))
 
     def _reused(self) -> Iterator[str]:
-        """Say whose results were taken; what is told of their tasks is how those runs made them."""
+        """Say which runs' results were reused; the facts of their tasks describe those runs."""
         if taken := self._gathered.reused:
             runs = several([f"{count} reused from run {run}" for run, count in taken.most_common()])
             yield f"Results of tasks: {runs}."

@@ -77,15 +77,15 @@ def _entries(crate: Path, role: str) -> Iterator[tuple[str, Entry]]:
 
 
 def read_instruments(archive: Path | BinaryIO) -> dict[str, str]:
-    """Read what a packed crate says its run did it by, beside commands: files of the recipe, and parameters.
+    """Read the recipe files and parameters that a run used, in addition to commands, from a packed crate.
 
-    Not meta.yml, which tells of much that makes no other result, such as when to run.
+    meta.yml is skipped, since much of it does not affect the result, such as when to run.
 
     Returns:
-        Paths and the SHA-256 of files, names and values of parameters.
+        Path → SHA-256 of files, and name → value of parameters.
 
     Raises:
-        InvalidRequestError: it is no zip, or damaged.
+        InvalidRequestError: it is not a zip, or damaged.
     """
     found: dict[str, str] = {}
     try:

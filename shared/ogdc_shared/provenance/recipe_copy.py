@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RECIPE = "recipe"
 """The directory with the recipe, in a crate."""
 WITHHELD = "Without what gives access to somebody's data."
-"""What a crate says of a file of which something was left out."""
+"""Description in a crate of a file that was redacted."""
 _PIECE = 1 << 20
 _MAX_TEXT = 1 << 20
 """Bytes of a text that are looked at together; of a longer one, lines."""
@@ -30,16 +30,16 @@ class RecipeFile(NamedTuple):
     path: str
     size: int
     sha256: str
-    """Of the file as it is in the crate."""
+    """Digest of the file in the crate."""
     redacted: bool
     """Whether something was left out of it."""
 
 
 def copy_recipe(recipe: str, target: str) -> Iterator[RecipeFile]:
-    """Copy a recipe's directory, and tell what is in it.
+    """Copy a recipe's directory with credentials redacted, and yield its files.
 
     Raises:
-        OSError: it cannot be read, or written.
+        OSError: it cannot be read or written.
     """
     os.mkdir(target)
     for name, entry in walk(recipe):
@@ -76,7 +76,7 @@ def _copy(source: str, target: str, name: str) -> RecipeFile:
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    """Yield a text whole, or a long one line by line, and what is none in pieces that are no text either."""
+    """Yield a text as a whole, a long text line by line, and binary content in pieces."""
     start = file.read(_MAX_TEXT)
     is_text = b"\0" not in start[:_MAX_LINE]
     if is_text and len(start) < _MAX_TEXT:

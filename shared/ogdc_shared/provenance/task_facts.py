@@ -25,7 +25,7 @@ _DESCRIBES_NOTHING = b'"described":[\n]}\n'
 
 
 class TaskRecord(NamedTuple):
-    """A task of a run, and where its facts are."""
+    """A task of a run, and the path of its facts."""
 
     stage: str
     partition: int
@@ -33,7 +33,7 @@ class TaskRecord(NamedTuple):
     message: str | None = None
     """Why it failed."""
     facts: str | None = None
-    """Path of the document; None: it left none."""
+    """Path of the document, or None if it left none."""
 
 
 class Fact(NamedTuple):
@@ -45,10 +45,10 @@ class Fact(NamedTuple):
 
 
 def read_facts(path: str, wanted: Container[str]) -> Iterator[Fact]:
-    """Yield a document's facts, in order: the head, and those of the sections that are wanted.
+    """Yield a document's facts in order: the head, and those of the wanted sections.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is malformed.
         OSError: it cannot be read.
     """
     opened = os.open(path, _OPEN)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 _KEPT = "/:?#[]@!$&'()*+,;=%"
 _PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*", re.ASCII)
-"""What is encoded as it is: most paths, of which there are many."""
+"""Matches texts that need no encoding, as most paths."""
 _URL = re.compile(r"(https?|ftp)://[^\s/]", re.IGNORECASE)
 
 
@@ -26,7 +26,7 @@ def is_url(text: str) -> bool:
 
 
 def url(text: str) -> str:
-    """A URL with nothing in it that cannot stand in one; what is none becomes a relative path."""
+    """Return a valid URL, percent-encoded where needed; a text that is not a URL becomes a relative path."""
     return quote(_bytes(text), safe=_KEPT) if is_url(text) else path_uri(text)
 
 

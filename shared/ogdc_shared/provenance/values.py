@@ -14,44 +14,44 @@ _CHECKSUM = re.compile(r"[a-z0-9]{2,10}:[0-9a-f]{8,128}")
 
 
 def text_of(value: Any) -> str:
-    """A text; empty: it is none."""
+    """Return a text; empty if the value is not one."""
     return value if isinstance(value, str) else ""
 
 
 def whole_of(value: Any) -> int | None:
-    """A whole number that is not negative; None: it is none."""
+    """Return a non-negative whole number, or None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def number_of(value: Any) -> float:
-    """A number that is not negative; 0: it is none."""
+    """Return a non-negative number, or 0."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and 0 <= value < 1e15 else 0.0
 
 
 def time_of(value: Any) -> str | None:
-    """A time in ISO 8601 with an offset; None: it is none."""
+    """Return a time in ISO 8601 with an offset, or None."""
     text = text_of(value)
     return text if _TIME.fullmatch(text) else None
 
 
 def checksum_of(value: Any) -> str | None:
-    """An algorithm and a digest, as `sha256:9f86…`; None: it is none."""
+    """Return a checksum such as `sha256:9f86…`, or None."""
     text = text_of(value)
     return text if _CHECKSUM.fullmatch(text) else None
 
 
 def shown_time(time: str | None) -> str | None:
-    """A time of a task or of the record as crates have it; None: it is none.
+    """Return a time in the format of crates, or None if it is invalid.
 
-    In UTC, with milliseconds: as the profiles' validator wants it, and so that the order of texts is theirs.
+    In UTC with milliseconds, as the profiles' validator requires. In this format, texts sort by time.
     """
     span = shown_span(time, seconds=0.0)
     return span and span[0]
 
 
 def shown_span(time: str | None, *, seconds: float) -> tuple[str, str] | None:
-    """A time as `shown_time` has it, and the one so many seconds later; None: one of them is none."""
+    """Return a time as `shown_time` does, and the time `seconds` later; None if one is invalid."""
     if time is None:
         return None
     try:

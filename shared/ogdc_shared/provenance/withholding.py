@@ -27,9 +27,9 @@ _ESCAPED = re.compile(r"\\(?:/|x(?:2[fF]|3[aAfFdD]|40)|u00(?:2[fF]|3[aAfFdD]|40)
 
 
 def withheld(text: str) -> str:
-    """A text without what gives access, otherwise the same.
+    """Return a text with credentials redacted, otherwise unchanged.
 
-    A string that is written in pieces is put together only where it holds something of that kind.
+    A string that is written in pieces is only joined if it contains a credential.
     """
     shown = _redact(text)
     if "\\" in shown:

@@ -10,7 +10,7 @@ PARTITION = "{{inputs.parameters.partition}}"
 
 
 def facts_artifact(name: str, stage: Stage) -> m.Artifact:
-    """Name what a task has done, where it leaves that (see `layout.FACTS_PATH`)."""
+    """Return the artifact with a task's facts (see `layout.FACTS_PATH`)."""
     key = layout.facts_key(name, PARTITION, stage.name)
     facts = file_artifact("facts", path=layout.FACTS_PATH, key=key)
     facts.optional = True
@@ -18,14 +18,14 @@ def facts_artifact(name: str, stage: Stage) -> m.Artifact:
 
 
 def log_artifact(name: str, template: str, partition: str | None = None) -> m.Artifact:
-    """Name what a task has printed, where it leaves that (see `layout.LOG_PATH`)."""
+    """Return the artifact with a task's log (see `layout.LOG_PATH`)."""
     log = file_artifact("log", path=layout.LOG_PATH, key=layout.log_key(name, template, partition))
     log.optional = True
     return log
 
 
 def provenance_artifacts(name: str, recipe: RecipeFacts) -> list[m.Artifact]:
-    """Name what a result's provenance is told from, and its package; nothing fails for want of the former.
+    """Return the artifacts for provenance and package; those for provenance are optional.
 
     Source: loadArtifact in workflow/executor/executor.go of argo-workflows, for inputs that are optional.
     """
@@ -45,7 +45,7 @@ def plan_artifact(name: str, stage: Stage) -> m.Artifact:
 
 
 def file_artifact(name: str, *, path: str, key: str) -> m.Artifact:
-    """Name one object of the artifact store, taken as it is; of a directory, one a file, below `key`."""
+    """Return an uncompressed artifact: one object, or for a directory one object per file below `key`."""
     return m.Artifact(
         name=name, path=path, s3=m.S3Artifact(key=key), archive=m.ArchiveStrategy(none=m.NoneStrategy())
     )

@@ -59,17 +59,17 @@ def build_workflow(
 
     Args:
         name: The run's name (see `names.workflow_name`).
-        recipe: What the workflow depends on.
-        partitions: How many there are; they are stored in packs of `recipe.per_pack`. None: the inputs are on
-            volumes, and the task `list` finds and divides them.
-        settings: The deployment's.
+        recipe: The facts that the workflow depends on.
+        partitions: Number of partitions, which are stored in packs of `recipe.per_pack`. None if the inputs
+            are on volumes, so that the task `list` finds and divides them.
+        settings: The deployment's settings.
         overwrite: Whether published data of the same recipe are replaced.
-        trace: What the run began with; its events bear it. Only its ids are taken: the rest
-            of a trace context is worded by others.
+        trace: Trace of the submission, which the run's events carry. Only its ids are used, since the rest of
+            a trace context is untrusted text.
 
     Raises:
-        InvalidRecipeError: a fact is not of its form (see `facts.check_facts`).
-        ValueError: so is the name or the trace, or there is no partition, or nothing or too much to list.
+        InvalidRecipeError: a fact is malformed (see `facts.check_facts`).
+        ValueError: the name or trace is malformed, or there are no partitions or too much to list.
     """
     _check(name, recipe, partitions, trace)
     own = {field: getattr(recipe, field) for field in _OWN} | {"name": name, "trace": trace and trace.parent}
@@ -124,7 +124,7 @@ def _outline(
 
 
 def _check(name: str, recipe: RecipeFacts, partitions: int | None, trace: Trace | None) -> None:
-    """Make sure that a workflow can be made of these; see `build_workflow`."""
+    """Check the arguments of `build_workflow`."""
     check_facts(recipe)
     if trace is not None and read_trace(trace.parent) is None:
         raise ValueError(f"{trace.parent!r} is not a trace context.")
@@ -195,7 +195,7 @@ def _main(recipe: RecipeFacts, *, partitions: int | None) -> m.Template:
 
 
 def _stage_tasks(stage: Stage, recipe: RecipeFacts, *, count: str) -> list[m.DAGTask]:
-    """Build a stage's tasks, behind the one that divides its inputs where that is the run's matter."""
+    """Build a stage's tasks, after the task that divides its inputs if the run does that."""
     listing: list[m.DAGTask] = []
     listed: dict[str, str] = {}
     if templates.is_listed(stage, recipe):
@@ -218,7 +218,7 @@ def _stage_tasks(stage: Stage, recipe: RecipeFacts, *, count: str) -> list[m.DAG
 def _reuse_task(
     stage: Stage, recipe: RecipeFacts, listing: list[m.DAGTask], listed: dict[str, str]
 ) -> Iterator[m.DAGTask]:
-    """Build the task that takes what is known of a stage; the stage's tasks are for what it leaves to do."""
+    """Build the task that looks for reusable results of a stage; the stage's tasks do the rest."""
     if templates.takes(stage, recipe):
         yield m.DAGTask(
             name=layout.REUSE_TASK,

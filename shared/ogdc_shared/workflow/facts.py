@@ -17,18 +17,18 @@ class Stage(NamedTuple):
 
     name: str
     plan: str | None = None
-    """SHA-256 of what its tasks execute, in hex; None: they take any."""
+    """SHA-256 of its plan, in hex, or None to accept any."""
     before: str | None = None
-    """The stage whose outputs are its inputs; None: they are the recipe's."""
+    """The stage with the outputs that are its inputs; None means the recipe's inputs."""
     program: str = "process"
     """Of the worker in its image."""
     image: str | None = None
-    """None: the deployment's worker."""
+    """None means the deployment's worker."""
     cpu: str | None = None
-    """A Kubernetes quantity, as is the next; None: the deployment's."""
+    """A Kubernetes quantity, like the next; None means the deployment's default."""
     memory: str | None = None
     reads: tuple[str, ...] = ()
-    """Stages before whose outputs its tasks read besides, whole."""
+    """Earlier stages with outputs that its tasks read in full."""
     has_results: bool = False
     """Whether its tasks leave a part of the run's result (see `layout.RESULT`); all that the last stage
     leaves is one."""
@@ -49,50 +49,50 @@ class RecipeFacts(NamedTuple):
     output: str = OutputType.PVC
     """An `OutputType`."""
     data_set: str | None = None
-    """SHA-256 of what it says of its result as a data set, in hex; None: the result is sent nowhere."""
+    """SHA-256 of the recipe's metadata of its result, in hex; None if the result is not sent to a node."""
     node: str | None = None
-    """URL of the member node that the result is sent to; None: likewise."""
+    """URL of the member node that the result is sent to, or None."""
     cpu: str | None = None
-    """A Kubernetes quantity, as are the next two; None: the deployment's."""
+    """A Kubernetes quantity, like the next two; None means the deployment's default."""
     memory: str | None = None
     image: str | None = None
-    """Of the first stage; None: the deployment's worker."""
+    """Image of the first stage; None means the deployment's worker."""
     scratch: str | None = None
     timeout: int | None = None
-    """Seconds the workflow may take; None: the deployment's."""
+    """Time limit of the workflow in seconds; None means the deployment's default."""
     retries: int | None = None
-    """How often a task may be tried again; None: the deployment's."""
+    """Maximum number of retries of a task; None means the deployment's default."""
     max_parallelism: int | None = None
     """Most tasks at once; the deployment's limit holds as well."""
     fail_fast: bool = True
     """Whether no more tasks are started once one has failed."""
     allowed_failures: str | None = None
-    """How many items may fail without failing the run, or which share of them; None: none may."""
+    """How many items may fail without failing the run, as a number or percentage; None means none."""
     claims: tuple[str, ...] = ()
     """Volume claims that inputs are on, each once."""
     plan: str | None = None
-    """SHA-256 of the run's plan, in hex, which its tasks are to find; None: they take any."""
+    """SHA-256 of the run's plan, in hex, which tasks verify; None accepts any."""
     partitions_digest: str | None = None
-    """Root of the hash tree of the packs, likewise; None also where the task `list` tells it."""
+    """Root of the hash tree of the packs, which tasks verify; None also if the task `list` outputs it."""
     per_pack: int | None = None
-    """How many partitions a pack has; None: one, or what the task `list` tells."""
+    """Number of partitions in a pack; None means one, or the output of the task `list`."""
     secrets: tuple[str, ...] = ()
-    """Kubernetes Secrets whose keys are variables of the commands."""
+    """Kubernetes Secrets with keys that become variables of the commands."""
     network: str = "inputs"
     """What `process` may use a network for: `none`; `inputs`, which the worker fetches; or `commands` as
     well."""
     addresses: tuple[str, ...] = ()
-    """What is not public and its commands may reach, on one machine: `host:port` in numbers."""
+    """Non-public addresses that commands may reach on one machine, as numeric `host:port`."""
     later: tuple[Stage, ...] = ()
-    """The stages after the first, whose facts are those above."""
+    """The stages after the first; the facts above are the first one's."""
     reuse: str | None = None
-    """The scope of results that later runs may take (see `plan.Reuse`); None: nothing is kept."""
+    """The scope for reusing results (see `plan.Reuse`), or None to keep none."""
     reuse_label: str | None = None
     """What tells runs that may take each other's results."""
     takes: bool = False
     """Whether earlier runs may have left results, so that a task looks before all others."""
     unended: tuple[str, ...] = ()
-    """Runs whose workspaces that task looks through: they may have kept results, and have not published."""
+    """Unsuccessful runs with workspaces that may contain kept results, which the task `reuse` searches."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -102,7 +102,7 @@ class RecipeFacts(NamedTuple):
 
 
 NETWORK_LABEL = "ogdc/network"
-"""Of a pod: what it may use a network for (see `RecipeFacts.network`); for a cluster's network policies."""
+"""Pod label with the purpose of network access (see `RecipeFacts.network`), for network policies."""
 NETWORK_PURPOSES = ("none", "inputs", "commands")
 ADDRESSES_ANNOTATION = "ogdc/addresses"
 """Of a pod: `RecipeFacts.addresses`, with a blank between them; for the local engine."""
@@ -172,10 +172,10 @@ def is_address(text: str) -> bool:
 
 
 def check_facts(recipe: RecipeFacts) -> None:
-    """Make sure that every value can be read as nothing but itself, wherever it comes from.
+    """Check the form of every value, so that none can be misinterpreted in a manifest.
 
     Raises:
-        InvalidRecipeError: with each value that is not of its form.
+        InvalidRecipeError: values are malformed; the message lists all of them.
     """
     values = [(key, getattr(recipe, key), form) for key, form in _FORMS.items()]
     values += [("claims", claim, _CLAIM) for claim in recipe.claims]

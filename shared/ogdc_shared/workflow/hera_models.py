@@ -1,9 +1,9 @@
 """Hera's generated models, `m`, without the package around them.
 
-`hera.workflows` imports its services, scripts and mixins, and what these take: a third of the whole import,
-and nothing that is used here. So an empty package stands for it while its models are imported; whoever
-imports it afterwards gets all of it. In the same way pydantic's version 1 is left out, of which its models
-know only that they are none.
+`hera.workflows` imports its services, scripts and mixins, with their dependencies. That takes a third of the
+whole import, and nothing of it is used here. So an empty package stands in while the models are imported;
+later imports get the whole package. Pydantic's version 1 is left out in the same way, since the models only
+check that they are not of that version.
 """
 
 from __future__ import annotations

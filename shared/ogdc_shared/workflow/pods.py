@@ -13,9 +13,9 @@ _MEBIBYTE = 1 << 20
 
 
 def pod_disk(scratch: str) -> str:
-    """The limit for all of a pod's disk where the recipe's commands have `scratch` of it.
+    """Return the disk limit of a pod in which commands may use `scratch`.
 
-    Kubernetes counts what Argo puts beside a recipe's scratch space as well. A task that only had room for
-    that would be evicted although its commands kept to it.
+    Kubernetes also counts the disk space that Argo uses in the pod. Without room for that, a task would be
+    evicted although its commands respected their limit.
     """
     return f"{-(-(amount(scratch) + _ROOM) // _MEBIBYTE)}Mi"

@@ -46,7 +46,7 @@ _LISTED = {
 
 
 _SCOPE = f"{{{{workflow.labels.{SCOPE_LABEL}}}}}"
-"""Whose run it is, and of which recipe: a label, so that a workflow is the same whoever submits it."""
+"""The scope of reuse (owner and recipe) from a label, so that manifests do not depend on the submitter."""
 LEFT = "left"
 """The parameter by which `reuse` tells which partitions have to be run."""
 
@@ -98,7 +98,7 @@ def takes(stage: Stage, recipe: RecipeFacts) -> bool:
 
 
 def reuse_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
-    """Build the task that takes what is known of partitions: it sees the volume, and runs no command."""
+    """Build the task that looks for reusable results; it mounts the volume and runs no command."""
     listed = [m.Parameter(name=DIGEST)] if is_listed(stage, recipe) else []
     expected = _expected(plan=stage.plan, partitions=_DIGEST if listed else recipe.partitions_digest)
     mounts = [
@@ -282,9 +282,9 @@ def fetches(stage: Stage, recipe: RecipeFacts) -> bool:
 
 
 def _fetching(container: m.Container) -> m.UserContainer:
-    """Build what fetches a task's inputs before its commands run: the same, with the logins, and no command.
+    """Build the init container that fetches a task's inputs; it has credentials and runs no commands.
 
-    It has the main container's mounts, whose artifacts Argo has brought by then.
+    It has the main container's mounts; Argo has loaded their artifacts by then.
 
     Source: docs/fields.md of argo-workflows (UserContainer, mirrorVolumeMounts), and createWorkflowPod in
     workflow/controller/workflowpod.go.
@@ -300,7 +300,7 @@ def _fetching(container: m.Container) -> m.UserContainer:
 
 
 def _phase(phase: str) -> list[m.EnvVar]:
-    """Say which part of `process` a container does; Argo hears nothing of how the first one ended."""
+    """Return the variables that select a container's part of `process`; its end is reported later."""
     return [m.EnvVar(name=layout.PHASE, value=phase), m.EnvVar(name=layout.DEFERRED, value="true")]
 
 
@@ -320,14 +320,14 @@ def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs:
 
 
 def _package() -> m.Parameter:
-    """Name where `publish` says what it sent (see `published_package`)."""
+    """Return the output parameter with the published package (see `published_package`)."""
     return m.Parameter(name="package", value_from=m.ValueFrom(path=layout.PACKAGE_PATH, default=""))
 
 
 def _warnings() -> m.Parameter:
-    """Name what a task leaves only where it has something to warn of; never one that runs commands.
+    """Return the output parameter with a task's warnings; never of a task that runs commands.
 
-    Argo's own container reads an output parameter and follows links, with its service account at hand.
+    Argo's own container reads output parameters with its service account, and follows links.
     """
     return m.Parameter(name="warnings", value_from=m.ValueFrom(path=layout.WARNINGS_PATH, default=""))
 
@@ -343,7 +343,7 @@ def _container(
     scratch: str | None = None,
     names_image: bool = False,
 ) -> m.Container:
-    """Build the one container of a task; what is None is the deployment's."""
+    """Build the container of a task; None means the deployment's default."""
     image = image or worker.image or own_image("ogdc-worker")
     held = {"memory": memory or worker.memory, "ephemeral-storage": pod_disk(scratch or worker.scratch)}
     return m.Container(
@@ -361,7 +361,7 @@ def _container(
 
 
 def _expected(**facts: str | None) -> list[str]:
-    """Say what a task is to be handed (see `ogdc_worker.expected`)."""
+    """Return the arguments with the expected digests of a task (see `ogdc_worker.expected`)."""
     return [f"{name}={value}" for name, value in facts.items() if value is not None]
 
 
