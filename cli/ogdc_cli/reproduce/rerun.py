@@ -46,7 +46,7 @@ def rerun(original: Original, *, scratch: Path, quiet: bool) -> Rerun:
     check_recipe(original)
     recipe = scratch / "recipe"
     shutil.copytree(original.recipe, recipe, symlinks=True)
-    _keep_apart(recipe / "meta.yml")
+    keep_apart(recipe / "meta.yml")
     packed = pack_recipe(str(recipe), parameters=parameters_of(original))
     client, run = run_to_end(packed, idle_timeout=IDLE_SECONDS, overwrite=False, fresh=True, quiet=quiet)
     outputs = scratch / "outputs"
@@ -105,11 +105,18 @@ def parameters_of(original: Original) -> dict[str, str]:
     return found
 
 
-def _keep_apart(meta: Path) -> None:
-    """Have a recipe leave its result as a zip, so that it replaces none that is published."""
+def keep_apart(meta: Path) -> None:
+    """Change a recipe so that its run replaces nothing: neither a published result, nor one kept for reuse.
+
+    A kept result of other bytes would become the next version of a data set, although nothing has changed.
+    """
     from ogdc_shared.recipe.meta import load_meta
 
     content = load_meta(meta)
     output = dict(content.get("output") or {})
     kept = {key: value for key, value in output.items() if key == "license"}
-    meta.write_text(json.dumps(content | {"output": kept | {"type": str(OutputType.TEMPORARY)}}))
+    changed = {
+        "output": kept | {"type": str(OutputType.TEMPORARY)},
+        "workflow": dict(content.get("workflow") or {}) | {"reuse": False},
+    }
+    meta.write_text(json.dumps(content | changed))

@@ -24,7 +24,7 @@ from ogdc_cli.reproduce.comparison import (
 )
 from ogdc_cli.reproduce.original import Original, of_run, opened
 from ogdc_cli.reproduce.report import Reproduction, lines
-from ogdc_cli.reproduce.rerun import check_recipe, parameters_of
+from ogdc_cli.reproduce.rerun import check_recipe, keep_apart, parameters_of
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.layout import receipt
@@ -267,3 +267,16 @@ def test_a_parameter_that_the_crate_has_in_part_is_asked_for(tmp_path: Path) -> 
     write_crate(str(tmp_path), RUN._replace(parameters={"URL": "https://***@host/"}), [], recipe=None)
     with pytest.raises(InvalidRequestError, match="parameter URL"):
         parameters_of(Original(tmp_path, None, "crate"))
+
+
+def test_a_recipe_that_is_run_again_replaces_neither_what_is_published_nor_what_is_kept(
+    tmp_path: Path,
+) -> None:
+    meta = {"name": "a", "output": {"type": "dataone", "license": "CC0-1.0"}, "workflow": {"type": "shell"}}
+    (tmp_path / "meta.yml").write_text(json.dumps(meta))
+    keep_apart(tmp_path / "meta.yml")
+    assert json.loads((tmp_path / "meta.yml").read_text()) == {
+        "name": "a",
+        "output": {"type": "temporary", "license": "CC0-1.0"},
+        "workflow": {"type": "shell", "reuse": False},
+    }
