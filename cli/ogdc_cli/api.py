@@ -227,22 +227,30 @@ class ApiClient:
         """Fetch one file of a run's result to `target`, where it appears in one step.
 
         Raises:
-            OutputUnavailableError: no file can be called so.
+            OutputUnavailableError: there is no file of that name.
             OSError: `target` cannot be written, or has no room.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".get-output-") as scratch:
+            partial = Path(scratch, "partial")
+            with partial.open("wb") as file:
+                self.copy_file(name, path, file.write)
+            partial.replace(target)
+
+    def copy_file(self, name: str, path: str, write: Callable[[bytes], object]) -> None:
+        """Pass one file of a run's result to `write`, piece by piece.
+
+        Raises:
+            OutputUnavailableError: there is no file of that name.
         """
         if {"", ".", ".."} & {*path.split("/")}:  # which would lead to another path of the API
             raise OutputUnavailableError(
                 f"{path!r} is not a file of the result; `ogdc-runner outputs {name}` lists the files.",
                 elsewhere=True,
             )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            self._transport.stream("GET", f"/runs/{segment(name)}/outputs/{quote(path)}") as response,
-            tempfile.TemporaryDirectory(dir=target.parent, prefix=".get-output-") as scratch,
-        ):
-            partial = Path(scratch, "partial")
-            _save(response, partial)
-            partial.replace(target)
+        with self._transport.stream("GET", f"/runs/{segment(name)}/outputs/{quote(path)}") as response:
+            for piece in response.pieces():
+                write(piece)
 
     def download(self, url: str, into: Path) -> Path:
         """Fetch `url` into the directory `into`, where it appears in one step under its own file name.
@@ -265,8 +273,8 @@ class ApiClient:
 def _save(response: Response, target: Path) -> None:
     """Write an answer to a file, a piece at a time."""
     with target.open("wb") as file:
-        for chunk in response.pieces():
-            file.write(chunk)
+        for piece in response.pieces():
+            file.write(piece)
 
 
 def pages(ask: Callable[[str], list[_T]]) -> Iterator[_T]:

@@ -34,7 +34,11 @@ _QUOTE = r"(?:\\?[\"'])?"
 """Optional quote before a value; in JSON with a backslash, which is kept."""
 _VALUE = r"(?![$`*=])(?:[^\s\"'<>|;&)\\]|\\[^\s\"'nrt]){4,}"
 """Not a reference to a variable, nor a comparison; shorter values are not secrets."""
-_ASSIGNMENT = re.compile(rf"(?<![\w?&;#%/.-])((?:--)?[\w-]*{_WORDS}={_QUOTE}){_VALUE}", re.IGNORECASE)
+_NUMBER = r"(?!(?<=token=)\d{1,5}(?:/\w*)?(?!\S))"
+"""A number of tokens, as in `max_token=5000/b`."""
+_ASSIGNMENT = re.compile(
+    rf"(?<![\w?&;#%/.-])((?:--)?[\w-]*{_WORDS}={_QUOTE}){_NUMBER}{_VALUE}", re.IGNORECASE
+)
 """Assignments to variables, options or fields of a connection string."""
 _OPTION = re.compile(rf"(\s--(?:[\w-]+-)?{_WORDS}\s+{_QUOTE})(?!-){_VALUE}", re.IGNORECASE)
 _CURL_USER = re.compile(

@@ -170,6 +170,8 @@ class _Search:
         self._for_directories = volume.glob.endswith("/")
         self._others: list[str] = []
         """Some files that do not match, for the error message."""
+        self._dangling: list[str] = []
+        """Some matching links that lead nowhere, for the error message."""
 
     def found(self) -> Iterator[_Found]:
         """Yield what matches, sorted by path.
@@ -186,6 +188,8 @@ class _Search:
         for found in _walk(self._top, self._takes_whole):
             if self._takes(found):
                 nothing = nothing and found.lost
+                if found.lost and len(self._dangling) < _MAX_NAMED:
+                    self._dangling.append(found.path.removeprefix(f"{self._top}/"))
                 yield found
             elif len(self._others) < _MAX_NAMED:
                 self._others.append(found.path.removeprefix(f"{self._top}/"))
@@ -225,6 +229,12 @@ class _Search:
 
     def _nothing(self) -> str:
         volume = self._volume
+        if self._dangling:
+            return (
+                f"All files below {volume.path or '/'!r} on the volume {volume.claim} that match "
+                f"{volume.glob!r} are links that lead nowhere: {', '.join(map(repr, self._dangling))}. "
+                "A link must not lead out of its volume."
+            )
         others = ", ".join(map(repr, self._others))
         there = f"There are others, such as {others}." if others else "There is no file at all."
         return (

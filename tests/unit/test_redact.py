@@ -80,6 +80,7 @@ def test_json_stays_json(line: str) -> None:
         "https://example.org/monkey?monkey=1&design=2",
         "gdal_translate -co COMPRESS=LZW a.tif b.tif",
         'PGPASSWORD="$PW" psql; TOKEN=$(cat x); curl -u "me:$PW" --token $TOKEN --secret "$S" http://h/',
+        "max_token=5000/batch token=12345",
         "sample(n_token=512); login(password=pw)\nif token == 'x' or token=='xyz': pass",
         "rsync -u host:a b; date -u +%H:%M; sort --key 2; grep password a; curl -s http://h:80/a:b",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,7 @@ from ogdc_cli.commands.common import (
     connected,
 )
 from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
-from ogdc_cli.terminal import fields, one_line, print_json, say
+from ogdc_cli.terminal import fields, one_line, print_json, say, say_plain
 from ogdc_shared.phases import Phase
 
 if TYPE_CHECKING:
@@ -198,7 +199,13 @@ def get_output(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", dir_okay=False, resolve_path=True, help="The file to write PATH to."),
+        typer.Option(
+            *("--output", "-o"),
+            dir_okay=False,
+            allow_dash=True,
+            resolve_path=True,
+            help="The file to write PATH to; `-` is standard output.",
+        ),
     ] = None,
     output_dir: Annotated[
         Path, typer.Option(file_okay=False, resolve_path=True, help="Where to put the zip, or PATH.")
@@ -208,7 +215,12 @@ def get_output(
     """Download the zip of a run with `output: temporary`, or one file of any run's result."""
     if output is not None and path is None:
         raise typer.BadParameter("--output names a file for PATH; for the zip, give --output-dir.")
+    if output == Path("-") and sys.stdout.isatty():
+        raise typer.BadParameter("standard output is a terminal; redirect it, or name a file.")
     client, name = chosen(name)
+    if path is not None and output == Path("-"):
+        client.copy_file(name, path, say_plain)
+        return
     if path is None:
         written = client.download(client.output_url(name), output_dir)
     else:

@@ -17,6 +17,7 @@ from ogdc_worker.process.result_kinds import (
     NEVER_EMPTY,
     PICTURES,
     READ_WHOLE,
+    SIGNATURES,
     TABLES,
     is_tile,
     suffix_of,
@@ -37,6 +38,7 @@ _MAX_WHOLE_BYTES = 32 << 20
 """Size limit for files that GDAL reads as a whole."""
 _MAX_LINE = 65536
 _HEAD = 512
+_TEXT = bytes((*b"\t\n\f\r", *range(0x20, 0x7F), *range(0x80, 0x100)))
 
 
 def checker_for(command: str) -> Checker | None:
@@ -171,7 +173,15 @@ def _kind_of(directory: str, name: str) -> str:
         return suffix if any(_head(header).startswith(b"ENVI") for header in headers) else ""
     if suffix == ".tab" and (head := _head(path)) and b"!table" not in head.lower():
         return ""  # a tab-separated table, such as PANGAEA's, not a MapInfo file
+    if suffix in SIGNATURES and (head := _head(path)) and _is_text(head):
+        import re  # which most tasks do not need
+
+        return suffix if re.match(SIGNATURES[suffix], head, re.IGNORECASE) else ""
     return ".geojson" if suffix == ".json" and _is_geojson(_head(path)) else suffix
+
+
+def _is_text(head: bytes) -> bool:
+    return not head.translate(None, _TEXT)
 
 
 def _is_geojson(head: bytes) -> bool:

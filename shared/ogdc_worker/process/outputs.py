@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.walking import walk
@@ -29,7 +31,7 @@ class OutputDefects(NamedTuple):
 
 
 def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
-    """Fix links, make directories accessible to their owner, and find references that will be broken.
+    """Fix links, make outputs readable by their owner, and find references that will be broken.
 
     Args:
         paths: The task's paths.
@@ -41,8 +43,11 @@ def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
         is_empty = is_empty and is_directory
         if entry.is_symlink():
             links.append(name)
-        elif not is_directory and name.lower().endswith(_INDEXES):
-            indexes.append(name)
+        elif not is_directory:
+            if not os.access(entry.path, os.R_OK):
+                os.chmod(entry.path, stat.S_IMODE(os.lstat(entry.path).st_mode) | stat.S_IRUSR)
+            if name.lower().endswith(_INDEXES):
+                indexes.append(name)
     dangling: list[str] = []
     if links:
         from ogdc_worker.process.links import resolve_links

@@ -31,6 +31,13 @@ OTHERS = {
 """The same for formats without georeferencing, or with georeferencing that is not read here."""
 UNLOCATED = frozenset((*PICTURES, *OTHERS, ".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".asc"))
 """Often without a CRS, because coordinates are ordinary variables or the format cannot store one."""
+SIGNATURES = {
+    ".asc": rb"\s*(n?(cols|rows)|[xy]ll|d[xy]\b|cellsize|north|south|east|west)",
+    ".bag": rb"\x89HDF",
+    ".pix": rb"PCIDSK",
+    ".ntf": rb"NITF|NSIF",
+}
+"""Patterns of how files of these formats begin. Texts such as signatures and lists have the same suffixes."""
 READERS = DRIVERS | PICTURES | OTHERS
 ZIPS = (".zip", ".kmz", ".shz", ".shp.zip")
 COMPRESSED = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz")
@@ -54,6 +61,12 @@ def suffix_of(name: str) -> str:
     return ".shp.zip" if name.endswith(".shp.zip") else splitext(name)[1]
 
 
+_TILE = r"(^|\D)\d{1,2}([/_.-])\d+\2\d+(@\dx)?\.\w+$"
+"""Zoom, column and row; a zoom has at most two digits, which a year does not."""
+
+
 def is_tile(name: str) -> bool:
-    """Whether a picture is a map tile, `…/ZOOM/COLUMN/ROW.png`; some of those are legitimately empty."""
-    return all(part.isdecimal() for part in (splitext(name)[0].split("/"))[-3:]) and name.count("/") > 1
+    """Whether a picture is a map tile, as `5/12/7@2x.png` or `tile_5_12_7.png`; some of those are empty."""
+    import re  # results rarely have pictures
+
+    return re.search(_TILE, name) is not None

@@ -140,6 +140,7 @@ def test_commands_get_parameters_and_retry_keeps_them(stack: Stack, tmp_path: Pa
     for path, content in {"label": given, "year": "1999\n"}.items():
         assert stack.cli("get-output", name, path, cwd=tmp_path).code == 0
         assert (tmp_path / path).read_text() == content
+    assert stack.cli("get-output", name, "year", "-o", "-").out == "1999\n"
     assert "  YEAR=1999\n" in stack.cli("status", name).out
     failed = started(stack, recipe, "--set", "LABEL=", "--set", "YEAR=2000")
     assert stack.wait(failed)["status"] == "Failed"

@@ -95,11 +95,13 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "a picture": lambda d: raster(d / "a.png", "-of", "PNG", placed=False),
     "json": lambda d: (d / "a.json").write_text('{"type": {"enum": ["FeatureCollection"]}}'),
     "data of some program": lambda d: [
-        (d / name).write_text("depth\ttemperature\n1\t2\n") for name in ("a.dat", "a.hdr", "b.tab")
+        (d / name).write_text("depth\ttemperature\n1\t2\n")
+        for name in ("a.dat", "a.hdr", "b.tab", "b.asc", "b.bag", "b.pix", "b.ntf")
     ],
     "an empty tile of a map": lambda d: (
         (d / "tiles/3/1").mkdir(parents=True),
         raster(d / "tiles/3/1/2.png", "-of", "PNG", burn="0", placed=False),
+        shutil.copy(d / "tiles/3/1/2.png", d / "tile_3_1_2@2x.png"),
     ),
     "points of a receiver": lambda d: converted(d / "a.gpx", "-sql", "SELECT n AS name FROM source"),
     "a sheet": lambda d: converted(d / "a.xlsx"),

@@ -290,9 +290,10 @@ def test_a_recipe_may_take_warnings_for_failures_and_a_retry_runs_the_command_ag
 @pytest.mark.parametrize("mode", [0o000, 0o100, 0o400, 0o500])
 def test_what_a_closed_directory_holds_is_found(task: PartitionTask, mode: int) -> None:
     plant(task.outputs, {"closed/deep/a.txt": b"a"})
-    for path in (task.outputs / "closed/deep", task.outputs / "closed"):
+    for path in (task.outputs / "closed/deep/a.txt", task.outputs / "closed/deep", task.outputs / "closed"):
         path.chmod(mode)
     assert prepare_outputs(task.paths, is_last=True) == OutputDefects()
+    assert (task.outputs / "closed/deep/a.txt").read_bytes() == b"a"
     assert stat.S_IMODE((task.outputs / "closed/deep").stat().st_mode) & 0o700 == (
         0o700 if os.geteuid() else mode
     )

@@ -123,7 +123,7 @@ def test_what_is_empty_on_purpose_is_not_warned_of(volumes: Path) -> None:
 
 def test_an_input_of_links_that_lead_nowhere_is_reported(volumes: Path) -> None:
     plant(volumes / "dem/empty", {"a.tif": "nowhere"})
-    with pytest.raises(InputNotFoundError, match="There is no file at all"):
+    with pytest.raises(InputNotFoundError, match=r"are links that lead nowhere: 'a\.tif'"):
         found(volumes, VolumeInput("dem", "empty", "*.tif"))
 
 
