@@ -1,1 +1,1 @@
-"""`ogdc-worker publish`: one result out of what the partitions left, visible in one step."""
+"""`ogdc-worker publish`: assembles one result from the partitions' outputs and makes it visible at once."""

@@ -1,4 +1,4 @@
-"""The zip that a recipe with `output: temporary` leaves."""
+"""The zip of a recipe with `output: temporary`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _PIECE = 1 << 20
 _SAMPLE = 1 << 18
 _DOS_DIRECTORY = 0x10
 _EARLIEST, _LATEST = 315_532_800, 4_354_819_198
-"""1980-01-01 and 2107-12-31, in seconds since 1970: what a zip can say."""
+"""1980-01-01 and 2107-12-31 in seconds since 1970: the range of times in a zip."""
 _EXTENDED_TIMESTAMP = 0x5455
 
 
 def write_zip(path: str, members: Mapping[str, str]) -> None:
-    """Write a zip, which is there whole or not at all.
+    """Write a zip atomically.
 
-    The same files give the same bytes: members come in the order of their names, with the files' own times.
+    The same files give the same bytes: members are sorted by name, and have the files' own times.
 
     Args:
-        path: Where to.
-        members: Name in the zip → file, directory or link. Links stay links, permissions and times are kept.
+        path: The target.
+        members: Name in the zip → file, directory or link. Links stay links; permissions and times are kept.
 
     Raises:
-        PublishError: a name cannot stand in a zip.
+        PublishError: a name is not UTF-8.
     """
     part = f"{path}.part"
     with zipfile.ZipFile(part, "w", compresslevel=1) as archive:
@@ -64,10 +64,10 @@ def _add(archive: zipfile.ZipFile, name: str, path: str) -> None:
 
 
 def _member(name: str, status: os.stat_result) -> zipfile.ZipInfo:
-    """Describe a file, directory or link: its kind, its ordinary permissions and its time.
+    """Return the header of a file, directory or link: its type, permissions and time.
 
-    A zip's own time is local to who knows where, even and from 1980 on; so the time follows as `unzip` writes
-    it, too.
+    A zip's own times are local, have a resolution of two seconds, and start in 1980. So the time is added in
+    a second form, as `unzip` does.
 
     Source: APPNOTE.TXT of zip 4.4.9 and 4.5.3; "Extended Timestamp Extra Field" of Info-ZIP.
     """
@@ -84,6 +84,6 @@ def _member(name: str, status: os.stat_result) -> zipfile.ZipInfo:
 
 
 def _compression(sample: bytes) -> int:
-    """Leave alone what is compressed already, as most rasters are: deflating it takes long for nothing."""
+    """Return whether to compress: not what is compressed already, as most rasters are."""
     shrinks = len(zlib.compress(sample, 1)) < 0.9 * len(sample)
     return zipfile.ZIP_DEFLATED if shrinks else zipfile.ZIP_STORED

@@ -1,6 +1,6 @@
-"""Where on the Earth a result lies, as a STAC catalogue (see `ogdc_shared.stac`).
+"""The STAC catalogue of a result (see `ogdc_shared.stac`).
 
-Nothing is opened for it: tasks have looked at what they left, in the sandbox that it was made in.
+No output is opened for it: tasks have described their outputs in the sandbox in which they made them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from ogdc_worker.publish.publication import Publication
 
 _MAX_SOURCES = 20
-"""Of one item; the crate has all."""
+"""Maximum number of sources of one item; the crate has all."""
 
 
 def write_catalog_of(publication: Publication, directory: str, names: Container[str]) -> None:
-    """Write the catalogue of a result into an empty directory; nothing where none of it lies anywhere.
+    """Write the catalogue of a result to an empty directory; nothing if no output is georeferenced.
 
     Raises:
         OSError: it cannot be written.
-        ValueError: a task left facts that are none.
+        ValueError: a task's facts are malformed.
     """
     outputs = _outputs(publication, names, Thumbnails(directory))
     first = next(outputs, None)
@@ -41,7 +41,7 @@ def write_catalog_of(publication: Publication, directory: str, names: Container[
 
 
 def _outputs(publication: Publication, names: Container[str], thumbnails: Thumbnails) -> Iterator[Output]:
-    """Yield what was described, if it is published."""
+    """Yield the described outputs that are published."""
     from ogdc_shared.provenance.task_facts import describes_nothing
 
     for stage, partitions in publication.stages():
@@ -72,7 +72,7 @@ def _outputs_of(facts: str, below: str, names: Container[str]) -> Iterator[Outpu
 
 
 def _read(facts: str, below: str) -> tuple[dict[str, Any], dict[str, OutputFile], list[str]]:
-    """What a task described, the files that it wrote, and the URLs of what it fetched."""
+    """Return what a task described, the files that it wrote, and the URLs of its inputs."""
     from ogdc_shared.provenance.task_facts import read_facts
     from ogdc_shared.provenance.values import text_of
     from ogdc_shared.stac.item import output_file

@@ -1,8 +1,7 @@
-"""Clearing away what nobody needs any more without waiting until each of its files is removed.
+"""Removing directories without waiting until each of their files is removed.
 
-A thousand partitions leave thousands of names, which take a disk longer to remove than all else that
-`publish` does. So where there are many, what takes room is removed at once, and the rest is put aside by one
-renaming, where `tidy` removes it.
+A thousand partitions leave thousands of files. Removing them takes a disk longer than the rest of `publish`.
+So for large trees, big files are removed at once and the rest is renamed to where `tidy` removes it.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory, walk
 
 _MAX_BYTES = 16 << 20
-"""Of one directory that is put aside."""
+"""Maximum size of a directory that is left to `tidy`."""
 _FEW = 500
-"""Names that are not worth it."""
+"""Number of files up to which a directory is removed at once."""
 _MAX_DIRECTORIES = 32
-"""Directories; where as many wait for `tidy` already, further ones are removed at once."""
+"""Maximum number of directories waiting for `tidy`; further ones are removed at once."""
 
 
 def clear_away(volume: str, place: str) -> None:
-    """Clear away a directory, or whatever has its place.
+    """Remove a directory, or whatever is in its place.
 
     Args:
         volume: The workflow volume.
-        place: Of the directory, relative to it.
+        place: The directory, relative to the volume.
 
     Raises:
-        OSError: something of it cannot be removed.
+        OSError: something cannot be removed.
     """
     path, condemned = f"{volume}/{place}", f"{volume}/{layout.CONDEMNED}"
     with suppress(OSError, PublishError):
@@ -45,9 +44,9 @@ def clear_away(volume: str, place: str) -> None:
 
 
 def _make_small(directory: str) -> int:
-    """Remove files until the rest takes no more than may be put aside; returns how many names there were.
+    """Remove files until the rest is small enough to be left to `tidy`; returns the number of entries.
 
-    A file that has other names takes no room.
+    Files with further hard links take no space.
     """
     room, names = _MAX_BYTES, 0
     for _, entry in walk(directory, opening=True):

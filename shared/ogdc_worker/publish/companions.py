@@ -1,7 +1,6 @@
-"""What goes along with a result: how it came to be (`provenance`), and where it lies (`catalog`).
+"""Companions of a result: its provenance (`provenance`) and its STAC catalogue (`catalog`).
 
-Each is a directory of its own, hidden, since it is none of the outputs. Whatever prevents one changes nothing
-of the result: it is warned of.
+Each is a hidden directory, since it is not an output. A failure to make one is only a warning.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ if TYPE_CHECKING:
 
 class _Companion(NamedTuple):
     name: str
-    """In the result."""
+    """Name in the result."""
     tells: str
     write: Callable[[Publication, str, Container[str]], None]
 
     @property
     def warning(self) -> str:
-        """The kind of the warning that says why there is none."""
+        """Kind of the warning if it could not be made."""
         return f"{self.name.removeprefix('.')}_not_kept"
 
     def place(self, publication: Publication) -> str:
-        """Where it is made: no task that runs commands sees that."""
+        """Return where it is made, which tasks that run commands cannot see."""
         return f"{publication.volume}/{layout.workspace(publication.run)}/{self.name.removeprefix('.')}"
 
 
@@ -47,17 +46,17 @@ _COMPANIONS = (
 
 
 def make_companions(publication: Publication, reporter: Reporter, names: Container[str]) -> dict[str, str]:
-    """Write what goes along with a result beside its workspaces.
+    """Write the companions of a result beside its workspaces.
 
     Args:
         publication: What is published.
-        reporter: Is warned where one cannot be had.
-        names: Of all that is published.
+        reporter: Receives warnings.
+        names: Names of everything that is published.
 
     Returns:
-        What becomes part of the result: its name there, and where it is.
+        Name in the result → path, for each file and directory.
     """
-    if not os.path.isfile(publication.description):  # a workflow of a version before; or it was removed
+    if not os.path.isfile(publication.description):  # a workflow of an earlier version, or it was removed
         reporter.event("provenance_not_kept", reason="nothing is known of the run as a whole")
         return {}
     for companion in _COMPANIONS:
@@ -66,14 +65,14 @@ def make_companions(publication: Publication, reporter: Reporter, names: Contain
 
 
 def flush_companions(publication: Publication) -> None:
-    """Return once those that were made would survive the machine's end."""
+    """Flush the companions to disk."""
     for companion in _COMPANIONS:
         if is_directory(companion.place(publication)):
             flush(companion.place(publication))
 
 
 def move_companions(publication: Publication, target: str) -> None:
-    """Move those that were made and are not there yet into a directory."""
+    """Move the companions to a directory, unless an earlier try has done so."""
     for companion in _COMPANIONS:
         place = companion.place(publication)
         if is_directory(place):
@@ -95,7 +94,7 @@ def _make(companion: _Companion, publication: Publication, reporter: Reporter, n
         companion.write(publication, directory, names)
         if not os.listdir(directory):
             os.rmdir(directory)
-    except Exception as exc:  # facts are whatever commands made of them
+    except Exception as exc:  # commands can make facts anything
         reporter.warn(
             companion.warning,
             f"The result is whole, but {companion.tells} could not be written: {type(exc).__name__}: {exc}",

@@ -1,7 +1,7 @@
-"""Sending a published result to a member node of DataONE, as the command `publish` does.
+"""Uploading a published result to a DataONE member node, as the command `publish` does.
 
-The result lies on the volume already, and stays there whatever becomes of this. A try goes on where the one
-before it was; a failure that a new token, or the node's return, would end is called by name, for `retry`.
+The result is already on the volume and stays there in any case. A retry continues where the previous try
+stopped. The message names failures that a new token or a later retry would fix.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _STATES: tuple[tuple[type[OgdcError], str], ...] = (
     (ConflictError, "published_before"),
     (UnavailableError, "node_unavailable"),
 )
-"""What a run that has not sent its result is called, by what prevented it; else `package_refused`."""
+"""State that the message of a failure names, by the type of error; otherwise `package_refused`."""
 
 
 class _VolumeResult(NamedTuple):
@@ -65,7 +65,7 @@ class _VolumeResult(NamedTuple):
 
     publication: Publication
     directory: str
-    """Where its package is made."""
+    """Directory in which its package is built."""
 
     @property
     def run(self) -> str:
@@ -93,7 +93,7 @@ class _VolumeResult(NamedTuple):
         if digest(content) != self.publication.data_set:
             raise IntegrityError("What the recipe says of its result is another than was submitted.")
         account = read_account(crate, self.run)
-        if account.run_id != read_description(self.publication).run_id:  # a command wrote it
+        if account.run_id != read_description(self.publication).run_id:  # a command wrote this crate
             raise InvalidRequestError(f"{layout.PROVENANCE} in the result does not tell of run {self.run}.")
         return Origin(account, Words.from_json(content))
 
@@ -104,7 +104,7 @@ class _VolumeResult(NamedTuple):
         with suppress(FileExistsError):
             os.symlink(f"../../../{self.publication.recipe_id}", f"{self.directory}/{DATA}")
         for name, entry in sorted(walk(self._published)):
-            if not name.isprintable():  # neither a name that is no text: no document can tell of it
+            if not name.isprintable():  # also names that are not UTF-8, which no document can contain
                 raise InvalidRequestError(f"The output {name!r} has no name that a package can have.")
             if entry.is_symlink():
                 raise InvalidRequestError(f"The output {name!r} is a link, and packages have files alone.")
@@ -112,16 +112,16 @@ class _VolumeResult(NamedTuple):
                 yield name
 
     def bring(self, _path: str, _file: Path) -> None:
-        """It is there, by the link that `paths` makes."""
+        """Do nothing: `paths` makes a link to the data."""
 
 
 def send_to_node(publication: Publication, reporter: Reporter) -> None:
-    """Have the node have a package of what was published, and say which.
+    """Upload a package of the published result, and record its identifiers.
 
     Raises:
-        PublishError: it cannot be had so; the result stays published on the volume.
-        SourceUnavailableError: the node does not answer, or not clearly.
-        IntegrityError: the task was handed something else than was submitted.
+        PublishError: that is not possible; the result stays published on the volume.
+        SourceUnavailableError: the node does not respond.
+        IntegrityError: the task's input artifacts are not what was submitted.
         OSError: the volume cannot be used.
     """
     try:
@@ -146,7 +146,7 @@ def send_to_node(publication: Publication, reporter: Reporter) -> None:
 def _send(publication: Publication, reporter: Reporter) -> Package:
     url = checked_url(str(publication.node))
     directory = f"{publication.volume}/{layout.package(publication.run)}"
-    if not os.path.lexists(f"{directory}/{LEDGER}"):  # begun so far that nothing is worth going on from
+    if not os.path.lexists(f"{directory}/{LEDGER}"):  # too little to continue from
         remove(directory)
     os.makedirs(directory, exist_ok=True)
     target = Target(url, partial(_token, publication, url), overwrite=publication.overwrite)
@@ -171,7 +171,7 @@ def _send(publication: Publication, reporter: Reporter) -> Package:
     package = publish_result(result, Path(directory), target, agree=agree, on_sent=count)
     assert package is not None
     try:
-        Path(directory, LEDGER).unlink(missing_ok=True)  # first, or half a directory would pass for a package
+        Path(directory, LEDGER).unlink(missing_ok=True)  # first, as it marks a complete package
         remove(directory)
     except OSError as exc:
         reporter.event("left_behind", place=layout.package(publication.run), reason=str(exc))
@@ -179,7 +179,7 @@ def _send(publication: Publication, reporter: Reporter) -> Package:
 
 
 def _token(publication: Publication, url: str) -> Token:
-    """Read the deployment's token anew: it may have been replaced meanwhile."""
+    """Read the deployment's token again, since it may have been renewed."""
     try:
         with open(f"{publication.token}/{layout.NODE_TOKEN}", encoding="utf-8", errors="replace") as file:
             text = file.read().strip()

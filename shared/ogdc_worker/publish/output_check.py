@@ -1,4 +1,4 @@
-"""Look through directories that are to become one."""
+"""Checks the output directories that are merged to one result."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ if TYPE_CHECKING:
 
 
 class Outputs(NamedTuple):
-    """A directory that a task has left."""
+    """The output directory of a task."""
 
     directory: str
     partition: str
-    """Which task's: how its partition is called."""
+    """Label of its partition, for messages."""
 
 
 def check_outputs(outputs: Sequence[Outputs], rights: Rights) -> dict[str, int]:
-    """List all that lies below the partitions' output directories, before any of it is published.
+    """List everything below the partitions' output directories, before any of it is published.
 
     Args:
         outputs: The directories, in order.
-        rights: Given to all of it, to each directory before what it holds is looked at.
+        rights: Permissions to set on everything; on a directory before its content is checked.
 
     Returns:
         As `merge_names`.
 
     Raises:
         PublishError: there is no file at all, two partitions wrote the same file, or there is something that
-            can be no part of a result: a link that leads out of it, a pipe, a device.
+            cannot
+            be part of a result: a link that leads out of it, a pipe, a device.
     """
     directories = [each.directory for each in outputs]
     for directory, partition in outputs:
@@ -81,7 +82,7 @@ def _no_part(problems: Mapping[str, str]) -> PublishError:
 
 
 def _problem(directory: str, entry: os.DirEntry[str], name: str) -> str | None:
-    """Say why something can be no part of a result; None: it can."""
+    """Return why something cannot be part of a result; None if it can."""
     if entry.is_symlink():
         return _problem_of_link(directory, name)
     if entry.is_dir() or entry.is_file():
@@ -90,7 +91,7 @@ def _problem(directory: str, entry: os.DirEntry[str], name: str) -> str | None:
 
 
 def _problem_of_link(directory: str, name: str) -> str | None:
-    """A link may not show something else once it is published, or something of somebody else."""
+    """Check that a link stays valid and inside the result after publication."""
     path = f"{directory}/{name}"
     target = os.readlink(path)
     inside = f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(directory)}/")

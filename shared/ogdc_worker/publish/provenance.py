@@ -1,4 +1,4 @@
-"""How a result came to be, as a crate (see `ogdc_shared.provenance`)."""
+"""The provenance of a result, as a crate (see `ogdc_shared.provenance`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def write_crate_of(publication: Publication, directory: str, _names: Container[str]) -> None:
-    """Write the crate of a run into an empty directory.
+    """Write the crate of a run to an empty directory.
 
     Raises:
         OSError: it cannot be written.
@@ -30,7 +30,7 @@ def write_crate_of(publication: Publication, directory: str, _names: Container[s
 
 
 def read_description(publication: Publication) -> RunDescription:
-    """What is said of the run as a whole, which has all but ended."""
+    """Return the run's description, with the current time as its end."""
     from ogdc_shared.provenance.description import RunDescription
 
     with open(publication.description, "rb") as file:

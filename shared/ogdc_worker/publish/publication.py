@@ -1,4 +1,4 @@
-"""What `publish` is to publish, and where that lies."""
+"""The parameters of `publish`, and paths derived from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Publication(NamedTuple):
-    """What is to be published."""
+    """What to publish."""
 
     run: str
     recipe_id: str
@@ -22,52 +22,52 @@ class Publication(NamedTuple):
     output: str
     """An `OutputType`."""
     overwrite: bool = False
-    """Whether data that another run has published are replaced."""
+    """Whether to replace data that another run has published."""
     volume: str = layout.WORKFLOW_MOUNT
     zip_path: str = layout.OUTPUT_ZIP_PATH
     warnings_path: str = layout.WARNINGS_PATH
     description: str = layout.DESCRIPTION_PATH
-    """What is said of the run as a whole, for its crate; a workflow of a version before has none."""
+    """The run's description for its crate; missing in workflows of earlier versions."""
     recipe: str = layout.RECIPE_PATH
-    """The recipe as it was submitted; likewise."""
+    """The recipe as submitted; missing in workflows of earlier versions."""
     rights: str = PUBLISHED
-    """What others may do with a published directory."""
+    """Permissions of a published directory, as for chmod."""
     allowed_failures: str | None = None
-    """How many items may be missing, or which share of them (see `missing`); None: nobody has counted."""
+    """How many items may be missing, as a number or percentage; None if items are not recorded."""
     reuse: str | None = None
-    """The scope of results that later runs may take (see `plan.Reuse`); None: nothing is kept."""
+    """The scope for keeping results (see `plan.Reuse`), or None to keep none."""
     reuse_bytes: int = 20 << 30
-    """How much of the results of all scopes may be kept."""
+    """Size limit of the kept results of all scopes."""
     node: str | None = None
-    """The member node that a package of the result is sent to; None: nothing is sent."""
+    """The member node to upload a package to, or None."""
     data_set: str | None = None
-    """SHA-256 of what the recipe says of its result, in hex, as `data_set_path` has it; None: likewise."""
+    """SHA-256 of the metadata at `data_set_path`, in hex, or None."""
     data_set_path: str = layout.DATA_SET_PATH
     token: str = layout.NODE_TOKEN_PATH
     """The directory with the token for the node."""
     package_path: str = layout.PACKAGE_PATH
     stage: str = layout.PROCESS
-    """Whose outputs are the result: the last one."""
+    """The last stage, whose outputs are the result."""
     before: tuple[tuple[str, int], ...] = ()
-    """The stages before it, in order, and how many partitions each has."""
+    """The earlier stages and their numbers of partitions, in order."""
     results: tuple[str, ...] = ()
-    """Those before it of whose outputs `layout.RESULT` is part of the result."""
+    """Earlier stages with a `layout.RESULT` directory that is part of the result."""
 
     def stages(self) -> tuple[tuple[str, int], ...]:
-        """All stages, in order, and how many partitions each has."""
+        """Return all stages and their numbers of partitions, in order."""
         return (*self.before, (self.stage, self.partitions))
 
     def workspaces(self) -> list[str]:
-        """The workspace of each partition of the last stage."""
+        """Return the workspaces of the last stage's partitions."""
         return self.workspaces_of(self.stage, self.partitions)
 
     def workspaces_of(self, stage: str, partitions: int) -> list[str]:
-        """The workspace of each partition of a stage."""
+        """Return the workspaces of a stage's partitions."""
         found = (layout.partition_workspace(self.run, number, stage) for number in range(partitions))
         return [f"{self.volume}/{workspace}" for workspace in found]
 
     def outputs(self) -> list[Outputs]:
-        """The directories that the result is made of: all that the last stage left, and parts of others."""
+        """Return the directories that make up the result: the last stage's outputs, and parts of others."""
         of_stage = f" of {self.stage}" if self.before else ""
         found = [
             Outputs(f"{workspace}/output_dir", f"{number}{of_stage}")

@@ -1,20 +1,23 @@
-"""`ogdc-worker publish`: make the result of a run visible in one step.
+"""`ogdc-worker publish`: make the result of a run visible atomically.
 
-A published directory comes about in steps that may each be stopped anywhere and done again:
+Publishing a directory takes these steps, each of which may be interrupted and repeated:
 
-1. Look through the partitions' outputs, and let others read them but never act as their owner (see
-   `rights`); write what goes along with them (see `companions`); then make the staging directory, which says
-   that all was well.
-2. Move the outputs into it, merged, and what tells of them. What another run may have published as well
-   is compared with what it was, before that and after it (see `reuse.linked`).
-3. Write the receipt: from here on the staging directory is complete, and known by its inode.
-4. Rename the staging directory to the recipe's id, which makes the result visible. What has that name gets
-   the staging directory's in the same step; where the file system cannot, it is moved aside before.
-5. Put what was replaced and the run's workspace aside (see `clearing`), or remove it.
-6. Where it is meant to go there as well, have a member node of DataONE have it as a package (see `node`).
+1. Check the partitions' outputs, and set permissions that let others read them but never act as their owner
+(see
+   `rights`). Write the companions of the result (see `companions`). Then create the staging directory, which
+   marks the end of this step.
+2. Move the outputs and companions into it. Files that another run may also have published are compared with
+their
+   checksums before and after (see `reuse.linked`).
+3. Write the receipt. From here on the staging directory is complete, and identified by its inode.
+4. Rename the staging directory to the recipe's id, which makes the result visible. An existing directory of
+that name
+   is exchanged atomically; if the file system cannot do that, it is moved away before.
+5. Remove what was replaced and the run's workspaces, or leave them to `tidy` (see `clearing`).
+6. If requested, upload a package to a member node (see `node`).
 
-Unlike `process`, this sees the whole volume, and runs no command of a recipe: what commands left is but
-data to it, and it follows none of their links.
+Unlike `process`, this mounts the whole volume, and runs no command of a recipe. It treats what commands left
+as data, and follows none of their links.
 """
 
 from __future__ import annotations
@@ -47,15 +50,15 @@ if TYPE_CHECKING:
 
 
 def publish(publication: Publication, reporter: Reporter) -> None:
-    """Publish a run's result to the volume, or make one zip of it.
+    """Publish a run's result to the volume, or as a zip.
 
-    After a zip the run's workspace stays, since the zip is safe only once Argo has stored it.
+    After a zip the run's workspace stays, because the zip is safe only after Argo has stored it.
 
     Raises:
-        AlreadyPublishedError: another run's data are there and `overwrite` was not given.
-        PublishError: the outputs are empty, contradict each other, or hold what can be no part of a result.
+        AlreadyPublishedError: there are another run's data, and `overwrite` was not given.
+        PublishError: the outputs are empty, clash, or contain something that cannot be part of a result.
         UnavailableError: another worker is publishing the same recipe.
-        SourceUnavailableError: the member node that a package is sent to does not answer.
+        SourceUnavailableError: the member node does not respond.
         OSError: the volume cannot be written.
     """
     started = time.monotonic()
@@ -83,20 +86,20 @@ def publish(publication: Publication, reporter: Reporter) -> None:
 
 
 def _gather_warnings(publication: Publication, reporter: Reporter) -> None:
-    """Take in what the partitions' tasks warned of; once their workspaces are gone, it is in the receipt."""
+    """Recall the warnings of all tasks from their workspaces, or from the receipt once those are removed."""
     published = _read_receipt(f"{publication.volume}/{layout.receipt(publication.recipe_id)}")
     if published.get("run") == publication.run:
         reporter.recall(read_warnings(json.dumps(published.get("warnings"))))
     else:
-        for stage, partitions in reversed(publication.stages()):  # what is recalled last comes first
+        for stage, partitions in reversed(publication.stages()):  # the last recalled comes first
             reporter.recall(gather_warnings(publication.workspaces_of(stage, partitions)))
 
 
 def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
-    """Make sure that no more items are missing than may be, and render the list of those; None: none is.
+    """Check the number of missing items, and return the list of them for publication; None if there are none.
 
     Raises:
-        PublishError: too many are.
+        PublishError: too many are missing.
     """
     if publication.allowed_failures is None:
         return None
@@ -110,14 +113,14 @@ def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
 
 
 def _keep_for_later_runs(publication: Publication, reporter: Reporter) -> None:
-    """Take in what the tasks have kept, while their outputs are where they left them."""
+    """Move results that the tasks have kept to the store, while their outputs are still in place."""
     if publication.reuse is None:
         return
     from ogdc_worker.reuse.harvest import harvest
     from ogdc_worker.reuse.store import Store
 
     store = Store(_at(publication, layout.reuse_store(publication.reuse)))
-    first = publication.workspaces_of(*publication.stages()[0])  # no other stage's tasks keep anything
+    first = publication.workspaces_of(*publication.stages()[0])  # only its tasks keep results
     for each in harvest(store, publication.run, enumerate(first)):
         reporter.warn(
             "not_reproduced",
@@ -130,10 +133,10 @@ def _keep_for_later_runs(publication: Publication, reporter: Reporter) -> None:
 def _look_through(
     publication: Publication, reporter: Reporter, rights: Rights, missing: str | None
 ) -> dict[str, int]:
-    """Look through the outputs, as `check_outputs` does, and put the list of missing items beside the first.
+    """Check the outputs with `check_outputs`, and write the list of missing items to the first directory.
 
     Raises:
-        PublishError: as `check_outputs`; or a command of another partition wrote a file of the list's name.
+        PublishError: as for `check_outputs`; or a command wrote a file with the list's name.
     """
     outputs = publication.outputs()
     names = check_outputs(outputs, rights)
@@ -176,7 +179,7 @@ def _publish_directory(publication: Publication, reporter: Reporter) -> None:
 
 
 def _assemble(publication: Publication, reporter: Reporter) -> None:
-    """Bring all outputs together in the staging directory, and what goes along with them."""
+    """Assemble the result in the staging directory."""
     missing = _list_missing(publication, reporter)
     _check_target(publication)
     staging = _at(publication, layout.staging(publication.run))
@@ -195,14 +198,14 @@ def _assemble(publication: Publication, reporter: Reporter) -> None:
 
 
 def _check_linked(publication: Publication, staging: str | None = None) -> None:
-    """Make sure that what has a second name in the store is what it was, in its place or in the staging one.
+    """Check that outputs with hard links in the store are unchanged, in their workspaces or in `staging`.
 
     Raises:
-        PublishError: somebody has changed it where another run has published it.
+        PublishError: one was modified where another run has published it.
     """
     workspace = _at(publication, layout.workspace(publication.run))
     if publication.before or not os.path.lexists(f"{workspace}/{layout.LINKED}"):
-        return  # the outputs of a stage that others follow are not published
+        return  # the outputs of a stage before others are not published
     from ogdc_worker.reuse.linked import check_linked, read_linked
 
     linked = read_linked(workspace)
@@ -213,9 +216,9 @@ def _check_linked(publication: Publication, staging: str | None = None) -> None:
 
 
 def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
-    """Put the staging directory in its place, unless that has been done: then it is there by its inode.
+    """Rename the staging directory to its final name, unless that was done, as shown by its inode.
 
-    Where an earlier try had put it together (`is_again`), what it shares may have been changed since.
+    If an earlier try assembled it (`is_again`), shared files are checked again.
     """
     staging = _at(publication, layout.staging(publication.run))
     target = _at(publication, publication.recipe_id)
@@ -235,7 +238,7 @@ def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
 
 
 def _move_aside(publication: Publication) -> None:
-    """Move what is replaced to where only this run looks, where there is something."""
+    """Move the data to be replaced, if any, to a place that only this run uses."""
     replaced = _at(publication, layout.replaced(publication.run))
     remove(replaced)
     os.makedirs(os.path.dirname(replaced), exist_ok=True)
@@ -253,7 +256,7 @@ def _check_target(publication: Publication) -> None:
 
 
 def _clean_up(publication: Publication, reporter: Reporter) -> None:
-    """Clear away what nobody needs any more; what cannot be does not make the publication a failure."""
+    """Remove what is no longer needed; failures are only logged."""
     workspaces = (layout.workspace(publication.run, stage) for stage, _ in publication.stages())
     for place in (layout.staging(publication.run), layout.replaced(publication.run), *workspaces):
         try:
@@ -275,13 +278,13 @@ def _receipt(publication: Publication, warnings: RunWarnings | None) -> bytes:
 
 
 def _publisher(receipt: str) -> str | None:
-    """The run that published a recipe's data, or is about to; None: nobody has."""
+    """Return the run that published a recipe's data, or is about to; None if there is none."""
     run = _read_receipt(receipt).get("run")
     return None if run is None else str(run)
 
 
 def _read_receipt(receipt: str) -> dict[str, Any]:
-    """What a receipt says; nothing where there is none."""
+    """Read a receipt; empty if there is none."""
     with suppress(FileNotFoundError, ValueError), open(receipt, "rb") as file:
         return dict(json.load(file))
     return {}

@@ -1,7 +1,7 @@
-"""What others may do with a result: what the operator says, and nothing that would let them act as its owner.
+"""Permissions of a result: those that the operator configures, but none to act as its owner.
 
-A recipe is a stranger's. A file that its commands made setuid would run as whoever owns the published copy,
-so no such bit, no file capability and no other extended attribute ever becomes part of a result.
+Recipes are untrusted. A setuid file made by a command would run as the owner of the published copy. So setuid
+bits, file capabilities and other extended attributes are never published.
 
 Source: chmod(1) for the notation; capabilities(7), acl(5), xattr(7).
 """
@@ -16,9 +16,9 @@ from typing import NamedTuple
 from ogdc_shared.copying import replace_by_copy
 
 PUBLISHED = "u+rwX,go+rX"
-"""What is published by default: readable for everybody, writable for its owner."""
+"""Default for directories: readable for everybody, writable for the owner."""
 AS_LEFT = "u+r"
-"""A zip's: as the commands left it."""
+"""For zips: as the commands left them."""
 PATTERN = r"[ugoa]+[-+][rwxX]+(,[ugoa]+[-+][rwxX]+)*"
 
 _PERMISSIONS = 0o777
@@ -31,14 +31,14 @@ class _Clause(NamedTuple):
     adds: bool
     bits: int
     bits_if_executable: int
-    """What `X` stands for: directories, and files that somebody may execute."""
+    """For `X`: applies to directories, and to files that somebody may execute."""
 
 
 class Rights:
     """A change of mode in chmod's symbolic notation."""
 
     def __init__(self, text: str) -> None:
-        """Read the notation.
+        """Parse the notation.
 
         Raises:
             ValueError: it does not match `PATTERN`.
@@ -48,9 +48,9 @@ class Rights:
         self._clauses = [_clause(clause) for clause in text.split(",")]
 
     def of(self, mode: int) -> int:
-        """Return the permission bits that a file or directory of mode `mode` (as lstat tells) is to have.
+        """Return the new permission bits of a file or directory with mode `mode` (from lstat).
 
-        Its owner always may read it, and change what a directory holds: it has yet to be published.
+        The owner may always read it, and change a directory's content, since it has yet to be published.
         """
         bits = mode & _PERMISSIONS
         for clause in self._clauses:
@@ -60,17 +60,17 @@ class Rights:
         return bits | (stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR)
 
     def give(self, path: str) -> None:
-        """Give a file or directory these rights, and take everything else away; leaves links alone.
+        """Set the permissions of a file or directory, and remove extended attributes; links are skipped.
 
         Raises:
-            OSError: it belongs to somebody else.
+            OSError: it belongs to another user.
         """
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
             return
         wanted, found = self.of(mode), stat.S_IMODE(mode)
         if attributes := [name for name in os.listxattr(path, follow_symlinks=False) if _is_a_users(name)]:
-            found = wanted | stat.S_IRUSR | stat.S_IWUSR  # removing takes the right to write
+            found = wanted | stat.S_IRUSR | stat.S_IWUSR  # removing attributes requires write permission
             os.chmod(path, found)
             for attribute in attributes:
                 _remove_attribute(path, attribute)
@@ -89,7 +89,7 @@ def _clause(text: str) -> _Clause:
 
 
 def _is_a_users(attribute: str) -> bool:
-    """Whether a command can have set it; others belong to the file system."""
+    """Whether a command can have set an attribute; others belong to the file system."""
     return attribute.startswith("user.") or attribute in _SYSTEM_ATTRIBUTES
 
 

@@ -1,4 +1,4 @@
-"""Thumbnails that tasks made, on their way into a result: no link is followed, and nothing else comes."""
+"""Copying the thumbnails that tasks made to a result; links are not followed, and only PNGs are copied."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import stat
 from ogdc_shared.outputs.thumbnails import MAX_THUMBNAIL_BYTES, PNG, THUMBNAILS, thumbnail_name
 
 MAX_THUMBNAILS = 200
-"""Of one result."""
+"""Maximum number in a result."""
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Thumbnails:
-    """Those of one result, in the directory of its catalogue."""
+    """The thumbnails of a result, in the directory of its catalogue."""
 
     def __init__(self, directory: str) -> None:
         self._directory = f"{directory}/{THUMBNAILS}"
         self._taken = 0
 
     def take(self, made: str, output: str) -> str | None:
-        """Copy the picture of an output; returns its name, None: there is none, or there are enough.
+        """Copy an output's thumbnail; returns its name, or None if there is none or the limit is reached.
 
         Raises:
             OSError: it cannot be written.

@@ -1,10 +1,10 @@
-"""`ogdc-worker tidy`: remove what runs left on the workflow volume once nobody can go on from it.
+"""`ogdc-worker tidy`: remove what runs left on the workflow volume and can no longer be resumed.
 
-A run that failed keeps its workspaces, since a retry goes on from them, and one with a `temporary` output
-keeps its own, since the zip is safe only once Argo has stored it. Of results that are kept for later runs go
-those that none has taken for long, and those there is no room for. What is published is never touched.
+Failed runs keep their workspaces for a retry. Runs with a `temporary` output keep theirs, since the zip is
+safe only after Argo has stored it. Kept results are removed if no run has reused them for long, or if there
+are too many. Published data are never touched.
 
-A directory is put aside before it is emptied: what is left of it when that is interrupted looks young.
+A directory is renamed before it is emptied, since a partly emptied one would look recently changed.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _DAY = 86_400.0
 
 
 class Leftovers(NamedTuple):
-    """What is to be removed."""
+    """What to remove."""
 
     retry_days: int
-    """How long a failed run can be retried; a day later nothing of it is needed."""
+    """How long a failed run can be retried; its data are removed a day later."""
     volume: str = layout.WORKFLOW_MOUNT
     reuse_days: int = 30
-    """How long a result is kept for later runs that none has taken."""
+    """How long to keep a result that no run reuses."""
     reuse_bytes: int = 20 << 30
-    """How much of such results may be kept."""
+    """Size limit of kept results."""
 
 
 def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
-    """Remove leftovers, each if it can be; may be stopped anywhere and done again.
+    """Remove leftovers as far as possible; may be interrupted and repeated.
 
     Raises:
         OSError: the volume cannot be read.
@@ -69,7 +69,7 @@ def _collect(leftovers: Leftovers, reporter: Reporter) -> None:
 
 @contextmanager
 def _logging_errors(reporter: Reporter, place: str) -> Iterator[None]:
-    """Log that one cannot be removed, and go on with the others."""
+    """Log an error in removing one path, and continue."""
     try:
         yield
     except OSError as exc:
@@ -85,7 +85,7 @@ def _old(volume: str, before: float) -> Iterator[str]:
 
 
 def _by_run(directory: str) -> Iterable[list[str]]:
-    """Put the workspaces of a run's stages together: while one is at work, the others are needed."""
+    """Group the workspaces by run, since all stages' workspaces are needed while one is in use."""
     found: dict[str, list[str]] = {}
     for name in _names(directory):
         found.setdefault(layout.run_of_workspace(name), []).append(name)
@@ -93,7 +93,7 @@ def _by_run(directory: str) -> Iterable[list[str]]:
 
 
 def _changed(directory: str) -> float:
-    """When a run last did something there, in seconds since 1970: a task notes each of its steps."""
+    """Return the time of the last change by a task (tasks record each step), in seconds since 1970."""
     partitions = [f"{directory}/{name}" for name in _names(directory)]
     return max(map(_modified, [directory, *partitions, *_checkpoints(directory)]))
 
@@ -106,7 +106,7 @@ def _modified(path: str) -> float:
 
 
 def _worked_on(directory: str) -> bool:
-    """Whether a task is at work there, on a command that takes days."""
+    """Whether a task is running there, maybe on a command that takes days."""
     for checkpoint in _checkpoints(directory):
         if os.path.isfile(checkpoint) and not os.path.islink(checkpoint):
             try:

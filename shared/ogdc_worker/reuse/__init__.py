@@ -1,1 +1,1 @@
-"""Results that are known by what made them: kept by one run, taken by the next (docs/decisions)."""
+"""Reuse of results: kept by one run under a digest of everything that made them, and taken by later runs."""

@@ -1,7 +1,7 @@
-"""Removing what no run has taken for long, and what there is no room for: what was taken last goes last.
+"""Removing kept results that were not reused for long, and least recently used ones if space is short.
 
-An entry is put aside by renaming, so who is about to take it finds it whole or not at all; what a run has
-taken has names of its own by then.
+An entry is renamed before it is removed, so other tasks find it complete or not at all. Files that a run has
+already taken have hard links of their own.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ABANDONED_SECONDS = 86_400.0
-"""After which something half made is nobody's any more."""
+"""Age after which an unfinished entry is considered abandoned."""
 _INPUTS = "inputs"
 
 
 def collect(directory: str, *, most: int, days: int | None = None) -> int:
-    """Remove entries, and what was left half made.
+    """Remove entries, and abandoned drafts.
 
     Args:
-        directory: Holds the stores of all scopes.
-        most: Bytes that may stay.
-        days: After how many without being taken an entry goes; None: however long that is.
+        directory: Directory with the stores of all scopes.
+        most: Size limit in bytes.
+        days: Age since its last use after which an entry is removed; None means never.
 
     Returns:
-        How many bytes went.
+        The number of removed bytes.
     """
     now, total, gone = time.time(), 0, 0
     for used, size, place in sorted(_entries(directory), reverse=True):
@@ -56,7 +56,7 @@ def _discard(directory: str, place: str) -> None:
 
 
 def _entries(directory: str) -> Iterator[tuple[float, int, str]]:
-    """Yield of each entry when it was taken last, its bytes and its place."""
+    """Yield the time of last use, the bytes and the path of each entry."""
     for place in _places(directory):
         with suppress(OSError, ValueError):
             is_whole = os.path.isfile(f"{place}/{ABOUT}")
@@ -73,8 +73,8 @@ def _places(directory: str) -> Iterator[str]:
 
 
 def _half_made(directory: str) -> Iterator[tuple[str, bool]]:
-    """Yield what is no entry, and whether somebody may be making one of it."""
-    yield from ((place, False) for place in _drafts(directory))  # a collection before was interrupted
+    """Yield paths that are not entries, and whether another task may be working on them."""
+    yield from ((place, False) for place in _drafts(directory))  # left by an interrupted collection
     for scope in _names(directory):
         yield from ((place, True) for place in _drafts(f"{directory}/{scope}"))
 

@@ -1,4 +1,4 @@
-"""The facts of a partition whose result was taken: those of the task that made it, and which run that was."""
+"""The facts of a partition with a reused result: those of the original task, with a note of its run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 
 
 def taken_facts(facts: bytes, *, partition: int, run: str, commands: int) -> bytes:
-    """Say in a task's facts (see `process.facts`) that another run has taken what they tell of.
+    """Mark a task's facts (see `process.facts`) as reused by another run.
 
     Args:
         facts: The document.
-        partition: The number that it has in the other run.
-        run: The run whose task it was.
-        commands: How many commands' results were taken.
+        partition: The partition's number in the other run.
+        run: Name of the original run.
+        commands: Number of commands with reused results.
     """
     line, _, rest = facts.partition(b",\n")
     head = json.loads(line + b"}") | {"partition": partition, "reused": {"run": run, "commands": commands}}

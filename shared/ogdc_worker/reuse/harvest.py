@@ -1,8 +1,8 @@
-"""Move what tasks have kept in their workspaces into the store; by tasks that run no command.
+"""Move results that tasks have kept in their workspaces to the store; done by tasks that run no command.
 
-What a task says of itself is its own word, as its facts are: commands can write where it does. So a store
-holds the results of one user's runs of one recipe, and what those say can mislead nobody but them. It is data
-to whoever reads it here: no link is followed, and what is not as described is left.
+Commands can write to these workspaces, so what they contain is untrusted. A store therefore only has the
+results of one user's runs of one recipe, and wrong results harm only that user. No link is followed, and what
+does not match its description is skipped.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _BESIDE = (layout.CHECKPOINT, layout.JOURNAL, layout.FACTS, layout.WARNINGS, lay
 
 
 class Contradiction(NamedTuple):
-    """A partition that was run although its result was known, and made another."""
+    """A partition that was run although its result was known, and gave a different result."""
 
     partition: int
     run: str
-    """The run that made what was known."""
+    """The run that made the known result."""
 
 
 def harvest(store: Store, run: str, workspaces: Iterable[tuple[int, str]]) -> Iterator[Contradiction]:
-    """Take in what the tasks of a run have kept.
+    """Move what the tasks of a run have kept to the store.
 
     Args:
-        store: Of their scope.
-        run: The run's name.
-        workspaces: Of each partition its number and its workspace.
+        store: The store of their scope.
+        run: Name of the run.
+        workspaces: Number and workspace of each partition.
 
     Yields:
-        What a sample contradicts; of what was known is kept what is newer.
+        Sampled partitions with a different result; the newer result is kept.
     """
     programs = Programs(os.environ)
     programs.look()
@@ -62,7 +62,7 @@ def _harvest(store: Store, run: str, number: int, workspace: str, moment: str) -
     note, last = read_note(noted)
     remember(store.directory, note.get("inputs", ()))
     if note.get("moment", "") not in {"", moment}:
-        return  # a program was changed since the task began
+        return  # a program has changed since the task started
     kept = [*_kept_between(f"{workspace}/{layout.KEPT}")]
     for about, place in [*kept, (last, noted)] if last else kept:
         if not re.fullmatch("[0-9a-f]{64}", about.key):
@@ -81,9 +81,9 @@ def _harvest(store: Store, run: str, number: int, workspace: str, moment: str) -
 
 
 def _kept_between(kept: str) -> Iterator[tuple[About, str]]:
-    """Yield what describes the outputs of each command that are kept, and where they are.
+    """Yield the description and the path of the kept outputs of each command.
 
-    The last one's, which stay where they are, have a directory only in workspaces of a version before.
+    Those of the last command stay in place; only earlier versions have a directory for them.
     """
     names = os.listdir(kept) if is_directory(kept) else []
     for name in sorted(filter(str.isdecimal, names), key=int):

@@ -1,9 +1,10 @@
-"""What stands for a partition's inputs: what is in them where it was read, else what changes when they do.
+"""Keys of a partition's inputs: their content where it was read, otherwise metadata that change with it.
 
-- A file that is fetched: its place below `/input_dir`, and its SHA-256.
+- A fetched file: its path below `/input_dir` and its SHA-256.
 - A file of the recipe: the same.
-- A file on a volume, which is read where it is: its path, size, and times of change. A write in the very
-  moment of another shows in neither; so a file that was changed a moment ago stands for nothing yet.
+- A file on a volume, which is read in place: its path, size and times of change. Two writes at the same
+moment have
+  the same times, so a file that was changed just now has no key yet.
 """
 
 from __future__ import annotations
@@ -22,26 +23,26 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile
 
 _FINE, _COARSE = 100_000_000, 2_000_000_000
-"""Nanoseconds that a file has to be left alone: where times of change are fine ones, and where not."""
+"""Nanoseconds for which a file must be unchanged: with fine timestamps, and with coarse ones."""
 _INDEXES = (".vrt", ".gti", ".qgs", ".qgz", ".map")
-"""Files that say where others are, which nobody has looked at."""
+"""Files that refer to others, which are not in the key."""
 _LISTS = (".txt", ".csv", ".lst", ".json", ".xml")
-"""Files that may do so."""
+"""Files that may refer to others."""
 _LOOKED_AT, _PIECE = 1 << 20, 1 << 16
 
 
 def of_fetched(place: str, checksum: str) -> list[str]:
-    """What stands for a file that was fetched.
+    """Return the key of a fetched file.
 
     Args:
-        place: Below `/input_dir`.
+        place: Path below `/input_dir`.
         checksum: `sha256:` and the digest.
     """
     return ["content", place, checksum]
 
 
 def of_recipe(file: InputFile, recipe: str) -> list[str]:
-    """What stands for a file of the recipe, whose directory is `recipe`."""
+    """Return the key of a file of the recipe; `recipe` is its directory."""
     from ogdc_shared.filenames import last_component, placed
 
     place = placed(file, last_component(file.source))
@@ -49,11 +50,11 @@ def of_recipe(file: InputFile, recipe: str) -> list[str]:
 
 
 def of_volume(path: str, *, now: int | None = None) -> list[str | int] | None:
-    """What stands for a file on a volume; None: nothing does.
+    """Return the key of a file on a volume, or None if it has none.
 
     Args:
-        path: Where it is.
-        now: Nanoseconds since 1970; None: now.
+        path: Path of the file.
+        now: Nanoseconds since 1970; None means now.
     """
     try:
         status = os.stat(path)
@@ -85,16 +86,16 @@ def _leads_elsewhere(path: str) -> bool:
 def of_all(
     files: tuple[InputFile, ...], *, recipe: str, fetched: Mapping[str, tuple[str, str]]
 ) -> list[list[str | int]] | None:
-    """What stands for each of a partition's inputs; None: nothing does for one of them.
+    """Return the keys of a partition's inputs, or None if one has none.
 
     Args:
         files: The inputs.
         recipe: The recipe's directory.
-        fetched: By the source of a file that was fetched: its place and its checksum.
+        fetched: Source of each fetched file → its path and checksum.
     """
     urls = [file.source for file in files if file.kind == "url"]
     if len(set(urls)) < len(urls):
-        return None  # what was fetched is told by its source: by which name, it does not say
+        return None  # `fetched` has one path per source
     found: list[list[str | int]] = []
     for file in files:
         one: list[str | int] | None = None

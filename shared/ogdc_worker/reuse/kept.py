@@ -1,7 +1,7 @@
-"""What is kept of a task's results, as its task describes it, and reading that again.
+"""Descriptions of kept results, and reading them.
 
-A command can have put anything where its task writes. So no link is followed here, and whatever is not of the
-form it should have is none.
+Commands can write anything where their task writes. So no link is followed here, and malformed data are
+ignored.
 """
 
 from __future__ import annotations
@@ -26,48 +26,48 @@ _ESCAPED = "surrogateescape"
 
 
 class KeptFile(NamedTuple):
-    """Something among the outputs of a command."""
+    """A file, directory or link among the outputs of a command."""
 
     name: str
-    """Its path relative to them."""
+    """Path relative to the outputs."""
     kind: str
     """`file`, `directory` or `link`."""
     mode: int
-    """Its permissions."""
+    """Permission bits."""
     size: int = 0
     what: str = ""
-    """The SHA-256 of a file, in hex; where a link leads."""
+    """SHA-256 of a file, in hex, or the target of a link."""
 
 
 class About(NamedTuple):
-    """What an entry holds."""
+    """The description of an entry."""
 
     key: str
     commands: int
-    """How many commands had ended."""
+    """Number of finished commands."""
     done: tuple[str, ...]
-    """The steps that had, by name."""
+    """Names of the finished steps."""
     files: tuple[KeptFile, ...]
     run: str = ""
-    """The run that made it; empty where nobody has said so yet."""
+    """The run that made it; empty if that is not set yet."""
     whole: bool = False
-    """Whether the partition was at its end: nothing is left to do."""
+    """Whether these are the outputs of a finished partition."""
     beside: dict[str, str] | None = None
-    """What was beside the outputs, by name; bytes that are no UTF-8 are escaped, as those of names are. None:
-    each is a file of its own."""
+    """Files beside the outputs, by name; bytes that are not UTF-8 are escaped, as in file names. None if each
+    is stored as a file."""
 
     def to_json(self) -> str:
-        """Render as stored."""
+        """Return it in the stored format."""
         return json.dumps(self._asdict(), ensure_ascii=True)
 
     def with_beside(self, directory: str, names: Iterable[str]) -> About:
-        """Take in files of a directory, as far as they are there."""
+        """Return it with files of a directory added, if they exist."""
         found = {name: read_plain(f"{directory}/{name}") for name in names}
         texts = {name: each.decode(errors=_ESCAPED) for name, each in found.items() if each is not None}
         return self._replace(beside=texts)
 
     def of_beside(self, name: str, place: str) -> bytes | None:
-        """What a file that was beside the outputs held, which are kept in `place`; None: there was none."""
+        """Return the content of a file beside the outputs (stored in `place`); None if there was none."""
         if self.beside is None:
             return read_plain(f"{place}/{name}")
         text = self.beside.get(name)
@@ -75,10 +75,10 @@ class About(NamedTuple):
 
     @classmethod
     def from_json(cls, text: bytes) -> About:
-        """Read what `to_json` wrote.
+        """Parse the output of `to_json`.
 
         Raises:
-            ValueError: it is nothing of the kind.
+            ValueError: it is malformed.
         """
         try:
             fields: dict[str, Any] = json.loads(text)
@@ -92,10 +92,10 @@ class About(NamedTuple):
 
 
 def _kept_file(name: str, kind: str, mode: int, size: int = 0, what: str = "") -> KeptFile:
-    """What a line of a description says, of which a command may have written it.
+    """Return a file's description; a command may have written it.
 
     Raises:
-        TypeError: something is of another type.
+        TypeError: a value has the wrong type.
     """
     if not all(isinstance(each, str) for each in (name, kind, what)):
         raise TypeError(f"a file is described by {name!r}, {kind!r}, {what!r}")
@@ -103,18 +103,18 @@ def _kept_file(name: str, kind: str, mode: int, size: int = 0, what: str = "") -
 
 
 class NotAsKeptError(Exception):
-    """What is there is not what was kept."""
+    """Data differ from what was kept."""
 
 
 def described(directory: str, *, most: int) -> tuple[KeptFile, ...]:
-    """Describe all that a directory holds, which takes reading it.
+    """Describe everything in a directory; this reads all files.
 
     Args:
         directory: The outputs of a command.
-        most: Bytes; more is not looked at.
+        most: Size limit in bytes.
 
     Raises:
-        NotAsKeptError: it is more, or holds what cannot be kept.
+        NotAsKeptError: it is larger, or contains something that cannot be kept.
         OSError: it cannot be read.
     """
     found, room = [], most
@@ -133,11 +133,11 @@ def described(directory: str, *, most: int) -> tuple[KeptFile, ...]:
 
 
 def sha256_of(path: str) -> str:
-    """The SHA-256 of a file, in hex; never of what a link leads to.
+    """Return the SHA-256 of a regular file in hex, without following a link.
 
     Raises:
         OSError: it cannot be read.
-        NotAsKeptError: it is no regular file.
+        NotAsKeptError: it is not a regular file.
     """
     descriptor = open_plain(path)
     try:
@@ -147,11 +147,11 @@ def sha256_of(path: str) -> str:
 
 
 def open_plain(path: str) -> int:
-    """Open a regular file, never what a link leads to; returns its descriptor.
+    """Open a regular file without following a link; returns its descriptor.
 
     Raises:
         OSError: it cannot be opened.
-        NotAsKeptError: it is no regular file.
+        NotAsKeptError: it is not a regular file.
     """
     descriptor = os.open(path, _OPEN)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -161,7 +161,7 @@ def open_plain(path: str) -> int:
 
 
 def sha256_of_open(descriptor: int) -> str:
-    """The SHA-256 of an open file from where it is, in hex."""
+    """Return the SHA-256 of an open file from its current position, in hex."""
     length = os.fstat(descriptor).st_size
     state, size = _sha256(length), _PIECE if length > _SMALL_PIECE else _SMALL_PIECE
     while piece := os.read(descriptor, size):
@@ -178,13 +178,14 @@ def _sha256(size: int) -> Any:
 
 
 def give_names(files: Sequence[KeptFile], source: str, target: str, *, above: int = 0) -> None:
-    """Give what a directory holds second names in another, which is made.
+    """Hard-link the content of a directory into a new directory.
 
     Args:
-        files: What it holds.
+        files: The content.
         source: The directory.
-        target: Where nothing is yet.
-        above: Bytes of a file; one of no more than that is copied, as is any that cannot have another name.
+        target: The new directory, which must not exist.
+        above: Only link files larger than this number of bytes; others, and those that cannot be linked, are
+            copied.
 
     Raises:
         OSError: something cannot be read or written.
@@ -203,7 +204,7 @@ def give_names(files: Sequence[KeptFile], source: str, target: str, *, above: in
 
 
 def second_name(source: str, place: str) -> bool:
-    """Give a file a second name; False where the system cannot.
+    """Hard-link a file; False if the file system cannot.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -218,7 +219,7 @@ def second_name(source: str, place: str) -> bool:
 
 
 def read_plain(path: str, *, most: int = 1 << 28) -> bytes | None:
-    """Read a regular file that a task may have written; None: there is none, or what is there is no such."""
+    """Read a regular file that a task may have written; None if there is none."""
     try:
         descriptor = open_plain(path)
     except (OSError, NotAsKeptError):
@@ -234,15 +235,15 @@ def read_plain(path: str, *, most: int = 1 << 28) -> bytes | None:
 
 
 def read_note(path: str) -> tuple[dict[str, Any], About | None]:
-    """Read a task's note (see `process.keeping`): what its first command began with, and what its last left.
+    """Read a task's note (see `process.keeping`): the state before the first command, the last one's result.
 
     Raises:
-        ValueError: it is no such note.
+        ValueError: it is malformed.
     """
     first, *others = (read_plain(path) or b"{}").split(b"\n")
     about = None
     for line in others:
-        with suppress(ValueError):  # it broke off
+        with suppress(ValueError):  # an incomplete line
             about = About.from_json(line)
     try:
         noted = json.loads(first)

@@ -1,8 +1,8 @@
-"""What a result is known by: a digest over all that made it.
+"""Keys of results: digests of everything that made them.
 
-The first digest stands for what the commands begin with: what the recipe is apart from its lines (see
-`ogdc_shared.runs.reuse`), the programs and the inputs. Each command makes of the digest before it the next.
-So what the fourth command left is known by the same digest whatever the fifth one says.
+The first digest covers what the commands start with: the recipe apart from its lines (see
+`ogdc_shared.runs.reuse`), the programs and the inputs. Each command's digest is computed from the previous
+one and the command. So the result of the fourth command has the same key whatever the fifth one is.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import Plan
 
 FORMAT = 1
-"""Of all that is kept; to be raised with whatever makes another result of the same."""
+"""Version of all kept results. Increase it when the same commands and inputs would give other results."""
 
 
 class Keys:
-    """What the results of a plan are known by, given its inputs."""
+    """The keys of a plan's results, given its inputs."""
 
     def __init__(self, plan: Plan, environ: Mapping[str, str]) -> None:
-        """Look at the programs as they are now.
+        """Inspect the programs in their current state.
 
         Args:
-            plan: Says what of its results may be reused.
+            plan: Defines which results may be reused.
             environ: The task's environment.
         """
         assert plan.reuse is not None
@@ -63,10 +63,10 @@ class Keys:
         return (named_only or self._programs.are_unchanged()) and self._named() == self._commands
 
     def of(self, inputs: Iterable[Sequence[str | int]]) -> list[str]:
-        """The digest of what each command leaves, of those whose results may be reused.
+        """Return the key of each command's result, for commands with reusable results.
 
         Args:
-            inputs: What stands for each input (see `inputs`); their order is none of the result's matters.
+            inputs: The keys of the inputs (see `inputs`), in any order.
         """
         known = sorted(json.dumps(list(each)) for each in inputs)
         key, found = digest(json.dumps([*self._begin, known]).encode()), []

@@ -1,10 +1,10 @@
-"""Files of a run that bear a second name in the store: whether they are still what its tasks left.
+"""Detects changes of a run's outputs that are hard-linked to the store.
 
-The same inode may be published by another run, from which this one has taken it, or which has taken it from
-this one. Whoever edits it there in place edits it here, also while this run goes on, or waits for a retry. So
-whoever gives second names notes beside the workspaces to what, and `publish` compares. No command sees that
-note. A file whose size and times of change are as noted is not read again; no program can set the time of
-change of an inode. Each is opened, since a network file system may tell old times of what is not.
+Another run may have published the same inode. Whoever edits that file in place also changes it here, even
+while this run is under way or waits for a retry. So the links are recorded beside the workspaces, where no
+command sees them, and `publish` compares the files. A file with the recorded size and times is not read
+again, since no program can set an inode's time of change. Each file is opened, because a network file system
+may otherwise report cached times.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 
 def note_linked(workspaces: str, number: int, linked: Sequence[LinkedFile]) -> None:
-    """Add to the note beside a run's workspaces which files of a partition have second names.
+    """Record which outputs of a partition are hard-linked.
 
     Raises:
         OSError: it cannot be written.
     """
     if linked:
         with open(f"{workspaces}/{layout.LINKED}", "a", encoding="ascii") as file:
-            file.write(f"\n{json.dumps([number, linked])}\n")  # a line that broke off takes none with it
+            file.write(f"\n{json.dumps([number, linked])}\n")  # keeps an incomplete line separate
 
 
 def read_linked(workspaces: str) -> dict[int, list[LinkedFile]]:
-    """Read what `note_linked` has noted, the last of each partition; nothing where nothing was."""
+    """Read what `note_linked` has recorded, the last record of each partition; empty if there is none."""
     found: dict[int, list[LinkedFile]] = {}
     for line in (read_plain(f"{workspaces}/{layout.LINKED}", most=1 << 40) or b"").splitlines():
-        with suppress(ValueError):  # of a task that was killed over it, before the names were of use
+        with suppress(ValueError):  # an incomplete line of a killed task; its links are not used
             number, files = json.loads(line)
             found[number] = [LinkedFile(*each) for each in files]
     return found
@@ -48,15 +48,15 @@ def read_linked(workspaces: str) -> dict[int, list[LinkedFile]]:
 def check_linked(
     linked: Mapping[int, Sequence[LinkedFile]], place: Callable[[int, str], str], *, moved: bool = False
 ) -> None:
-    """Make sure that files are what they were when they got a second name.
+    """Check that hard-linked files have not changed.
 
     Args:
-        linked: By partition, its files.
-        place: Gives the path of a partition's file.
-        moved: Whether they were renamed since, which changes the times of their inodes.
+        linked: Partition → its files.
+        place: Returns the path of a partition's file.
+        moved: Whether they have been renamed since, which changes the times of their inodes.
 
     Raises:
-        PublishError: somebody has changed one.
+        PublishError: one has been changed.
         OSError: one cannot be read.
     """
     changed = [

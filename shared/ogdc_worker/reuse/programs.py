@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 _VARIABLES = frozenset({"PATH", "LANG", "TZ", "OMP_NUM_THREADS"})
 _FAMILIES = ("LC_", "GDAL", "PROJ", "OGR", "CPL", "PYTHON", "R", "PERL", "JAVA", "CONDA", "LD")
-"""Names of variables, and what such names begin with, that say which programs are found, and how they go
-about it."""
+"""Names and prefixes of environment variables that affect which programs are found and how they behave."""
 _IN_WORDS = "_.+/@-"
-"""Beside letters and digits."""
+"""Allowed in words besides letters and digits."""
 _SYSTEM = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _LIBRARIES = (
     *("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/lib/python3/dist-packages", "/usr/share/gdal"),
@@ -34,19 +33,19 @@ _LIBRARIES = (
 )
 _IN_PREFIX = ("conda-meta", "lib", "share/gdal", "share/proj")
 _DATA = (f"{INPUT_DIR}/", f"{OUTPUT_DIR}/")
-"""What commands hand on: the key has it by inputs and commands, and it is there only once they ran."""
+"""Data between commands; inputs and commands in the key cover them, and they exist only after running."""
 _INSTALLED = (".dist-info", ".egg-info", ".pth", ".so")
-"""Ends of what installing a package, or another version of it, makes anew beside it."""
+"""Suffixes of files that installing a package, or another version of it, creates."""
 _OWN = ("ogdc_shared", "ogdc_visualization")
 _MAX_FILES = 5000
-"""Of one directory of the user's own."""
+"""Maximum number of files in a directory of the user's own."""
 
 
 class Programs:
-    """The programs that commands find, as they are now."""
+    """The state of the programs that commands find."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Look at nothing yet.
+        """Store the environment; `look` inspects the programs.
 
         Args:
             environ: The task's environment.
@@ -60,7 +59,7 @@ class Programs:
         self._inodes: list[str] = []
 
     def look(self) -> None:
-        """Look at all of them."""
+        """Inspect all of them."""
         self._states, self._inodes = [], []
         self._add([*_LIBRARIES, f"/usr/lib/{self._machine}-linux-gnu"])
         for directory in dict.fromkeys(self._path):
@@ -69,7 +68,7 @@ class Programs:
                 self._add_own(directory)
 
     def _add_own(self, directory: str) -> None:
-        """Look at what a package manager changes in the prefix of a directory, or at all files in it."""
+        """Add what a package manager changes in the prefix of a directory, or all files in it."""
         above = os.path.dirname(directory.rstrip("/"))
         self._add([f"{above}/{name}" for name in (*_IN_PREFIX, *_python_packages(above))])
         if os.path.isdir(f"{above}/conda-meta"):
@@ -82,7 +81,7 @@ class Programs:
                 os.close(descriptor)
 
     def _add(self, paths: Iterable[str], within: int | None = None) -> None:
-        """Look at files, which are in the directory `within`; a task does so at hundreds."""
+        """Add the states of files, which are in the directory `within`; a task does this for hundreds."""
         for path in paths:
             try:
                 status = os.stat(path, dir_fd=within)
@@ -93,7 +92,7 @@ class Programs:
                 self._inodes.append(f"{status.st_ctime_ns} {status.st_ino}")
 
     def all_digest(self) -> str:
-        """The digest of what stands for all of them, as they were looked at."""
+        """Return the digest of their states at the last `look`."""
         return _digest(
             [
                 f"{self._machine} {sys.version} {self._image}",
@@ -111,20 +110,20 @@ class Programs:
         return "" if self._image else _digest([*self._states, *self._inodes])
 
     def are_unchanged(self) -> bool:
-        """Whether what was looked at is as it was: of what is new, its directory tells."""
+        """Whether nothing has changed; new files show in the states of their directories."""
         now = Programs(self._given)
         now.look()
         return (now._states, now._inodes) == (self._states, self._inodes)
 
     def named_digest(self, command: str) -> str:
-        """The digest of what stands for the programs, and files by whole paths, that a command names."""
+        """Return the digest of the states of the programs and files (absolute paths) that a command names."""
         words = sorted(set("".join(c if c.isalnum() or c in _IN_WORDS else " " for c in command).split()))
         return _digest([line for word in words for line in _named(word, self._path)])
 
     def own_digest(self) -> str:
-        """The digest of what stands for programs of this distribution, which the worker's own Python runs.
+        """Return the digest of this distribution's programs, which the worker's own Python runs.
 
-        That is what they are written in, and which versions of what they import are installed.
+        It covers their source and the installed versions of their dependencies.
         """
         places = [place for place in sys.path if os.path.isdir(place)]
         return _digest([line for place in places for line in (place, *sorted(_imported(place)))])
@@ -135,7 +134,7 @@ def _digest(lines: list[str]) -> str:
 
 
 def _seen(environ: Mapping[str, str]) -> dict[str, str]:
-    """What commands see of a task's environment, as far as it leads to programs (see `process.command`)."""
+    """Return the variables seen by commands that affect which programs they find (see `process.command`)."""
     both = dict(environ)  # once: os.environ decodes a value each time
     both |= {
         name.removeprefix(COMMAND_VARIABLE): value
@@ -154,9 +153,9 @@ def _python_packages(prefix: str) -> Iterator[str]:
 
 
 def _imported(place: str) -> Iterator[str]:
-    """Yield what stands for what Python may import from a directory.
+    """Yield the state of what Python may import from a directory.
 
-    Directories of packages change with the bytecode in them; so versions are told by what installers write.
+    Directories of packages change when bytecode is written, so versions are taken from what installers write.
     """
     for name in os.listdir(place):
         if name.endswith(_INSTALLED):
@@ -174,7 +173,7 @@ def _is_source(entry: os.DirEntry[str]) -> bool:
 
 
 def _named(word: str, path: list[str]) -> Iterator[str]:
-    """Yield the state of the file that a word names, where it names one."""
+    """Yield the state of the file that a word refers to, if any."""
     places = [word] if word.startswith("/") else [f"{directory}/{word}" for directory in path]
     if "/" in word.lstrip("/") and not word.startswith("/"):
         return

@@ -1,7 +1,7 @@
-"""What is remembered of inputs on servers: whether one is still the same is then told without fetching it.
+"""Remembers fetched inputs, to find out without fetching them whether they have changed.
 
-An answer of the server that nothing has changed, or the checksum that the recipe asks for, stands for what
-was fetched then. What neither says anything of has to be fetched to be known.
+If the server confirms that an input has not changed, or the recipe gives its checksum, the remembered
+checksum of its content is valid. Otherwise it has to be fetched.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _FIELDS = ("place", "checksum", "etag", "modified", "size")
 
 
 def request_digest(file: InputFile) -> str:
-    """What an input is remembered by; its URL is not kept: it may hold a password."""
+    """Return the digest that identifies an input; its URL is not stored, as it may contain a password."""
     checksum = list(file.checksum) if file.checksum else None
     return digest(json.dumps([file.source, file.name, file.directory, file.size, checksum]).encode())
 
 
 def remember(store: str, inputs: Iterable[Mapping[str, Any]]) -> None:
-    """Remember inputs, as a task has noted them."""
+    """Store inputs from a task's note."""
     for each in inputs:
         name = str(each.get("request", ""))
         if len(name) == 64 and name.isalnum():
@@ -46,22 +46,22 @@ def remember(store: str, inputs: Iterable[Mapping[str, Any]]) -> None:
 
 
 class Remembered:
-    """What is remembered in one store."""
+    """The inputs remembered in one store."""
 
     def __init__(self, store: str, web: Web | None) -> None:
-        """Ask nobody yet.
+        """Store the arguments; nothing is requested yet.
 
         Args:
             store: The store's directory.
-            web: Asks servers; None: nobody is asked.
+            web: Client to ask servers, or None to ask none.
         """
         self._store = store
         self._web = web
 
     def known(self, files: Iterable[InputFile]) -> dict[str, tuple[str, str]]:
-        """The place and checksum of each input, by its source, that is still what it was.
+        """Return source → (path, checksum) of the inputs that have not changed.
 
-        Of a source that is an input by several names, nothing: it would not say by which.
+        A source that is several inputs is skipped, since it would have several paths.
         """
         from ogdc_worker.fetch.threads import in_threads
 
@@ -91,4 +91,4 @@ class Remembered:
             known = int(size) if size else None
             return not self._web.changed(url, etag=etag, modified=modified, size=known)
         except (OgdcError, InterruptedFetchError, OSError):
-            return False  # the task that fetches it will say what is wrong
+            return False  # the task that fetches it reports the error

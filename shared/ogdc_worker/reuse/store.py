@@ -1,16 +1,16 @@
-"""The store of results that are known by what made them: a directory of the workflow volume for each scope.
+"""The store of reusable results: a directory of the workflow volume for each scope.
 
-An entry is a directory, `<first two digits>/<key>/`: what a partition's workspace held once a command had
-ended. `files/` are the command's outputs. `about.json` says what they are, with a SHA-256 for each file, and
-holds what was beside them: the checkpoint, the journal and, of a partition that was at its end, its facts and
+An entry is a directory, `<first two digits>/<key>/`, with the state of a partition's workspace after a
+command. `files/` are the command's outputs. `about.json` describes them, with a SHA-256 for each file, and
+contains the files beside them: the checkpoint, the journal and, for a finished partition, its facts and
 warnings.
 
-No command ever sees the store: only tasks that run none write there and read. Yet its files may bear a second
-name, in a result that was published from the same inode, and people edit those. So what is taken is read
-whole and compared first; what is not as it was kept is dropped, and the partition runs.
+Commands never see the store; only tasks that run none access it. But its files may be hard-linked to
+published results, which people may edit. So files are read and compared before they are used. If one differs,
+the entry is removed, and the partition is run.
 
-An entry appears and goes by renaming. Nothing waits for the disk: what a crash of the machine leaves damaged
-is found to be so.
+Entries are created and removed by renaming. They are not flushed; damage by a crash of the machine is
+detected.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ DRAFT = ".draft-"
 
 
 class LinkedFile(NamedTuple):
-    """A file among a task's outputs that bears a second name in a store."""
+    """A file of a task's outputs that is hard-linked to a store."""
 
     name: str
-    """Its path relative to the outputs."""
+    """Path relative to the outputs."""
     size: int
     sha256: str
     """In hex."""
     mtime_ns: int
-    """When it was changed last, before it was compared; so `ctime_ns`."""
+    """Time of modification before it was compared; the same applies to `ctime_ns`."""
     ctime_ns: int
 
     @classmethod
     def of(cls, file: KeptFile, path: str) -> LinkedFile:
-        """Describe one as it is now."""
+        """Describe a file in its current state."""
         status = os.lstat(path)
         return cls(file.name, file.size, file.what, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class Entry(NamedTuple):
-    """A result that is kept."""
+    """A kept result."""
 
     place: str
     about: About
 
     def read(self, name: str) -> bytes | None:
-        """What a file beside the outputs held; None: there was none."""
+        """Return the content of a file beside the outputs; None if there was none."""
         return self.about.of_beside(name, self.place)
 
 
@@ -74,11 +74,11 @@ class Store:
     """The results of one scope."""
 
     def __init__(self, directory: str) -> None:
-        """Look at nothing yet."""
+        """Store the path; nothing is read yet."""
         self.directory = directory
 
     def find(self, key: str) -> Entry | None:
-        """Find what is kept under a key; None: nothing is, or what cannot be read."""
+        """Find the entry of a key; None if there is none or it cannot be read."""
         place = self._place(key)
         content = read_plain(f"{place}/{ABOUT}")
         if content is None:
