@@ -30,7 +30,7 @@ function Told({ command }: { command: FailedCommand }) {
     <>
       <Pre label="What it wrote">
         {left > 0 && `… ${left} lines before these\n`}
-        {command.output.slice(-SHOWN).join("\n") || "It wrote nothing."}
+        {command.output.slice(-SHOWN).join("\n") || "No output."}
       </Pre>
       <p>Line {command.line} of the recipe's commands:</p>
       <Pre label="The command">{command.command}</Pre>

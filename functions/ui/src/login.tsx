@@ -24,7 +24,7 @@ export function Login(props: { refusal: Refusal; wasTried: boolean; onToken: (to
         </label>
         <button type="submit">Log in</button>
       </form>
-      <p>It is kept in this tab's memory until the tab is closed or loaded anew.</p>
+      <p>It is kept in this tab's memory until the tab is closed or reloaded.</p>
     </main>
   );
 }

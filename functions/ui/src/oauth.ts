@@ -103,7 +103,7 @@ export function renew(way: Way, refreshToken: string): Promise<Tokens> {
 function codeOf(returned: URLSearchParams, issuer: Issuer): string {
   const other = returned.get("iss");
   if (other === null ? issuer.authorization_response_iss_parameter_supported : other !== issuer.issuer)
-    throw new Refusal(401, `The browser came back from elsewhere than ${issuer.issuer}: nobody is logged in.`);
+    throw new Refusal(401, `The browser was not redirected by ${issuer.issuer}, so the login was rejected.`);
   const code = returned.get("code");
   if (code !== null) return code;
   const why = `${returned.get("error")} ${returned.get("error_description") ?? ""}`.trim();

@@ -6,7 +6,7 @@ import { useAsked } from "./poll";
 /** A picture, which is asked for as everything else is, with the token. */
 export function Picture({ path, about }: { path: string; about: string }) {
   const { data, refusal } = useAsked(path, pictureAt);
-  if (refusal) return <span role="status">There is no picture: {refusal.message}</span>;
+  if (refusal) return <span role="status">No picture: {refusal.message}</span>;
   return data ? <img src={data} alt={about} /> : <span role="status">…</span>;
 }
 

@@ -40,7 +40,7 @@ function Shown({ file }: { file: OutputFile }) {
   if (file.type.startsWith("image/"))
     return file.size > MAX_PICTURE ? <p>It is too large a picture to be shown. Download it.</p> : <Picture path={file.url} about={file.path} />;
   if (isText(file)) return <Beginning file={file} />;
-  return <p>What it holds cannot be shown here. Download it.</p>;
+  return <p>This file cannot be shown here. Download it.</p>;
 }
 
 function isText(file: OutputFile): boolean {
@@ -59,7 +59,7 @@ function LazyMap({ file }: { file: OutputFile }) {
   useEffect(() => {
     import("./map/map").then(
       (found) => setView(() => found.MapView),
-      () => setRefusal(new Refusal(0, "The map could not be loaded. Load this page anew: the deployment may have changed.")),
+      () => setRefusal(new Refusal(0, "The map could not be loaded. Reload this page: the deployment may have changed.")),
     );
   }, []);
   return (

@@ -36,13 +36,13 @@ function Commands({ recipe }: { recipe: Recipe }) {
 
 function Files({ recipe }: { recipe: Recipe }) {
   if (recipe.files === null)
-    return <p>Its files are for whose run it is, and for admins; or they are kept no longer.</p>;
+    return <p>Its files are only shown to the run's owner and admins, or have been removed.</p>;
   return (
     <>
       {recipe.files.map((file) => (
         <details key={file.path} open={recipe.files !== null && recipe.files.length < 4 && file.size < 5_000}>
           <summary>{file.path} ({size(file.size)}{file.redacted ? ", without what gives access" : ""})</summary>
-          {file.text === null ? <p>It is no text, or too long to be shown.</p> : <Pre label={file.path}>{file.text}</Pre>}
+          {file.text === null ? <p>This is not a text file, or it is too long to be shown.</p> : <Pre label={file.path}>{file.text}</Pre>}
         </details>
       ))}
     </>

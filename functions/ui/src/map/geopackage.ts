@@ -26,7 +26,7 @@ export async function readGeoPackage(content: Uint8Array, limit: number): Promis
   try {
     const real = tablesOf(database);
     if (!["gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys"].every((name) => real.has(name)))
-      throw new Error("It is no GeoPackage with features.");
+      throw new Error("This is not a GeoPackage with features.");
     const found = rowsOf(
       database,
       `SELECT c.table_name AS name, g.column_name AS geometry, s.organization, s.organization_coordsys_id AS code

@@ -68,7 +68,7 @@ export function MapView({ path, type, name, thumbnail }: MapProps) {
       {shown && (
         <>
           <p>
-            {code === "unknown" ? "Its projection is none that is known here, so it is shown without coasts" : `In ${code}`}
+            {code === "unknown" ? "Its projection is unknown, so it is shown without coastlines" : `In ${code}`}
             {"range" in shown && shown.range && <Legend range={shown.range} />}
             {"note" in shown && shown.note && ` ${shown.note}`}
           </p>
