@@ -24,6 +24,7 @@ from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate
 from support.argo_server import ArgoServer
+from support.effort import THOROUGH
 from support.http import closed_port
 from support.postgres import PostgresServer
 from support.records import submit
@@ -34,7 +35,7 @@ from support.workflows import workflow_object
 HTTP = urllib3.PoolManager(retries=False, timeout=300, maxsize=16)
 NAMESPACE = "ogdc"
 SENDERS = 8
-RUNS = 40
+RUNS = 40 if THOROUGH else 20
 TASKS = 3
 LIFE = ("Pending", "Running", "Succeeded")
 RECORD = """
