@@ -7,7 +7,7 @@ import signal
 import sys
 
 _GARBAGE = 50_000
-"""Objects made between two looks for garbage: imports make that many, of which none is."""
+"""Objects created between garbage collections; imports create that many, and no garbage."""
 
 
 def main() -> None:

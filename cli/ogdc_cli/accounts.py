@@ -25,11 +25,11 @@ class Accounts:
     """
 
     def __init__(self, settings: ClientSettings, credentials: Credentials | None = None) -> None:
-        """Ask nothing yet.
+        """Store the arguments; nothing is requested yet.
 
         Args:
-            settings: Which deployment, and how it is reached.
-            credentials: What it is shown; None: the user's.
+            settings: The deployment.
+            credentials: Credentials for it; None means the user's.
         """
         self._transport = Transport(settings, credentials)
 
@@ -48,7 +48,7 @@ class Accounts:
         return self._transport.call("POST", "/users", answers.User, body=encode(asked), headers=JSON)
 
     def change_user(self, user_id: str, change: UserChange) -> answers.User:
-        """Give a user a role, or disable them."""
+        """Change a user's role or disable them."""
         path = f"/users/{segment(user_id, UnknownUserError)}"
         return self._transport.call("PATCH", path, answers.User, body=encode(change), headers=JSON)
 
@@ -68,7 +68,7 @@ class Accounts:
         return self._transport.call("DELETE", path, answers.Token)
 
     def acts(self, **filters: str | int | None) -> Iterator[answers.Act]:
-        """What was done, newest first, a page at a time."""
+        """Yield entries of the audit log, newest first, requesting page by page."""
         query = {key: value for key, value in filters.items() if value is not None}
         while True:
             page = self._transport.call("GET", f"/audit?{urlencode(query)}", answers.ActList)

@@ -33,10 +33,10 @@ class Inputs(NamedTuple):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Inputs:
-        """Read what action.yml passes on; what it leaves to the command line's settings is not among it.
+        """Read the inputs that action.yml passes on; the other settings are read by the command line.
 
         Raises:
-            ConfigurationError: an input cannot be used.
+            ConfigurationError: an input is invalid.
         """
         recipe = environ.get("OGDC_ACTION_RECIPE", "")
         if not recipe:

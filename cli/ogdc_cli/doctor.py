@@ -24,14 +24,14 @@ _SECONDS = 20
 
 
 class Finding(NamedTuple):
-    """What was found of one part."""
+    """The result of one check."""
 
     part: str
     ok: bool
     text: str
-    """What there is, or what is wrong."""
+    """What was found, or what is wrong."""
     advice: str = ""
-    """What to type where it is not ok."""
+    """What to do if it is not ok."""
 
 
 def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -202,7 +202,7 @@ def _api(environ: Mapping[str, str]) -> Finding:
 
 
 def _login(environ: Mapping[str, str]) -> Finding:
-    """Whether the login holds, and until when: as the deployment says, where it can be asked."""
+    """Check whether the login is valid, according to the deployment if it can be reached."""
     from ogdc_cli.login.credentials import UserCredentials
     from ogdc_cli.settings import ClientSettings
 

@@ -14,7 +14,7 @@ _HEADING = ("TASK", "STAGE", "PHASE", "FETCHED", "RAN", "SECONDS", "CPU", "MEMOR
 
 
 def rows(tasks: list[Facts]) -> list[tuple[str, ...]]:
-    """Render a table of tasks, with its heading; with what was taken of which run, where anything was."""
+    """Return a table of tasks with its heading; with a column for reused results if there are any."""
     table = [_HEADING, *map(_row, tasks)]
     if not any(task.reused for task in tasks):
         return table
@@ -32,7 +32,7 @@ def _taken(task: Facts) -> str:
 
 
 def stages(run: RunDetail) -> list[str]:
-    """Say how far each stage of a run is, a line each; nothing where there is but one."""
+    """Return the progress of each stage of a run, one line each; empty if there is a single stage."""
     if len(run.stages) < 2:
         return []
     return [f"stage {each.stage}: {_counted(each.counts)}" for each in run.stages]

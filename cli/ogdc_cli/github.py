@@ -21,17 +21,17 @@ from ogdc_cli.terminal import say
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _RESUME: ContextVar[str | None] = ContextVar("resume", default=None)
-"""The word after which the runner obeys again; None: it does."""
+"""The word after which the runner obeys commands again, or None if it does."""
 _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def annotate(level: str, message: str, **properties: str | int | None) -> None:
-    """Put a message on the workflow run's page and, with `file`, beside the line it is about.
+    """Show a message on the workflow run's page and, with `file`, beside the line it is about.
 
     Args:
         level: `error`, `warning` or `notice`.
         message: Any text.
-        properties: `title`, `file` (below the workspace), `line`, `col`; those that are None are left out.
+        properties: `title`, `file` (relative to the workspace), `line`, `col`; None is skipped.
     """
     given = ",".join(
         f"{name}={str(value).translate(_PROPERTY)}" for name, value in properties.items() if value is not None
@@ -41,9 +41,9 @@ def annotate(level: str, message: str, **properties: str | int | None) -> None:
 
 @contextmanager
 def commands_ignored() -> Iterator[None]:
-    """Have the runner print what is printed meanwhile, and obey none of it.
+    """Have the runner print what is printed meanwhile without obeying it.
 
-    What a recipe's commands say may look like a workflow command, `##[…]` even within a line.
+    Output of a recipe's commands may look like a workflow command, even within a line (`##[…]`).
     """
     before = _RESUME.set(_stop_commands())
     try:
@@ -54,9 +54,9 @@ def commands_ignored() -> Iterator[None]:
 
 
 def mask(secret: str) -> None:
-    """Have the runner show `***` for a secret from now on, also where it obeys no other command.
+    """Have the runner mask a secret from now on, even while it ignores commands.
 
-    It would print the secret there; a word that has let it obey again is known, and stops nothing more.
+    For that it is told to obey again, with a word that cannot be used a second time.
     """
     resume = _RESUME.get()
     if resume:
@@ -83,7 +83,7 @@ def set_outputs(**values: str) -> None:
 
 
 def summarize(heading: str, rows: Mapping[str, str], text: str) -> None:
-    """Add a table and a text to the workflow run's summary, all of it as it is and none of it as Markdown."""
+    """Add a table and a text to the workflow run's summary, escaped so that nothing is Markdown."""
     table = [f"| {name} | {_literal(value)} |" for name, value in rows.items()]
     lines = [f"### {_literal(heading)}", "", "| | |", "| --- | --- |", *table, ""]
     _append("GITHUB_STEP_SUMMARY", [*lines, f"<pre>{html.escape(text)}</pre>", ""])
@@ -94,7 +94,7 @@ def _literal(text: str) -> str:
 
 
 def _append(variable: str, lines: list[str]) -> None:
-    """Write to a file of the runner's; nothing where there is no runner."""
+    """Append to a file of the runner's; does nothing outside of a runner."""
     if name := os.environ.get(variable):
         with Path(name).open("a", encoding="utf-8", errors="replace", newline="\n") as file:
             file.writelines(f"{line}\n" for line in lines)

@@ -14,11 +14,11 @@ _MAYBE_EVENT = b'{"time": '
 def show(blocks: Iterable[bytes], *, raw: bool) -> None:
     """Print a log.
 
-    What is text and nothing else, as nearly all of a long log is, is passed on as it came.
+    Plain text, that is nearly everything in a long log, is passed on unchanged.
 
     Args:
-        blocks: Some whole lines each.
-        raw: Leave the worker's own lines in JSON.
+        blocks: Blocks of whole lines.
+        raw: Whether to leave the worker's own JSON lines unchanged.
     """
     for block in blocks:
         as_it_is = raw or _MAYBE_EVENT not in block

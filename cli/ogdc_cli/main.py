@@ -37,11 +37,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 
 
 def make_app(words: Sequence[str] = ()) -> typer.Typer:
-    """Make the command line.
+    """Create the command line.
 
     Args:
-        words: What it is called with. Where the first is a command, there are but those of its module: to
-            read the signatures of all of them takes a tenth of a short command.
+        words: Its arguments. If the first is a command, only the commands of its module are registered, since
+            reading all signatures takes a tenth of a short command.
     """
     app = typer.Typer(
         name="ogdc-runner",
@@ -60,12 +60,12 @@ def _modules_for(words: Sequence[str]) -> list[str]:
 
 
 def main(app: typer.Typer) -> None:
-    """Run the command line; what a user can mend is one message and exit code 1, never a traceback.
+    """Run the command line. Errors that users can fix are one message and exit code 1, never a traceback.
 
-    Exit codes: 0 done; 1 refused, failed, or the run did not succeed; 2 called wrongly; 130 interrupted,
+    Exit codes: 0 success; 1 rejected, failed, or the run did not succeed; 2 wrong arguments; 130 interrupted,
     143 or 129 ended by SIGTERM or SIGHUP.
     """
-    atexit.register(gc.freeze)  # looking for garbage at the very end takes a sixth of `validate`
+    atexit.register(gc.freeze)  # a final garbage collection would take a sixth of `validate`
     raise_on_termination()
     with guarded():
         _call(app)
@@ -96,6 +96,6 @@ def _fail(message: str) -> None:
 
 
 def _explain(exc: OSError) -> str:
-    """Say which file of this machine cannot be used, and why."""
+    """Return which local file cannot be used, and why."""
     what = " → ".join(str(name) for name in (exc.filename, exc.filename2) if name is not None)
     return f"{what}{': ' if what else ''}{exc.strerror or exc}."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def outcome(run: RunDetail) -> str:
-    """Say where a run's result is, or why there is none."""
+    """Return where a run's result is, or why there is none."""
     name = run.name
     if run.status != Phase.SUCCEEDED:
         return failure(run)
@@ -27,7 +27,7 @@ def outcome(run: RunDetail) -> str:
 
 
 def status(run: Run) -> str:
-    """A run's status, whether it waits for its turn, and how many warnings there are beside it."""
+    """Return a run's status, whether it is queued, and its number of warnings."""
     count = run.warning_count
     queued = ", queued" if run.waiting_since else ""
     return f"{run.status}{queued}, {_counted(count)}" if count else f"{run.status}{queued}"
@@ -42,7 +42,7 @@ def parameters(run: RunDetail) -> list[str]:
 
 
 def package(run: Run) -> list[str]:
-    """What the result was published as, a line; none where it was not."""
+    """Return a line with the published package; empty if there is none."""
     if run.package is None:
         return []
     return [one_line(f"Published as {run.package.identifier}: {run.package.url}")]
@@ -58,7 +58,7 @@ def warnings(run: RunDetail) -> list[str]:
 
 
 def failure(run: Run) -> str:
-    """Say why a run has no result, and what to look at."""
+    """Return why a run has no result, and what to look at."""
     name = run.name
     reason = plain(run.message or "No reason is known.").replace("\n", "\n  ")
     return f"{name}: {run.status}. {reason}\nSee what it wrote: ogdc-runner logs {name}"

@@ -16,7 +16,7 @@ _MESSAGE = 100
 
 
 def summary(run: Run) -> str:
-    """Say how a run's inputs are divided and how many partitions are in which phase."""
+    """Return how a run's inputs are divided, and the number of partitions in each phase."""
     count = run.partitions
     if count is None:
         return "Its inputs are on volumes and not listed yet."

@@ -46,21 +46,21 @@ def follow(
     tasks: bool = True,
     patience: float | None = None,
 ) -> RunDetail:
-    """Watch a run until it ends and return it.
+    """Follow a run until it ends, and return it.
 
-    The local stack answers when something has changed. Others answer at once: then the pause between two
-    looks grows with the time that has gone by, from 0.02 s by 2 % of it to 2 s, so that no run seems to take
-    noticeably longer than it did.
+    The local stack responds when something has changed. Others respond immediately, so the pause between
+    requests grows with the elapsed time, from 0.02 s by 2 % of it to 2 s. So the delay at the end is hardly
+    noticeable.
 
     Args:
         client: The deployment.
-        name: The run's.
-        quiet: Whether nothing is shown on the way.
-        tasks: Whether the run is returned with its tasks.
-        patience: How many seconds a service that goes away is waited for at most; None: a moment.
+        name: Name of the run.
+        quiet: Whether to show no progress.
+        tasks: Whether to return the run with its tasks.
+        patience: How many seconds to wait for a service that does not respond; None means a moment.
 
     Raises:
-        ApiError: there is no such run, or the service stays away.
+        ApiError: there is no such run, or the service does not respond.
     """
     look = client.poll(name, wait=_QUIET_SECONDS if quiet else _LOG_SECONDS)
     pause, lines, next_log = _FIRST_PAUSE, _FIRST_LOOK, 0.0

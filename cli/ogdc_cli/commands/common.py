@@ -52,9 +52,9 @@ OverwriteOption = Annotated[
 
 
 def connected(*, starting: bool = False) -> ApiClient:
-    """The client of the deployment that the environment names, or of the local stack.
+    """Return a client of the deployment that the environment names, or of the local stack.
 
-    `starting`: for what is about runs there are. A local stack that has some, and has stopped, is started.
+    With `starting`, for commands about existing runs, a stopped local stack with runs is started.
     """
     from ogdc_cli.api import ApiClient
 

@@ -110,7 +110,7 @@ def set_token(
 
 
 def _greet(settings: ClientSettings) -> None:
-    """Say who has logged in, as the deployment sees them."""
+    """Print who has logged in, according to the deployment."""
     from ogdc_cli.accounts import Accounts
     from ogdc_cli.transport import ApiError
 

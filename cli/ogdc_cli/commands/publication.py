@@ -134,7 +134,7 @@ def _send(client: ApiClient, wanted: Wanted, *, as_json: bool) -> None:
 
 
 def _is_valid(package: Package, directory: Path) -> bool:
-    """Say what is wrong with a package, and what was not looked at; returns whether nothing is wrong."""
+    """Print the problems of a package and what was not checked; returns whether there are no problems."""
     from ogdc_shared.publication.checking import advice, problems, unchecked
 
     found = list(problems(package, directory))

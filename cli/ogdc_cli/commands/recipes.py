@@ -156,7 +156,7 @@ def _problems(directory: Path) -> list[str]:
 
 
 def _event_parameters(exc: OgdcError) -> list[str]:
-    """The things to mend, each of which is one line however its names are spelt."""
+    """Return the problems of a recipe, one line each."""
     from ogdc_shared.errors import InvalidRecipeError
 
     return list(exc.problems) if isinstance(exc, InvalidRecipeError) else str(exc).split("\n")

@@ -18,9 +18,9 @@ _OPENERS = ("xdg-open", "wslview")
 
 
 def open_browser(url: str, *, environ: Mapping[str, str] | None = None) -> bool:
-    """Open a URL without waiting for that; False: there is no browser to do so.
+    """Open a URL without waiting; False if there is no browser.
 
-    BROWSER names commands as for other programs: several with `:` between them, with `%s` for the URL.
+    BROWSER names commands as for other programs: separated by `:`, with `%s` for the URL.
     """
     env = os.environ if environ is None else environ
     for command in _commands(env):

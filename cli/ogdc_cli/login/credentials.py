@@ -21,17 +21,17 @@ class Credentials(Protocol):
     """Where tokens come from."""
 
     def token(self) -> str | None:
-        """The token to show now; None: there is none.
+        """Return the current token, or None.
 
         Raises:
-            OgdcError: there is one, and it must not be sent, or cannot be read.
+            OgdcError: there is one, but it must not be sent, or cannot be read.
         """
 
     def renewed(self, refused: str) -> str | None:
-        """Another token in place of one that was refused; None: there is none.
+        """Return a new token after one was rejected, or None if there is none.
 
         Raises:
-            OgdcError: there could be one, and it could not be had.
+            OgdcError: getting one failed.
         """
 
     @property
@@ -50,12 +50,13 @@ class UserCredentials:
         self._retry_at = 0.0
 
     def token(self) -> str | None:
-        """The token to show now.
+        """Return the current token.
 
-        One that has ended and cannot be renewed is shown as well: the deployment may ask nobody to log in.
+        An expired token that cannot be renewed is returned, too, since the deployment may not require a
+        login.
 
         Raises:
-            OgdcError: there is one, and it must not be sent, or cannot be read.
+            OgdcError: there is one, but it must not be sent, or cannot be read.
         """
         if self._settings.token:
             check_destination(self._settings)
@@ -86,7 +87,7 @@ class UserCredentials:
         return None if self._login is None else self._login.access_token
 
     def valid_token(self) -> str:
-        """A token that has not ended.
+        """Return a token that has not expired.
 
         Raises:
             OgdcError: there is none.
@@ -100,7 +101,7 @@ class UserCredentials:
 
     @property
     def until(self) -> str:
-        """Until when the token is known to hold, as the end of a sentence; empty: it is not known."""
+        """Return until when the token is valid, as the end of a sentence; empty if unknown."""
         given = self._settings.token
         login = Login().with_access(given, refresh_token=None, expires_in=None) if given else self._login
         if login is None or login.expires_at is None:
@@ -116,7 +117,7 @@ class UserCredentials:
         return f"Log in{' again' if self._login else ''}: ogdc-runner login"
 
     def login(self) -> Login | None:
-        """What is kept for the deployment; None: nothing, as for the stack on this machine.
+        """The stored login for the deployment; None if there is none, as for the local stack.
 
         Raises:
             ConfigurationError: the token file cannot be read.
@@ -141,7 +142,7 @@ class UserCredentials:
         say(one_line(text), err=True)
 
     def _renew(self, login: Login) -> None:
-        """Renew the login; what is in the way is `_problem`, for when the old token is refused."""
+        """Renew the login; a failure is kept in `_problem` and reported if the old token is rejected."""
         from ogdc_cli.login.renewal import renewed
         from ogdc_cli.login.web import Web
 
@@ -156,10 +157,10 @@ class UserCredentials:
 
 
 def check_deployment(settings: ClientSettings) -> None:
-    """Refuse to keep a login for the stack on this machine that nobody has named: it seldom wants one.
+    """Check that a login is not stored for the local stack by accident, since that rarely requires one.
 
     Raises:
-        ConfigurationError: it is so, or see `check_destination`.
+        ConfigurationError: it would be; or as for `check_destination`.
     """
     if settings.is_local_stack:
         raise ConfigurationError(
@@ -170,10 +171,10 @@ def check_deployment(settings: ClientSettings) -> None:
 
 
 def check_destination(settings: ClientSettings) -> None:
-    """Refuse to send a token where it is not meant for, or where others can read it.
+    """Check that a token is only sent to its deployment, and not unencrypted.
 
     Raises:
-        ConfigurationError: it is so.
+        ConfigurationError: it would be sent elsewhere, or unencrypted.
     """
     if settings.token and settings.by_default:
         raise ConfigurationError(

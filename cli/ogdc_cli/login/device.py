@@ -49,10 +49,10 @@ _TIMING = Timing()
 def log_in(
     web: Web, way: Way, *, show: Callable[[DeviceCode], None], timing: Timing = _TIMING
 ) -> TokenAnswer:
-    """Log in; `show` is told at once where to say yes, and with which code.
+    """Log in; `show` is called first, with the URL and code for the user.
 
     Raises:
-        ProviderError: it was refused, nobody said yes in time, or the provider is away.
+        ProviderError: the login was denied or timed out, or the provider does not respond.
     """
     endpoint = way.issuer.device_authorization_endpoint
     if endpoint is None:
@@ -87,10 +87,10 @@ def _wait(ask: Callable[[], TokenAnswer], given: DeviceCode, timing: Timing) -> 
 
 
 def _next_pause(exc: ProviderError, pause: float) -> float:
-    """How long to wait after a refusal that is none for good.
+    """Return the pause after a temporary error.
 
     Raises:
-        ProviderError: it is for good.
+        ProviderError: `exc`, if it is permanent.
     """
     if exc.code == _PENDING:
         return pause

@@ -42,11 +42,11 @@ class GithubIdentity:
         return bool(environ.get(URL) and environ.get(TOKEN))
 
     def token(self) -> str | None:
-        """The token to show now; None: the deployment asks nobody to log in.
+        """Return the current token; None if the deployment requires no login.
 
         Raises:
-            ProviderError: GitHub, or the deployment, does not answer.
-            ConfigurationError: it must not be sent there.
+            ProviderError: GitHub or the deployment does not respond.
+            ConfigurationError: the token must not be sent there.
         """
         check_destination(self._settings)
         if self._login is None or self._login.is_over(early=True):

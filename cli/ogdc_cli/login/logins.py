@@ -24,11 +24,11 @@ class Login(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     access_token: str | None = None
     refresh_token: str | None = None
     obtained_at: float | None = None
-    """Seconds since 1970, as `expires_at`; None: not known."""
+    """Seconds since 1970, like `expires_at`, or None if unknown."""
     expires_at: float | None = None
     """Of the access token."""
     issuer: str | None = None
-    """Who renews it; None: it was pasted, and the deployment itself may renew it (`POST /refresh`)."""
+    """The issuer that renews it; None if it was pasted and the deployment may renew it (`POST /refresh`)."""
     client_id: str | None = None
     """What the issuer knows this program by."""
 
@@ -81,7 +81,7 @@ def origin_of(url: str) -> str:
 
 
 def _end_of(token: str) -> float | None:
-    """When a JWT says that it ends (`exp`); nobody has checked that, and None where it is none."""
+    """Return the unverified expiry of a JWT (`exp`), or None."""
     parts = token.split(".")
     if len(parts) != 3:
         return None

@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "ogdc-runner", ""
 
     def do_GET(self) -> None:
-        """Take what has the state of this login, and nothing else; no word of it is shown."""
+        """Accept only the callback with this login's state; nothing from the request is shown."""
         parts = urlsplit(self.path)
         query = parse_qs(parts.query, max_num_fields=20)
         parameters = {name: values[0] for name, values in query.items() if len(values) == 1}
@@ -88,14 +88,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: a request's line has the code in it."""
+        """Log nothing, because the request line contains the code."""
 
 
 def log_in(web: Web, way: Way, *, show: Callable[[str], None], seconds: float = _SECONDS) -> TokenAnswer:
-    """Log in; `show` is told at once which URL a browser of this machine has to be led to.
+    """Log in; `show` is called first, with the URL to open in a browser on this machine.
 
     Raises:
-        ProviderError: it was refused, nobody came back in time, or the provider is away.
+        ProviderError: the login was denied or timed out, or the provider does not respond.
     """
     endpoint = way.issuer.authorization_endpoint
     if endpoint is None:

@@ -19,7 +19,7 @@ class Deployment(Struct):
     """What a deployment says of its logins."""
 
     resource: str = ""
-    """What it calls itself."""
+    """The deployment's identifier for itself."""
     authorization_servers: list[str] = []
     """Issuers; people log in at the first."""
     scopes_supported: list[str] = []
@@ -48,10 +48,10 @@ class Way(NamedTuple):
 
 
 def deployment(web: Web, api_url: str) -> Deployment:
-    """Ask a deployment who lets people in.
+    """Read which issuers a deployment trusts.
 
     Raises:
-        ProviderError: it does not say, as one that asks nobody to log in.
+        ProviderError: it does not say, as one that requires no login.
     """
     last: ProviderError | None = None
     for url in _places(api_url):
@@ -70,10 +70,10 @@ def deployment(web: Web, api_url: str) -> Deployment:
 
 
 def audience_for_jobs(web: Web, api_url: str) -> str | None:
-    """Whom a job's own token has to be meant for; None: the deployment asks nobody to log in.
+    """Return the required audience of a job's token; None if the deployment requires no login.
 
     Raises:
-        ProviderError: it does not answer, or would have a token that is meant for another deployment.
+        ProviderError: it does not respond, or requires a token for another deployment.
     """
     try:
         named = deployment(web, api_url).resource or api_url
@@ -92,7 +92,7 @@ def discover(web: Web, issuer: str) -> Issuer:
     """Fetch an issuer's discovery document.
 
     Raises:
-        ProviderError: there is none, it is another's, or it leads to where nobody logs in.
+        ProviderError: there is none, it belongs to another issuer, or its URLs are not safe.
     """
     found = web.document(issuer.rstrip("/") + OPENID_CONFIGURATION, Issuer)
     if found.issuer != issuer:

@@ -19,7 +19,7 @@ _ENDS = (b"", b"\x04")
 
 
 class Pasted(NamedTuple):
-    """What was found in it; one of the two is not None."""
+    """The tokens found in a text; at least one is not None."""
 
     access: str | None
     refresh: str | None
@@ -33,10 +33,10 @@ class _Tokens(msgspec.Struct):
 
 
 def read() -> Pasted:
-    """Read tokens from stdin: on a terminal unseen, and of any length.
+    """Read tokens of any length from stdin; on a terminal, without echo.
 
     Raises:
-        InvalidRequestError: there are none in it.
+        InvalidRequestError: it contains no tokens.
     """
     if not sys.stdin.isatty():
         return parse(sys.stdin.read(_MAX_CHARACTERS))
@@ -44,10 +44,10 @@ def read() -> Pasted:
 
 
 def parse(text: str) -> Pasted:
-    """Find tokens in a text: JSON as a login page or an issuer gives it, or one token alone.
+    """Find tokens in a text: JSON from a login page or an issuer, or a single token.
 
     Raises:
-        InvalidRequestError: there are none in it.
+        InvalidRequestError: it contains no tokens.
     """
     found = _of_json(text) if text.lstrip().startswith("{") else Pasted(_alone(text), None)
     tokens = [token for token in found if token is not None]

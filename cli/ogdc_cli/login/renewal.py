@@ -26,10 +26,10 @@ class _Pasted(msgspec.Struct):
 
 
 def renewed(web: Web, store: LoginStore, key: str, *, seen: Login) -> Login:
-    """Renew a login and keep it, unless another command has done so since it was `seen`.
+    """Renew and store a login, unless another command has done so since it was `seen`.
 
     Raises:
-        ProviderError: it cannot be; what is kept stays as it is.
+        ProviderError: it cannot be renewed; the stored login stays.
         ConfigurationError: the token file cannot be read or written.
     """
     with store.changing() as change:

@@ -18,23 +18,23 @@ from ogdc_cli.settings import ClientSettings
 
 
 class Screen(NamedTuple):
-    """How a person is told what to do."""
+    """Functions that show instructions to the user."""
 
     show_code: Callable[[device.DeviceCode], None]
     """Where to say yes, and with which code."""
     show_url: Callable[[str], None]
     """What to open in a browser on this machine."""
     ask_for_token: Callable[[str], None]
-    """That a token has to be pasted, and what one is to be had at."""
+    """Asks for a token, and says where to get one."""
 
 
 def log_in(settings: ClientSettings, screen: Screen, *, by_paste: bool) -> None:
-    """Log in to a deployment and keep that.
+    """Log in to a deployment, and store the login.
 
     Raises:
-        ProviderError: it cannot be done, or was refused.
-        ConfigurationError: tokens must not be sent there, or cannot be kept.
-        InvalidRequestError: what was pasted is no token.
+        ProviderError: logging in failed or was denied.
+        ConfigurationError: tokens must not be sent there, or cannot be stored.
+        InvalidRequestError: the pasted text is not a token.
     """
     check_deployment(settings)
     web = Web(settings)
@@ -51,23 +51,23 @@ def log_in(settings: ClientSettings, screen: Screen, *, by_paste: bool) -> None:
 
 
 def keep_pasted(settings: ClientSettings, *, access: str | None, refresh: str | None) -> None:
-    """Keep tokens for the deployment that is named now; what is None stays as it was.
+    """Store tokens for the current deployment; None keeps the previous one.
 
     Raises:
-        ConfigurationError: tokens must not be sent there, or cannot be kept.
+        ConfigurationError: tokens must not be sent there, or cannot be stored.
     """
     check_deployment(settings._replace(token=None))
     _keep(settings, lambda before: pasted(before or Login(), access=access, refresh=refresh))
 
 
 def log_out(settings: ClientSettings) -> Login | None:
-    """Forget the login of a deployment, once its issuer has taken the tokens back.
+    """Revoke the tokens of a deployment's login, and delete the login.
 
     Returns:
-        What was forgotten; None: there was nothing.
+        The deleted login, or None if there was none.
 
     Raises:
-        ProviderError: the tokens could not be taken back; they are forgotten all the same.
+        ProviderError: the tokens could not be revoked; they are deleted nevertheless.
         ConfigurationError: the token file cannot be read or written.
     """
     store, key = LoginStore(settings.token_file), key_of(settings.api_url)
@@ -83,7 +83,7 @@ def log_out(settings: ClientSettings) -> Login | None:
 
 
 def _way(web: Web, api_url: str) -> Way | None:
-    """How to log in at the deployment's issuer; None: it names none, or no client for this program."""
+    """Return how to log in at the deployment's issuer; None if it names no issuer or no client."""
     found = deployment(web, api_url)
     if not found.authorization_servers or not found.client_id:
         return None
@@ -93,7 +93,7 @@ def _way(web: Web, api_url: str) -> Way | None:
 
 
 def _by_issuer(web: Web, way: Way, screen: Screen) -> Login | None:
-    """Log in by what the issuer offers; None: it offers nothing that a command can do."""
+    """Log in by a flow that the issuer offers; None if it offers none that a command can use."""
     if way.issuer.device_authorization_endpoint:
         answer = device.log_in(web, way, show=screen.show_code)
     elif way.issuer.authorization_endpoint:
@@ -120,7 +120,7 @@ def _keep(settings: ClientSettings, made_of: Callable[[Login | None], Login]) ->
 
 
 def _revoke(web: Web, login: Login) -> None:
-    """Have an issuer take tokens back (RFC 7009), where it offers that."""
+    """Revoke tokens (RFC 7009), if the issuer offers that."""
     token = login.refresh_token or login.access_token
     if login.issuer is None or token is None:
         return

@@ -35,7 +35,7 @@ class Logins(msgspec.Struct, omit_defaults=True):
     refresh_token: str | None = None
 
     def bind(self, key: str) -> bool:
-        """Give tokens of the form of before to a deployment that has none; returns whether it was done."""
+        """Assign tokens in the former format to a deployment without any; returns whether this was done."""
         if not (self.access_token or self.refresh_token) or key in self.deployments:
             return False
         self.deployments[key] = pasted(Login(), access=self.access_token, refresh=self.refresh_token)
@@ -44,7 +44,7 @@ class Logins(msgspec.Struct, omit_defaults=True):
 
 
 def pasted(login: Login, *, access: str | None, refresh: str | None) -> Login:
-    """A login with tokens that a person has pasted; what is not given stays as it was."""
+    """Return a login with pasted tokens; None keeps the previous one."""
     if access is None:
         return msgspec.structs.replace(login, refresh_token=refresh or login.refresh_token)
     fresh = Login(refresh_token=login.refresh_token if login.issuer is None else None)
@@ -52,7 +52,7 @@ def pasted(login: Login, *, access: str | None, refresh: str | None) -> Login:
 
 
 class Change(NamedTuple):
-    """What is kept, to be changed."""
+    """The stored logins while they are being changed."""
 
     logins: Logins
     keep: Callable[[], None]
@@ -66,19 +66,19 @@ class LoginStore:
         self.path = path
 
     def read(self) -> Logins:
-        """What is kept; nothing where there is no file. Its mode is mended where others could read it.
+        """Return the stored logins; empty without a file. Makes the file private if others could read it.
 
         Raises:
-            ConfigurationError: it cannot be read, is not the caller's own, or a symbolic link.
+            ConfigurationError: it cannot be read, belongs to another user, or is a symbolic link.
         """
         return self._decoded(self._content())
 
     @contextmanager
     def changing(self, *, anew: bool = False) -> Iterator[Change]:
-        """Lend what is kept while nobody else changes it; what is not kept by the end is not changed.
+        """Yield the stored logins, locked for changes; only what is kept explicitly is changed.
 
         Args:
-            anew: Begin with nothing where the file cannot be understood.
+            anew: Whether to start empty if the file is malformed.
 
         Raises:
             ConfigurationError: it cannot be read or written, or another command holds the lock.
@@ -120,7 +120,7 @@ class LoginStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the lock beside the file; where a file system knows no locks, do without."""
+        """Lock a file beside it; without a lock on file systems that do not support locks."""
         lock = self.path.with_name(f"{self.path.name}.lock")
         with _explained(self.path):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -138,9 +138,9 @@ class LoginStore:
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:
-        """A file of the owner's with room for what is to be kept.
+        """Create a private file with enough space for the new content.
 
-        There before anything is asked of a provider: a token that was renewed and cannot be kept is lost.
+        It is created before a provider is asked, since a renewed token that cannot be stored would be lost.
         """
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         with _explained(self.path):

@@ -10,7 +10,7 @@ from ogdc_cli.login.web import ProviderError
 
 
 class TokenAnswer(Struct):
-    """RFC 6749, section 5.1; an ID token, which is for nobody else's eyes, is left out."""
+    """A token response (RFC 6749, section 5.1), without the ID token, which is not needed."""
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105  no password

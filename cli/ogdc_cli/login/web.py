@@ -27,12 +27,12 @@ _MAX_TEXT = 200
 
 
 class ProviderError(OgdcError):
-    """A login provider refuses, does not answer, or answers what it must not.
+    """A login provider rejects a request, does not respond, or sends an invalid response.
 
     Attributes:
-        code: Why, in OAuth's words (RFC 6749, section 5.2), such as `invalid_grant`; None: not in those.
-        passing: Whether the same question may be answered later.
-        status: The HTTP status; None: there was no answer.
+        code: The OAuth error code (RFC 6749, section 5.2), such as `invalid_grant`, or None.
+        passing: Whether the same request may succeed later.
+        status: The HTTP status, or None without a response.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Web:
         """Fetch a JSON document.
 
         Raises:
-            ProviderError: there is none of this kind.
+            ProviderError: it cannot be fetched, or is not of this type.
         """
         answer = self._ask("GET", url, None, dict(headers or {}))
         if answer.status != 200:

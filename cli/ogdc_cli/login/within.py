@@ -10,13 +10,13 @@ _T = TypeVar("_T")
 
 
 def within(seconds: float, work: Callable[[], _T]) -> _T:
-    """Do `work` in a thread of its own and wait for it no longer than this.
+    """Run `work` in a thread of its own, and wait no longer than this.
 
-    A server that sends its answer byte by byte keeps to every timeout of a socket. What is late
-    is left alone, and ends with the program.
+    A server that responds byte by byte never exceeds a socket's timeout. A late thread is abandoned, and ends
+    with the program.
 
     Raises:
-        TimeoutError: it takes longer. What `work` raises is raised here.
+        TimeoutError: it takes longer. Errors of `work` are raised, too.
     """
     done: list[_T] = []
     failed: list[BaseException] = []
