@@ -157,7 +157,7 @@ def _shortened(steps: list[str]) -> Iterator[str]:
 
 
 def _overview(run: RunDetail) -> str:
-    """How far a run in several partitions is; empty where there is one, whose steps say it better."""
+    """Return the progress of a run in several partitions; empty for one, as its steps say more."""
     if run.partitions == 1:
         return ""
     from ogdc_cli.partitions import summary
@@ -166,7 +166,7 @@ def _overview(run: RunDetail) -> str:
 
 
 def _held_up(run: RunDetail) -> str:
-    """What a run that has not ended waits for; empty where nothing is in its way."""
+    """Return what an unfinished run waits for; empty if nothing."""
     return "" if run.status in TERMINAL_PHASES else run.message or ""
 
 
@@ -176,7 +176,7 @@ def _waiting(run: RunDetail) -> str:
 
 @contextmanager
 def _live() -> Iterator[Report]:
-    """Two lines that renew themselves: elapsed time and step, and below it what was printed last."""
+    """Show two lines that are updated in place: elapsed time and step, and the last line of output."""
     from rich.console import Console
     from rich.live import Live
 
@@ -202,7 +202,7 @@ class _Picture:
         self._ahead = -time.monotonic()
         """What to add to the monotonic clock to have the run's age, in seconds."""
         self.outcome = ""
-        """How a run in several partitions has ended; what is left on the terminal."""
+        """The final state of a run in several partitions, which stays on the terminal."""
 
     def update(self, run: RunDetail, log: str) -> None:
         """See `Report`."""
@@ -212,7 +212,7 @@ class _Picture:
         self.outcome = _overview(run) if run.status in TERMINAL_PHASES else ""
 
     def draw(self) -> RenderableType:
-        """The picture as it is now; called by another thread."""
+        """Return what to draw now; called from another thread."""
         from rich.table import Table
         from rich.text import Text
 
@@ -225,7 +225,7 @@ class _Picture:
 
 
 def _elapsed(run: RunDetail) -> float:
-    """Seconds since a run was submitted; where its end is known, until then."""
+    """Return the seconds from a run's submission to its end, or to now."""
     until = run.finished_at or datetime.now(UTC)
     return max(0.0, (until - run.submitted_at).total_seconds())
 

@@ -30,11 +30,11 @@ def is_remote(recipe: str) -> bool:
 
 @contextmanager
 def staged(recipe: str) -> Iterator[Path]:
-    """The recipe's directory: itself where it is one, otherwise a temporary copy.
+    """Yield the recipe's directory: itself if it is one, otherwise a temporary copy.
 
     Raises:
         RecipeNotFoundError: there is no recipe.
-        OgdcError: as `recipe_sources.staging.stage_recipe`.
+        OgdcError: as for `recipe_sources.staging.stage_recipe`.
     """
     path = None if "://" in recipe or "::" in recipe else _path(recipe)
     if path is not None and path.is_dir():
@@ -80,13 +80,13 @@ def load(directory: Path) -> Recipe:
 
 @contextmanager
 def checked_out(repository: str, ref: str | None) -> Iterator[Path]:
-    """A repository's files at `ref`.
+    """Yield a directory with a repository's files at `ref`.
 
-    Where it is None: a directory's files as they are, or a repository's default branch.
+    If `ref` is None, these are a directory's current files, or a repository's default branch.
 
     Raises:
         RecipeNotFoundError: there is no such repository or ref.
-        OgdcError: there is no git.
+        OgdcError: git is not installed.
     """
     path = _path(repository)
     if ref is None and path.is_dir() and not _is_bare(path):
@@ -130,7 +130,7 @@ def _is_bare(repository: Path) -> bool:
 
 
 def _path(name: str) -> Path:
-    """A name as a shell would take it, for those who quoted it; a home that is not known stays as it is."""
+    """Expand `~` as a shell does, for quoted names; an unknown home is left unchanged."""
     return Path(os.path.expanduser(name)).absolute()  # noqa: PTH111  Path.expanduser raises then
 
 

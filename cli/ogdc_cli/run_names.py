@@ -23,7 +23,7 @@ _LOOKED_AT = 1000
 
 
 def task_of(text: str) -> str:
-    """What the API calls a task: `3` for short is `process/3`, and so is `process(3:3)`, as it is shown."""
+    """Return the API's name of a task: `process/3` for `3` and for `process(3:3)`, as it is shown."""
     if text.isdecimal():
         return f"process/{text}"
     return _SHOWN_TASK.sub(r"\1/\2", text)
@@ -35,12 +35,12 @@ def is_counted(text: str) -> bool:
 
 
 def find_name(client: ApiClient, text: str) -> str:
-    """The name of the run that is meant.
+    """Return the name of the run that a text refers to.
 
     Raises:
-        UnknownRunError: no run's name begins so.
-        InvalidRequestError: several do, or there are not so many runs.
-        ApiError: the service cannot be asked.
+        UnknownRunError: no run's name begins with it.
+        InvalidRequestError: several do, or there are fewer runs.
+        ApiError: the service does not respond.
     """
     if is_counted(text):
         return _counted(client, -int(text))
@@ -67,7 +67,7 @@ def names_beginning(client: ApiClient, text: str) -> Iterator[str]:
 
 
 def _counted(client: ApiClient, number: int) -> str:
-    """The caller's newest run but so many; those of others on a shared deployment are not counted."""
+    """Return the caller's n-th newest run; others' runs on a shared deployment are not counted."""
     runs = list(islice(client.runs(submitted_by=client.user, limit=min(number, 200)), number))
     if len(runs) < number:
         there_are = {0: "There is no run", 1: "There is 1 run"}.get(len(runs), f"There are {len(runs)} runs")

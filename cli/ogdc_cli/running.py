@@ -91,7 +91,7 @@ def run_to_end(
 
 
 def _files_in(directory: Path) -> Iterator[Path]:
-    """Yield what a directory holds at any depth and is none, in the order of the paths' parts."""
+    """Yield the files in a directory at any depth, sorted by the components of their paths."""
     from ogdc_shared.walking import walk
 
     names = [name.split("/") for name, entry in walk(str(directory)) if not entry.is_dir()]
@@ -124,13 +124,14 @@ def _scratch_in(directory: Path) -> Iterator[Path]:
 
 @contextmanager
 def _cancelled_with_us(client: ApiClient, submitted: Callable[[], Submitted]) -> Iterator[str]:
-    """Submit a run, lend its name, and cancel it when the user, or whoever runs us, wants us to end.
+    """Submit a run, yield its name, and cancel it if this process is asked to end.
 
-    Also when nobody sees us any more. What came while it was submitted counts as soon as its name is known.
+    This includes the loss of the terminal. Signals during the submission are handled once the run's name is
+    known.
     """
     name = ""
     try:
-        with interrupts_held():  # a run whose name is not known could not be cancelled
+        with interrupts_held():  # a run with an unknown name could not be cancelled
             name = submitted().name
         yield name
     except (*INTERRUPTS, OSError):
@@ -165,10 +166,10 @@ def _stages(run: RunDetail) -> list[tuple[str, int]]:
 
 
 def _copy_outputs(run: RunDetail, target: Path) -> Path:
-    """Copy a run's outputs, as its commands left them, into a directory that is made.
+    """Copy a run's outputs, as its commands left them, to a new directory.
 
-    Both kinds lie on the stack's volume: what is published, and what a zip was made of. What tells how they
-    came to be is none of them.
+    Both kinds are on the stack's volume: published data, and the content of a zip. Provenance and catalogue
+    are not copied.
     """
     from ogdc_shared.copying import copy_tree
     from ogdc_shared.outputs.policies import policy_of

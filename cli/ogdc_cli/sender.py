@@ -30,14 +30,14 @@ class Headers(Protocol):
 
 
 class Response(Protocol):
-    """An answer whose body has not been read; reading it raises `NoAnswerError` where it breaks off."""
+    """A response with an unread body; reading it raises `NoAnswerError` if the connection breaks."""
 
     status: int
     reason: str | None
 
     @property
     def headers(self) -> Headers:
-        """What it says of itself."""
+        """Its headers."""
 
     @property
     def led_to(self) -> tuple[str, ...]:
@@ -54,11 +54,11 @@ class Response(Protocol):
 
 
 class Sender(Protocol):
-    """Sends requests; what is answered with 503 is sent again a few times, as the Retry-After says."""
+    """Sends requests; a request answered with 503 is repeated a few times, as Retry-After says."""
 
     def send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
-        """Send one.
+        """Send a request.
 
         Raises:
-            NoAnswerError: nobody answers.
+            NoAnswerError: there is no response.
         """

@@ -30,11 +30,11 @@ class ClientSettings(NamedTuple):
     is_named: bool = False
     """Whether the environment names the deployment."""
     by_default: bool = False
-    """True: nothing names a deployment and no local stack is up, so `api_url` is the production service's."""
+    """Whether the production service is used: no deployment is named and no local stack runs."""
     ca_file: str | None = None
-    """Certificates to trust; None: the system's."""
+    """CA certificates to trust; None means the system's."""
     token: str | None = None
-    """OGDC_TOKEN, which goes before what is kept."""
+    """OGDC_TOKEN, which takes precedence over a stored login."""
     plain_http: bool = False
     """Whether tokens may be sent to other machines without encryption."""
 
@@ -75,7 +75,7 @@ class ClientSettings(NamedTuple):
 
 
 def _found_url(env: Mapping[str, str]) -> tuple[str, bool]:
-    """The local stack's URL where it is up, else the production service's; and whether it is the latter."""
+    """Return the URL of the running local stack, else of production; and whether it is the latter."""
     from ogdc_local.stack.control import current
     from ogdc_local.stack.paths import StatePaths
 

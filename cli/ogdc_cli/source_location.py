@@ -17,7 +17,7 @@ _PROBLEM = re.compile(
 
 
 class SourceLocation(NamedTuple):
-    """A place in a file of the repository; None is what is not known."""
+    """A position in a file of the repository; None is unknown."""
 
     file: str | None = None
     """Below the workspace."""
@@ -54,7 +54,7 @@ def _line_of(key: str, meta: Path) -> int:
 
 
 def _inner(node: yaml.Node | None, part: str) -> tuple[int, yaml.Node] | None:
-    """Where a key or an entry of a list begins, counted from 0, and what it holds."""
+    """Return the line, from 0, of a key or list entry, and its value."""
     import yaml
 
     if isinstance(node, yaml.MappingNode):

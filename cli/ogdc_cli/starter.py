@@ -65,7 +65,7 @@ def write_recipe(directory: Path, *, name: str = DEFAULT_NAME) -> tuple[Path, ..
 
 
 def _quoted(name: str) -> str:
-    """A recipe's name, which holds no quotes, as YAML text; bare where it cannot be taken for a number."""
+    """Return a recipe's name as YAML text, quoted if it could be read as something else."""
     return name if name[0].isalpha() and name.lower() not in _WORDS else f'"{name}"'
 
 

@@ -1,7 +1,7 @@
-"""Formatting a run's log: the worker's JSON lines as text, between the lines of commands.
+"""Formatting a run's log: the worker's JSON lines as text, between the output of commands.
 
 Logs are untrusted, because a recipe's commands write to them: a line that only resembles the worker's is
-shown as it is, and nothing in a log reaches a terminal as a control sequence (see `terminal`).
+shown unchanged, and control sequences never reach a terminal (see `terminal`).
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Line(NamedTuple):
     """One line of a log."""
 
     task: str
-    """Which task wrote it; empty where that is not known."""
+    """Name of its task; empty if unknown."""
     text: str
     event: dict[str, str] | None
-    """What the worker wrote with it, each value as text; None: a command wrote it."""
+    """The worker's event, with values as text; None if a command wrote the line."""
 
 
 def read_line(line: str) -> Line:
@@ -57,7 +57,7 @@ def read_line(line: str) -> Line:
 
 
 def described(line: Line) -> str:
-    """A line for people: what the worker says in words, what a command says as it is."""
+    """Return a line for people: an event as a sentence, other output unchanged."""
     return printable(_in_words(line.event) if line.event else plain(line.text))
 
 
@@ -68,11 +68,11 @@ def plain(text: str) -> str:
 
 
 class LogSummary:
-    """What has become known of a run by looking at the end of its log again and again.
+    """What is known of a run from repeatedly reading the end of its log.
 
     Attributes:
-        step: What the run is doing, in words; empty where it has not begun.
-        last: The last line that a command has printed since that step began.
+        step: Description of the current step; empty if none has started.
+        last: The last line that a command has printed in this step.
     """
 
     def __init__(self) -> None:
@@ -82,10 +82,10 @@ class LogSummary:
         """Task → time of its last event that was taken in, and all its events of that time."""
 
     def update(self, log: str) -> list[str]:
-        """Read the end of the log as it is now.
+        """Process the current end of the log.
 
         Returns:
-            The steps begun and the warnings given since the last look, in words.
+            Descriptions of new steps and warnings since the last call.
         """
         steps: list[str] = []
         for line in map(read_line, log.split("\n")):
@@ -102,7 +102,7 @@ class LogSummary:
         return steps
 
     def _note(self, line: Line, time: str) -> bool:
-        """Remember an event; False where it was taken in before."""
+        """Remember an event; False if it was processed before."""
         last, texts = self._seen.get(line.task, ("", set()))
         if time < last or line.text in texts:
             return False
@@ -128,7 +128,7 @@ def _begins_step(event: dict[str, str]) -> bool:
 
 
 def _fetching(event: dict[str, str]) -> str:
-    """Say how far the inputs are: `fetching a.tif (3 of 40): 12 of 50 MiB, 2.5 MiB/s; 180 MiB in all`."""
+    """Return the progress of inputs: `fetching a.tif (3 of 40): 12 of 50 MiB, 2.5 MiB/s; 180 MiB in all`."""
     try:
         have, rate, total = (size_in_words(float(event[key])) for key in ("file_bytes", "rate", "bytes"))
         number = f" ({int(event['done']) + 1} of {event['of']})" if event["of"] != "1" else ""

@@ -45,7 +45,7 @@ def one_line(text: str) -> str:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line, or lines, for people; on stderr what is no result."""
+    """Print lines for people; to stderr if they are not a result."""
     print(printable(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
@@ -73,7 +73,7 @@ def is_plain(block: bytes) -> bool:
 
 
 def say_plain(block: bytes) -> None:
-    """Print whole lines of which `is_plain` is true, without looking at them again: for long texts."""
+    """Print whole lines that are known to be plain (`is_plain`), without checking them again."""
     stream = sys.stdout
     if isinstance(stream, _Guarded):
         stream.write_plain(block)
@@ -98,10 +98,10 @@ def guarded() -> Iterator[None]:
 
 
 class _Guarded:
-    """A text stream that takes only what is printable, and whatever its encoding can hold of that.
+    """A text stream that only writes printable characters that its encoding supports.
 
-    It shows no `buffer`: click would write past it where the encoding is ASCII. An error of the device, such
-    as a full disk behind it, says which stream it is about.
+    It has no `buffer`, because click would use that to bypass an ASCII encoding. An error of the device, such
+    as a full disk, names the stream.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -137,9 +137,9 @@ class _Guarded:
 
 
 def _open_closed_descriptors() -> None:
-    """Give a program started without stdin, stdout or stderr (`>&-`) the null device in their place.
+    """Open the null device in place of closed stdin, stdout or stderr (`>&-`).
 
-    Otherwise the next file or connection that is opened would become one of them.
+    Otherwise the next file or connection would get its descriptor.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -148,7 +148,7 @@ def _open_closed_descriptors() -> None:
 
 
 def _flush_or_drop(stream: TextIO) -> None:
-    """Have the interpreter's end find nothing to write, which would be an error where nobody reads it."""
+    """Leave nothing to flush at exit, which would be an error if the reader has gone."""
     try:
         stream.flush()
     except OSError:

@@ -23,17 +23,17 @@ from ogdc_shared.telemetry.tracing import new_trace
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
 _MAX_WAITS = 3
-"""How often a command waits that is told to."""
+"""How many times a command waits when a response asks for it."""
 _PASSING = frozenset({429, 502, 503, 504})
 
 
 class ApiError(OgdcError):
-    """The API refused or failed.
+    """The API rejected a request or failed.
 
     Attributes:
-        status: The HTTP status; None where there was no answer.
-        passing: Whether the same call may succeed later.
-        retry_after: Seconds after which; None: the API does not say.
+        status: The HTTP status, or None without a response.
+        passing: Whether the same request may succeed later.
+        retry_after: After how many seconds, or None if the API does not say.
     """
 
     def __init__(
@@ -51,22 +51,22 @@ class ApiError(OgdcError):
 
 
 class Known(NamedTuple, Generic[_Answer]):
-    """What was answered, to be asked for again."""
+    """A response that can be revalidated."""
 
     answer: _Answer
     tag: str | None
-    """None: it had none, as of a deployment of a version before."""
+    """Its ETag; None if the deployment, being of an earlier version, sends none."""
 
 
 class Transport:
     """Sends requests to a deployment, or to the stack on this machine."""
 
     def __init__(self, settings: ClientSettings, credentials: Credentials | None = None) -> None:
-        """Send nothing yet.
+        """Store the arguments; nothing is sent yet.
 
         Args:
-            settings: Which deployment, and how it is reached.
-            credentials: What it is shown; None: the user's.
+            settings: The deployment.
+            credentials: Credentials for it; None means the user's.
         """
         self._credentials = credentials or UserCredentials(settings)
         self._url = settings.api_url
@@ -97,10 +97,10 @@ class Transport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> _Answer:
-        """Send a request to the API, whose answer is JSON of a known form.
+        """Send a request to the API, and decode its JSON response.
 
         Raises:
-            ApiError: it is not, or the API refuses or does not answer.
+            ApiError: the response is malformed, or the API rejects the request or does not respond.
         """
         with self.stream(method, path, body=body, headers=headers) as response:
             data = response.read()
@@ -109,17 +109,16 @@ class Transport:
     def call_unless_known(
         self, path: str, answer: type[_Answer], known: Known[_Answer] | None, *, wait: float = 0.0
     ) -> Known[_Answer]:
-        """Get what is at a path, unless it is what is known of it already.
+        """Read a resource, unless it has not changed.
 
         Args:
-            path: What is asked for.
-            answer: The form of its JSON.
-            known: What is known of it.
-            wait: Seconds that the answer may take where there is nothing new (RFC 7240); only the local stack
-                has it wait.
+            path: Path of the resource.
+            answer: Type of the response.
+            known: The last response.
+            wait: Seconds to wait for a change (RFC 7240); only the local stack supports this.
 
         Raises:
-            ApiError: as `call`.
+            ApiError: as for `call`.
         """
         tag = known and known.tag
         headers = {"If-None-Match": tag, "Prefer": f"wait={wait:g}"} if tag else {}
@@ -145,10 +144,10 @@ class Transport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[Response]:
-        """Send a request to the API and lend its answer, whose body has not been read.
+        """Send a request to the API, and yield its response with the body unread.
 
         Raises:
-            ApiError: the API refuses, does not answer or breaks off.
+            ApiError: the API rejects the request, does not respond, or the connection breaks.
             ConfigurationError: the caller's token cannot be read, or must not be sent there.
         """
         with self._answered(self._url + path):
@@ -202,7 +201,7 @@ class Transport:
         return token
 
     def _has_waited(self, refusal: ApiError) -> bool:
-        """Wait as long as a refusal asks for, where that is not too long."""
+        """Wait as long as a response asks for, if that is not too long."""
         if refusal.status != 429 or refusal.retry_after is None or refusal.retry_after > MAX_PAUSE_SECONDS:
             return False
         say(f"{refusal}\nWaiting {refusal.retry_after:.0f} s.", err=True)
@@ -302,7 +301,7 @@ def _retry_after(response: Response) -> float | None:
 
 
 def _detail(response: Response) -> str | None:
-    """What the API says about a refusal; None where it is not the API that answers."""
+    """Return the API's error message; None if the response is not from the API."""
     try:
         detail = json.loads(response.read())["detail"]
     except (ValueError, KeyError, TypeError):

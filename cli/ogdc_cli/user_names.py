@@ -19,11 +19,11 @@ _ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def find_user(client: Accounts, called: str) -> User:
-    """The user that is meant.
+    """Return the user that a text refers to.
 
     Raises:
-        UnknownUserError: nobody is called so.
-        InvalidRequestError: several are.
+        UnknownUserError: there is none.
+        InvalidRequestError: there are several.
     """
     everybody = list(client.users())
     for field in ("id", "subject", "name"):
@@ -33,11 +33,11 @@ def find_user(client: Accounts, called: str) -> User:
 
 
 def token_id(client: Accounts, called: str) -> str:
-    """The id of an API token: what has an id's form, else the caller's own of that name, else anybody's.
+    """Return the id of an API token: the text itself, the caller's token of that name, or anybody's.
 
     Raises:
-        UnknownTokenError: there is none, or it is another's, which admins alone see.
-        InvalidRequestError: several are called so.
+        UnknownTokenError: there is none, or it is another user's and the caller is no admin.
+        InvalidRequestError: there are several.
     """
     if _ID.fullmatch(called):
         return called

@@ -15,7 +15,7 @@ _TIMEOUT = urllib3.Timeout(connect=5, read=READ_SECONDS)
 
 
 class _Retry(urllib3.Retry):
-    """Waits for what is away, not longer than a person would; who asks too much is told first."""
+    """Retries for unavailable servers, as long as a person would wait; a 429 is an error at once."""
 
     RETRY_AFTER_STATUS_CODES = frozenset({503})
 
@@ -68,11 +68,11 @@ class WebSender:
     """See `Sender`."""
 
     def __init__(self, *, verify_tls: bool, ca_file: str | None) -> None:
-        """Send nothing yet.
+        """Store the arguments; nothing is sent yet.
 
         Args:
-            verify_tls: Whether servers have to show certificates that are trusted.
-            ca_file: Those to trust; None: the system's.
+            verify_tls: Whether to verify certificates.
+            ca_file: CA certificates to trust; None means the system's.
         """
         self._verify_tls = verify_tls
         self._ca_file = ca_file

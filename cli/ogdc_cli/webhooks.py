@@ -40,7 +40,7 @@ class Webhooks:
         return self._transport.call("POST", "/webhooks", answers.NewWebhook, body=encode(asked), headers=JSON)
 
     def remove(self, webhook_id: str) -> answers.Webhook:
-        """Remove one, which is told nothing more."""
+        """Remove a webhook; pending deliveries are dropped."""
         return self._transport.call("DELETE", _path(webhook_id), answers.Webhook)
 
 

@@ -16,11 +16,11 @@ from ogdc_shared.variables import read_variable
 
 
 def find_token(url: str, environ: Mapping[str, str] = os.environ, *, now: float | None = None) -> Token:
-    """The user's token for a node, read anew: of DATAONE_TOKEN, or for its host of their file of tokens.
+    """Return the user's token for a node: from DATAONE_TOKEN, or from their file of tokens by its host.
 
     Raises:
-        UnauthenticatedError: there is none, or it is over.
-        UnusableInputError: the file cannot be understood.
+        UnauthenticatedError: there is none, or it has expired.
+        UnusableInputError: the file is malformed.
     """
     text = read_variable(ClientVariables, "dataone_token", environ) or _kept(url, environ)
     token = read_token(text)

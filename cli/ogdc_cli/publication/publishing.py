@@ -49,13 +49,13 @@ def publish(
     agree: Callable[[Package], bool],
     on_sent: Callable[[Sent], None],
 ) -> Package | None:
-    """Have a run's result be a package of a node; see `publish_result`.
+    """Publish a run's result as a package at a node; see `publish_result`.
 
     Args:
-        client: Of the deployment that has the run.
-        wanted: What is published where.
-        agree: Shows the package, and says whether it is to be sent.
-        on_sent: Called with each object, once it is there.
+        client: Client of the deployment with the run.
+        wanted: What to publish, and where.
+        agree: Shows the package, and returns whether to upload it.
+        on_sent: Called with each object, once it is on the node.
     """
     url = checked_url(wanted.node)
     _need_somebody(url, wanted)
@@ -71,7 +71,7 @@ def publish(
 
 
 def _need_somebody(url: str, wanted: Wanted) -> None:
-    """Refuse what nobody could be asked about."""
+    """Check that a required confirmation is possible."""
     if is_production(url) and not wanted.is_agreed and not sys.stdin.isatty():
         raise InvalidRequestError(
             f"Data published at {url} are permanent, and there is no terminal to ask for confirmation. Check "

@@ -35,7 +35,7 @@ class RunResult(NamedTuple):
     """Of the deployment that has the run."""
     run: str
     metadata: Path | None = None
-    """A meta.yml whose `metadata` and `output.license` go before those of the recipe that ran."""
+    """A meta.yml with `metadata` and `output.license` that replace those of the recipe that ran."""
 
     @property
     def is_described_anew(self) -> bool:
@@ -47,7 +47,7 @@ class RunResult(NamedTuple):
         return fetch_crate(self.client, self.run, into)
 
     def origin(self, crate: Path) -> Origin:
-        """Tell of the run, by the recipe in its crate."""
+        """Return the origin according to the recipe in the run's crate."""
         recipe = load_recipe(Original(crate, None, f"run {self.run}").recipe)
         account = read_account(crate, self.run)
         meta = recipe.meta if self.metadata is None else _read(self.metadata)

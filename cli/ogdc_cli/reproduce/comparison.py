@@ -23,7 +23,7 @@ class Verdict(StrEnum):
     UNKNOWN = "undecided"
     """Without checksums; or of other bytes, which may hold the same, and cannot be looked into."""
     ALTERED = "altered since"
-    """What is at hand of then is not what the run made."""
+    """The original file at hand is not what the run made."""
     MISSING = "missing"
     NEW = "new"
 
@@ -82,13 +82,14 @@ def is_altered(file: Path, entry: Entry) -> bool:
 def look_closer(
     compared: Compared, then: Path, now: Path, look: Callable[[Path, Path], tuple[bool, list[str]] | None]
 ) -> Compared:
-    """Compare two files that are at hand, by their bytes, and then by what they hold.
+    """Compare two files by their bytes, and if these differ by their content.
 
     Args:
-        compared: What is known of them.
-        then: The one.
-        now: The other.
-        look: Says whether two files hold the same, and what differs; None: they cannot be looked into.
+        compared: The result so far.
+        then: The original file.
+        now: The new file.
+        look: Returns whether two files have the same content, and the differences; None if it cannot read
+            them.
     """
     if compared.verdict not in {Verdict.DIFFERS, Verdict.UNKNOWN}:
         return compared
@@ -102,14 +103,14 @@ def look_closer(
 
 
 def undecided(compared: Compared, reason: str) -> Compared:
-    """What is known of a file that cannot be looked into: other bytes decide where the format is no such."""
+    """Return the result for a file that cannot be read: unknown, unless its format is not geospatial."""
     if compared.verdict != Verdict.DIFFERS or not may_be_read(compared.path):
         return compared
     return compared._replace(verdict=Verdict.UNKNOWN, details=(*compared.details, reason))
 
 
 def inside(directory: Path, path: str) -> Path | None:
-    """The file of that path in a directory; None: it is elsewhere, or no file. A crate may say anything."""
+    """Return a file in a directory by its path, which is untrusted; None if it is outside or not a file."""
     try:
         found = (directory / path).resolve()
         is_inside = found.is_relative_to(directory.resolve()) and found.is_file()

@@ -46,7 +46,7 @@ class Contents:
         self._sandbox = sandbox
 
     def compare(self, then: Path, now: Path) -> tuple[bool, list[str]] | None:
-        """Say whether two files hold the same, and what differs; None: there is no GDAL that reads them.
+        """Return whether two files have the same content, and the differences; None if GDAL cannot read them.
 
         Raises:
             ConfigurationError: there is no sandbox.
@@ -92,13 +92,13 @@ class Contents:
 
 
 def _seen(path: Path) -> str:
-    """What a file is called in there: its suffix says what it is, all else is somebody's choice."""
+    """Return a file's name in the sandbox, which keeps only its suffix, since names are untrusted."""
     suffix = path.suffix.lower()
     return f"file{suffix if suffix[1:].isalnum() and suffix.isascii() else ''}"
 
 
 def _parts(path: Path) -> list[Path]:
-    """The files of a data set that has several, whose suffixes may be in upper case, else the one."""
+    """Return the files of a data set with several files; their suffixes may be in upper case."""
     suffix = path.suffix.lower()
     if suffix not in _SHAPEFILE:
         return [path]

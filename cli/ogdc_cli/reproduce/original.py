@@ -23,16 +23,16 @@ class Original(NamedTuple):
 
     crate: Path
     outputs: Path | None
-    """The directory with its outputs; None: they are not at hand."""
+    """Directory with its outputs, or None if they are not at hand."""
     name: str
     """What to call it."""
     elsewhere: tuple[Path, ...] = ()
-    """Directories that may have outputs of it as well; what has the checksum of then is one."""
+    """Further directories that may contain outputs; a file with the original checksum is one."""
     reason: str = "there is only a crate"
     """Why the outputs are not at hand, if they are not."""
 
     def made(self, path: str, entry: Entry) -> Path | None:
-        """An output as the run made it; None: it is not at hand, or was changed since."""
+        """Return an output as the run made it; None if it is not at hand, or was changed since."""
         found = inside(self.outputs, path) if self.outputs else None
         if found is not None and not is_altered(found, entry):
             return found
@@ -93,16 +93,16 @@ def _found(directory: Path, target: Path) -> Original:
 
 @contextmanager
 def of_run(client: ApiClient, name: str, *, outputs: Path | None, copies: Path) -> Iterator[Original]:
-    """Lend what a run's crate tells of, and its outputs where they can be had.
+    """Yield a run's crate, and its outputs if they are available.
 
     Args:
-        client: Of the deployment that has the run.
-        name: The run's.
-        outputs: Where they are; None: to be found.
-        copies: Where `run` may have copied outputs to, in directories of the runs' names.
+        client: Client of the deployment with the run.
+        name: Name of the run.
+        outputs: Directory with its outputs; None means to look for them.
+        copies: Directory in which `run` may have copied outputs, by the runs' names.
 
     Raises:
-        ApiError: the deployment refuses or does not answer.
+        ApiError: the deployment rejects the request or does not respond.
     """
     with tempfile.TemporaryDirectory(prefix="ogdc-reproduce-") as scratch:
         crate = fetch_crate(client, name, Path(scratch, "crate"))

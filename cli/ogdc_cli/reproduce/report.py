@@ -75,7 +75,7 @@ def _outputs(original: Original, again: Rerun) -> Iterator[Compared]:
 
 
 def lines(reproduction: Reproduction) -> Iterator[str]:
-    """Say what came of it, for people."""
+    """Yield the lines of the report."""
     if reproduction.message:
         yield reproduction.message
     for role, files in (("Inputs", reproduction.inputs), ("Outputs", reproduction.outputs)):

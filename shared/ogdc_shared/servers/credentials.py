@@ -23,7 +23,7 @@ the user's that were not taken."""
 
 
 class Credentials:
-    """What is known for some hosts."""
+    """Credentials for certain hosts."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class Credentials:
 
     @classmethod
     def read(cls, directory: str) -> Credentials:
-        """Read the files in a directory; those that are not there hold nothing.
+        """Read the files in a directory; missing files count as empty.
 
         Raises:
-            UnusableInputError: a file cannot be understood; says where, and not what is in it.
+            UnusableInputError: a file is malformed; the message gives the position but not the content.
         """
         return cls(
             logins=_read_netrc(f"{directory}/{NETRC}"),
@@ -68,12 +68,12 @@ class Credentials:
             return cls.read(directory)
 
     def authorization(self, url: str, *, asked: str, encrypted: bool) -> str | None:
-        """Return the Authorization header for a request.
+        """Return the Authorization header for a request, or None.
 
         Args:
-            url: What is asked for now, after a redirect or not.
+            url: The current URL, possibly after redirects.
             asked: The input's own URL.
-            encrypted: Whether a request before this one was.
+            encrypted: Whether an earlier request of these was encrypted.
         """
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
@@ -86,7 +86,7 @@ class Credentials:
         return _basic(*self._logins[host]) if host in self._logins else None
 
     def login(self, url: str) -> tuple[str, str]:
-        """Return user and password for a URL that is no http one; both empty where there are none."""
+        """Return user and password for a URL that is not http; both are empty if there are none."""
         parts = urlsplit(url)
         return _url_login(parts, parts) or self._logins.get((parts.hostname or "").lower(), ("", ""))
 

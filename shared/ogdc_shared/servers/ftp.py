@@ -58,19 +58,19 @@ class _Connection(ftplib.FTP):
             return str(host), port
 
     def size_of(self, path: str) -> int | None:
-        """The bytes of a file; None where the server does not say. Source: RFC 3659, section 4."""
+        """Return the size of a file in bytes, or None if the server does not say (RFC 3659, section 4)."""
         with suppress(ftplib.Error, ValueError):
             return self.size(path)
         return None
 
 
 def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Response:
-    """Ask for a file with a user's name and password, or anonymously where the name is empty.
+    """Request a file, with a user's name and password, or anonymously if the name is empty.
 
     Raises:
-        InputNotFoundError: the server refuses, or the URL is none.
-        InterruptedFetchError: the server does not answer, or says to come back later.
-        ForbiddenError: the server is a cloud's metadata.
+        InputNotFoundError: the server rejects it, or the URL is invalid.
+        InterruptedFetchError: the server does not respond, or asks to retry later.
+        ForbiddenError: the server is a cloud's metadata service.
     """
     parts = urlsplit(url)
     if not parts.hostname:

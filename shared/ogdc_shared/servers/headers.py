@@ -28,19 +28,19 @@ def fits(response: urllib3.BaseHTTPResponse, offset: int, validator: str | None)
 
 
 def content_range(response: urllib3.BaseHTTPResponse) -> str:
-    """Which part of the file it is; empty where that is not given."""
+    """Return the range of a partial response; empty if missing."""
     return response.headers.get("Content-Range", "")
 
 
 def size_of_file(response: urllib3.BaseHTTPResponse, begins: int) -> int | None:
-    """The bytes of the whole file as it is sent; None where nobody knows.
+    """Return the size of the whole file as it is sent; None if unknown.
 
     Args:
-        response: The answer.
-        begins: How many bytes of the file come before its body.
+        response: The response.
+        begins: Number of bytes of the file before its body.
 
     Raises:
-        InterruptedFetchError: a length is no number; or it is a part nobody asked for, from an unknown place.
+        InterruptedFetchError: a length is not a number, or the range was not requested.
     """
     length = _length(response)
     if response.status != 206:
@@ -79,9 +79,9 @@ def validator(response: urllib3.BaseHTTPResponse) -> str | None:
 
 
 def modified(response: urllib3.BaseHTTPResponse) -> str:
-    """The time of the last change, where it tells this state of the file from later ones; empty: it does not.
+    """Return the time of the last change if it identifies this state of the file; empty otherwise.
 
-    It has seconds: a file that was changed in the second in which it is sent may be changed once more in it.
+    It has a resolution of seconds, so a file that was changed within the last second may change again.
 
     Source: RFC 9110 section 8.8.2.2.
     """
@@ -98,12 +98,12 @@ def modified(response: urllib3.BaseHTTPResponse) -> str:
 
 
 def tells(response: urllib3.BaseHTTPResponse, known: tuple[str, str], size: int | None) -> bool:
-    """Whether an answer tells of a file what an earlier one did.
+    """Whether a response describes the same state of a file as an earlier one.
 
     Args:
-        response: The answer.
-        known: What the earlier one gave as ETag, and as `modified`.
-        size: The file's bytes; None: nobody knows. What was compressed on its way has another size there.
+        response: The response.
+        known: ETag and `modified` of the earlier one.
+        size: Size of the file, or None if unknown; not compared if the response is compressed.
     """
     length = None if response.headers.get("Content-Encoding") else size_of_file(response, 0)
     found = (response.headers.get("ETag", ""), modified(response))

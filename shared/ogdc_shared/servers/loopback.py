@@ -1,4 +1,4 @@
-"""Detecting URLs of the machine itself, or of others whose traffic nobody can read on the way."""
+"""Detecting URLs of this machine, and URLs with traffic that nobody can read on the way."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ def is_loopback(url: str) -> bool:
 
 
 def is_private(url: str) -> bool:
-    """Whether nobody on the way can read what is sent there: by https, or to this machine itself."""
+    """Whether nobody on the way can read what is sent: by https, or to this machine."""
     scheme = urlsplit(url).scheme
     return scheme == "https" or (scheme == "http" and is_loopback(url))

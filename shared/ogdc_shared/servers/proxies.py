@@ -9,13 +9,13 @@ from ogdc_shared.servers.loopback import is_loopback
 
 _NAMES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 PROXY_VARIABLES = (*_NAMES, *map(str.upper, _NAMES))
-"""Programs heed either writing, some but one of the two."""
+"""Both spellings, since some programs only use one."""
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy that a URL is asked for by; None: none is."""
+    """Return the proxy for a URL, or None."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None  # what reads them takes milliseconds to import
+        return None  # avoids an import of several milliseconds
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(url)
