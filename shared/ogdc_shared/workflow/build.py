@@ -24,6 +24,7 @@ import msgspec
 from ogdc_shared import layout
 from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
 from ogdc_shared.config import ArgoSettings, Settings
+from ogdc_shared.oidc_settings import OidcSettings
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.plan import REUSE_LABEL, SCOPE_LABEL
 from ogdc_shared.telemetry.tracing import Trace, read_trace
@@ -77,7 +78,7 @@ def build_workflow(
     outline = _outline(
         recipe._replace(**placeholders),
         partitions=partitions,
-        settings=settings,
+        settings=settings._replace(oidc=OidcSettings()),  # no part of workflows, and not hashable
         overwrite=overwrite,
         is_traced=trace is not None,
     )

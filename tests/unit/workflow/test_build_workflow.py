@@ -268,6 +268,15 @@ def test_a_workflow_has_nothing_of_another_that_differs_in_names_and_digests() -
     assert build(**lakes) == first
 
 
+@pytest.mark.parametrize("variable", ["OGDC_OIDC_ISSUERS", "OGDC_EVENT_ISSUERS"])
+def test_a_deployment_that_trusts_issuers_by_their_claims_gets_the_same_workflow(variable: str) -> None:
+    grant = {"role": "source", "claims": {"sub": "system:serviceaccount:ogdc:*"}}
+    issuer = {"issuer": "https://kubernetes.default.svc", "audience": ["ogdc-events"], "grants": [grant]}
+    trusting = Settings.from_env({variable: json.dumps([issuer])})
+
+    assert build(settings=trusting) == build(settings=Settings.from_env({}))
+
+
 def test_threads_do_not_meet() -> None:
     names = [f"ice-{number}" for number in range(64)]
     with ThreadPoolExecutor(8) as pool:
