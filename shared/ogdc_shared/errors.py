@@ -122,7 +122,7 @@ class UnknownRunError(InputError):
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is no run named {name!r}. `ogdc-runner list` shows the runs there are.")
+        super().__init__(f"There is no run named {name!r}. `ogdc-runner list` lists them.")
         self.name = name
 
 
@@ -134,9 +134,7 @@ class UnknownTriggerError(InputError):
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"There is no trigger named {name!r}. `ogdc-runner triggers list` shows those there are."
-        )
+        super().__init__(f"There is no trigger named {name!r}. `ogdc-runner triggers list` lists them.")
         self.name = name
 
 
@@ -144,14 +142,14 @@ class UnknownUserError(InputError):
     """A user that is not in the record."""
 
     def __init__(self, user_id: str) -> None:
-        super().__init__(f"There is no user {user_id!r}. `ogdc-runner users list` shows those there are.")
+        super().__init__(f"There is no user {user_id!r}. `ogdc-runner users list` lists them.")
 
 
 class UnknownProcessError(InputError):
     """A process that is not offered."""
 
     def __init__(self, process_id: str) -> None:
-        super().__init__(f"There is no process {process_id!r:.100}. GET /processes lists those there are.")
+        super().__init__(f"There is no process {process_id!r:.100}. GET /processes lists them.")
 
 
 class ResultNotReadyError(InputError):
@@ -166,16 +164,14 @@ class UnknownTokenError(InputError):
     """An API token that is not in the record, or not the caller's."""
 
     def __init__(self, token_id: str) -> None:
-        super().__init__(f"There is no token {token_id!r}. `ogdc-runner tokens list` shows those there are.")
+        super().__init__(f"There is no token {token_id!r}. `ogdc-runner tokens list` lists them.")
 
 
 class UnknownWebhookError(InputError):
     """A webhook that is not in the record, or not the caller's."""
 
     def __init__(self, webhook_id: str) -> None:
-        super().__init__(
-            f"There is no webhook {webhook_id!r}. `ogdc-runner webhooks list` shows those there are."
-        )
+        super().__init__(f"There is no webhook {webhook_id!r}. `ogdc-runner webhooks list` lists them.")
 
 
 class OutputUnavailableError(InputError):

@@ -72,7 +72,7 @@ def _by_api_token(context: Context, token: str) -> Caller:
 def _valid(found: TokenUser | None) -> TokenUser:
     """Refuse a token that is not valid (any more)."""
     if found is None or found.is_revoked:
-        raise _refused("This API token was revoked, or never made here.")
+        raise _refused("This API token was revoked, or is not from this deployment.")
     if found.is_expired:
         raise _refused(f"The API token {found.name!r} expired on {found.expires_at:%Y-%m-%d}.")
     return found

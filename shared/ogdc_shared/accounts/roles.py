@@ -41,7 +41,7 @@ def admitted(name: str, role: Role | None, *, is_disabled: bool) -> Role:
     if is_disabled:
         raise ForbiddenError(f"{name} is disabled: an admin of the deployment has refused them.")
     if role is None:
-        raise ForbiddenError(f"{name} is known and has no role here: an admin of the deployment gives one.")
+        raise ForbiddenError(f"{name} has no role at this deployment yet; ask an admin for one.")
     return role
 
 

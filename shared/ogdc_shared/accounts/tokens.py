@@ -52,7 +52,7 @@ def list_tokens(context: Context, *, caller: Caller, everybodys: bool, limit: in
         ForbiddenError: everybody's are asked for by who is no admin.
     """
     if everybodys and caller.role != Role.ADMIN:
-        raise ForbiddenError("Only who has the role admin sees the tokens of others.")
+        raise ForbiddenError("Only admins can see the tokens of other users.")
     with context.database.autocommit() as conn:
         return db.list_tokens(conn, owner=None if everybodys else caller.user_id, limit=limit, offset=offset)
 
@@ -81,8 +81,8 @@ def _limit(context: Context, owner: User, *, caller: Caller, wanted: Role | None
     """
     if context.settings.oidc.lets_in_by_grants_alone(owner.issuer):
         raise ForbiddenError(
-            f"{owner.name} is let in by what each of their logins at {owner.issuer} is granted, and an API "
-            "token would outlast that. Log in anew each time, or have an admin make a token for a program."
+            f"{owner.name} gets a role from each login at {owner.issuer}, and an API token would outlive it. "
+            "Log in each time, or ask an admin for a token for a program."
         )
     if owner.id == caller.user_id:
         most = caller.role

@@ -67,7 +67,7 @@ def change_user(context: Context, user_id: str, asked: UserChange, *, caller: Ca
     known = read_id(user_id)
     if known == caller.user_id and wanted:
         raise OwnAccountError(
-            "Nobody changes what they themselves may do, lest the last admin locks themselves out."
+            "Users cannot change their own role or disable themselves: the last admin would be locked out."
         )
     with context.database.transaction() as conn:
         user = db.change_user(

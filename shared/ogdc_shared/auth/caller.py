@@ -71,7 +71,8 @@ class Caller(NamedTuple):
         """
         if owner != self.user_id and self.role != Role.ADMIN:
             raise ForbiddenError(
-                f"{what} is not yours: it takes its owner, or the role admin. You are {self.name}."
+                f"{what} belongs to another user; only its owner or an admin may do this. You are "
+                f"{self.name}."
             )
 
 

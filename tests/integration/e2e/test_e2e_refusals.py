@@ -241,8 +241,7 @@ def test_unknown_run_is_said_to_be_unknown(stack: Stack, tmp_path: Path, command
     done = stack.cli(command, "no-such-run-abcdefghij", cwd=tmp_path)
     assert done.code == 1
     assert done.err == (
-        "Error: There is no run named 'no-such-run-abcdefghij'. "
-        "`ogdc-runner list` shows the runs there are.\n"
+        "Error: There is no run named 'no-such-run-abcdefghij'. `ogdc-runner list` lists them.\n"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -186,7 +186,7 @@ def test_a_refusal_says_what_is_missing_and_where_to_log_in(serve, database, env
     assert "takes the role submitter; vera is viewer" in too_little.get_json()["detail"]
     assert too_little.headers["WWW-Authenticate"] == f'Bearer error="insufficient_scope", {where}'
     others = submit_service.delete(f"/runs/{of.run}", headers=member(database, "bert").headers)
-    assert "(anna) is not yours" in others.get_json()["detail"]
+    assert "(anna) belongs to another user" in others.get_json()["detail"]
 
 
 def test_where_the_api_is_follows_from_the_request_where_no_setting_says_it(serve):

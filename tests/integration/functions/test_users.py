@@ -325,7 +325,7 @@ class TestLogins:
         jobs = OidcSettings(others=(TrustedIssuer(issuer=ISSUER, audience=("ogdc",)),))
         bound = Context(context.settings._replace(oidc=jobs))
         job = caller_of_identity(bound, Identity(ISSUER, "repo:x", "x", Role.SUBMITTER))
-        with pytest.raises(ForbiddenError, match="would outlast"):
+        with pytest.raises(ForbiddenError, match="would outlive"):
             add_token(bound, TokenRequest(name="kept"), caller=job)
         bound.close()
 

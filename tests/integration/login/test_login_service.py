@@ -94,7 +94,7 @@ def test_another_users_run_is_not_theirs_to_cancel(
 
     refused = eve("cancel", run)
     assert refused.code == 1
-    assert "is not yours" in refused.err
+    assert "belongs to another user" in refused.err
     assert ada("status", "--json", "-1").json()["name"] == run
     assert "There is no run of eve" in eve("status", "-1").err
     assert ada("cancel", run).code == 0

@@ -106,7 +106,7 @@ def test_others_who_log_in_look_at_a_run_and_leave_it(
     assert eve.cli("status", "--json", run).json()["submitted_by"] == "ada"
     refused = eve.cli("cancel", run)
     assert refused.code == 1
-    assert "is not yours" in refused.err
+    assert "belongs to another user" in refused.err
     assert root.cli("users", "disable", "ada").code == 0
     assert "ada is disabled" in ada.cli("cancel", run).err
     assert root.cli("cancel", run).code == 0
