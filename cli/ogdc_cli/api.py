@@ -52,11 +52,11 @@ class ApiClient:
     """
 
     def __init__(self, settings: ClientSettings, credentials: Credentials | None = None) -> None:
-        """Ask nothing yet.
+        """Store the settings; no request is sent yet.
 
         Args:
-            settings: Which deployment, and how it is reached.
-            credentials: What it is shown; None: the user's.
+            settings: Which deployment to use, and how to reach it.
+            credentials: The credentials to send, or None for the user's own.
         """
         self.url = settings.api_url
         self._claimed = settings.user
@@ -64,7 +64,7 @@ class ApiClient:
 
     @property
     def user(self) -> str:
-        """What the deployment calls the caller, whose runs `submitted_by` finds."""
+        """The deployment's name for the caller, by which the `submitted_by` filter finds their runs."""
         if not self._transport.shows_token():
             return self._claimed
         try:
@@ -115,14 +115,14 @@ class ApiClient:
         )
 
     def run(self, name: str, *, tasks: int | None = None) -> answers.RunDetail:
-        """One run in detail, with at most so many of its tasks; None: as many as the service gives."""
+        """Return one run in detail, with at most `tasks` tasks, or the service's default number if None."""
         query = "" if tasks is None else f"?task_limit={tasks}"
         return self._transport.call("GET", f"/runs/{segment(name)}{query}", answers.RunDetail)
 
     def poll(self, name: str, *, wait: float = 0.0) -> Callable[[], answers.RunDetail]:
-        """What asks for a run without its tasks each time it is called, and is sent only what has changed.
+        """Return a function that fetches a run without its tasks; unchanged answers are not sent again.
 
-        The local stack waits for a change so many seconds, others answer at once.
+        The local stack waits up to `wait` seconds for a change; other deployments answer at once.
         """
         known: Known[answers.RunDetail] | None = None
 
@@ -224,11 +224,11 @@ class ApiClient:
             rest = f"&{urlencode({'after': page.next})}"
 
     def download_file(self, name: str, path: str, target: Path) -> None:
-        """Fetch one file of a run's result to `target`, where it appears in one step.
+        """Download one file of a run's result to `target`, which appears only once it is complete.
 
         Raises:
-            OutputUnavailableError: there is no file of that name.
-            OSError: `target` cannot be written, or has no room.
+            OutputUnavailableError: the result has no file of that name.
+            OSError: `target` cannot be written, or the disk is full.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".get-output-") as scratch:
@@ -253,11 +253,11 @@ class ApiClient:
                 write(piece)
 
     def download(self, url: str, into: Path) -> Path:
-        """Fetch `url` into the directory `into`, where it appears in one step under its own file name.
+        """Download the zip at `url` into the directory `into`; the file appears only once it is complete.
 
         Raises:
             OutputUnavailableError: the link does not name a zip.
-            OSError: `into` cannot be written, or has no room.
+            OSError: `into` cannot be written, or the disk is full.
         """
         name = Path(urlsplit(url).path).name
         if not name.endswith(".zip"):

@@ -54,14 +54,14 @@ def deploy_process(context: Context, source: RecipeSource, *, caller: Caller) ->
 def replace_process(
     context: Context, process_id: str, source: Callable[[], RecipeSource], *, caller: Caller
 ) -> None:
-    """Have a process be another content of its recipe; jobs under way go on as they were.
+    """Replace the recipe of a process; jobs that are running keep the old one.
 
-    `source` is asked once it is known that the caller may do that.
+    `source` is called only once the caller is known to be allowed to replace the process.
 
     Raises:
-        UnknownProcessError: there is none of that id.
-        ForbiddenError: it is somebody else's, or a setting's.
-        InvalidRequestError: the recipe has another id.
+        UnknownProcessError: there is no process of that id.
+        ForbiddenError: the process belongs to somebody else, or comes from a setting.
+        InvalidRequestError: the new recipe has another id.
     """
     _own_process(context, process_id, caller=caller)
     new = _prepared(context, source())
@@ -75,11 +75,11 @@ def replace_process(
 
 
 def undeploy_process(context: Context, process_id: str, *, caller: Caller) -> None:
-    """Offer a recipe no longer; its jobs, and what they published, stay.
+    """Remove a process; its jobs and what they published remain.
 
     Raises:
-        UnknownProcessError: there is none of that id.
-        ForbiddenError: it is somebody else's, or a setting's.
+        UnknownProcessError: there is no process of that id.
+        ForbiddenError: the process belongs to somebody else, or comes from a setting.
     """
     _own_process(context, process_id, caller=caller)
     with context.database.transaction() as conn:
@@ -88,9 +88,9 @@ def undeploy_process(context: Context, process_id: str, *, caller: Caller) -> No
 
 
 def offer_configured(context: Context) -> None:
-    """Offer what OGDC_PROCESSES and OGDC_ECHO_PROCESS name as it is now, and no longer what they named.
+    """Make the offered processes match the settings OGDC_PROCESSES and OGDC_ECHO_PROCESS.
 
-    A recipe that cannot be read stays as it was. Nothing is done where it was done a while ago.
+    A process whose recipe cannot be read is left unchanged. Does nothing if called again too soon.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL does not answer.

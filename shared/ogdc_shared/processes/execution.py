@@ -28,21 +28,21 @@ _OF_VALUES = frozenset({"value", "mediaType", "encoding", "schema", "format"})
 
 
 class Execute(NamedTuple):
-    """What is asked of a process."""
+    """A request to execute a process."""
 
     inputs: Mapping[str, Any]
     """By name."""
     outputs: frozenset[str] = frozenset()
-    """Those that are wanted; empty: all."""
+    """Ids of the requested outputs; empty for all."""
     response: str = "raw"
     """`raw` or `document`; of outputs by value."""
 
 
 def read_execute(body: Any) -> Execute:
-    """Read the body of a request, in JSON.
+    """Read the JSON body of an execute request.
 
     Raises:
-        InvalidRequestError: it is none, or asks for what is not offered.
+        InvalidRequestError: the body is not such a request, or asks for something that is not supported.
     """
     if not isinstance(body, dict):
         raise InvalidRequestError('The body has to be a JSON object such as {"inputs": {}}.')
@@ -63,10 +63,10 @@ def execute(
     """Start a run of a process's recipe.
 
     Raises:
-        InvalidRequestError: it has no such input or output, or an input is not what it takes.
-        ForbiddenError: an input is a link to where the service may not read.
-        InputError: the run is refused, as any of the recipe would be.
-        UnavailableError: a part is away.
+        InvalidRequestError: an input or output is unknown, or an input has an invalid value.
+        ForbiddenError: an input links to a place that the service may not read.
+        InputError: the run is refused, as it would be if the recipe were submitted directly.
+        UnavailableError: a component the service depends on is unavailable.
     """
     from ogdc_shared.runs.recipes import RecipeSource
     from ogdc_shared.runs.submit import submit_recipe
@@ -90,7 +90,7 @@ def execute(
 
 
 def _takes_object(process: Process) -> bool:
-    """Whether it takes a file; a parameter of that name is none, as versions before allowed one."""
+    """Whether the process takes a file; in old versions a parameter could have the same name."""
     schema = process.description["inputs"].get(OBJECT, {}).get("schema", {})
     return "contentEncoding" in schema and not is_echo(process)
 
@@ -137,9 +137,9 @@ def _kinds(schema: Mapping[str, Any]) -> list[str]:
 
 
 def _value(name: str, given: Any, kinds: list[str]) -> Any:
-    """The value of an input, without what may be around it.
+    """Return the value of an input, unwrapped if it is given as `{"value": …}`.
 
-    A text is none of another type, as it may be in a command line.
+    A text is never converted to another type, although that is done on a command line.
     """
     candidates = [given]
     if isinstance(given, dict) and "value" in given and given.keys() <= _OF_VALUES:

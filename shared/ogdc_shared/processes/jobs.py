@@ -52,7 +52,7 @@ _STATUS = {
 
 
 class Interval(NamedTuple):
-    """Of time; None: open."""
+    """An interval of time; a side that is None is open."""
 
     begin: datetime | None
     end: datetime | None
@@ -74,10 +74,10 @@ def progress_of(run: Run) -> int:
 
 
 def read_interval(text: str) -> Interval:
-    """Read a time, or an interval of two of which one may be open (`..`).
+    """Read a time, or an interval of two times of which one may be open (`..`).
 
     Raises:
-        InvalidRequestError: it is none.
+        InvalidRequestError: the text is not valid.
 
     Source: RFC 3339, section 5.6; OGC 18-062r2, section 9.2.
     """
@@ -110,10 +110,10 @@ def job_filter(
     min_seconds: int | None,
     max_seconds: int | None,
 ) -> JobFilter:
-    """Say which jobs are wanted; lists may also be given as one text with commas.
+    """Build a filter for jobs; an item of a list may itself be several values, separated by commas.
 
     Raises:
-        InvalidRequestError: there is no such status, or the interval is none.
+        InvalidRequestError: a status is unknown, or the interval is not valid.
     """
     wanted = _listed(statuses)
     if wrong := {*wanted} - {*JobStatus}:
@@ -139,7 +139,7 @@ def get_job(context: Context, name: str) -> Run:
     """Read a run that is a job.
 
     Raises:
-        UnknownRunError: there is none of that name.
+        UnknownRunError: there is no job of that name.
     """
     from ogdc_shared.runs.read import reconciled_run
 
@@ -162,11 +162,11 @@ def wait_for_end(context: Context, name: str, *, seconds: float) -> Run:
 
 
 def require_result(run: Run) -> None:
-    """Make sure that a job has a result.
+    """Check that a job has a result.
 
     Raises:
-        ResultNotReadyError: it has not ended.
-        JobFailedError: it ended without one.
+        ResultNotReadyError: the job has not ended.
+        JobFailedError: the job ended without a result.
     """
     if run.status not in TERMINAL_PHASES:
         raise ResultNotReadyError(f"Job {run.name} is {status_of(run)}; ask again when it is successful.")
@@ -175,12 +175,12 @@ def require_result(run: Run) -> None:
 
 
 def dismiss_job(context: Context, name: str, *, caller: Caller) -> Run:
-    """Stop a job; of one that has ended, remove what it left, and let it be a job no longer.
+    """Cancel a job; if it has ended, remove its results and no longer list it as a job.
 
     Raises:
-        UnknownRunError: there is none of that name.
-        ForbiddenError: it is somebody else's.
-        UnavailableError: a part is away.
+        UnknownRunError: there is no job of that name.
+        ForbiddenError: the job belongs to somebody else.
+        UnavailableError: a component the service depends on is unavailable.
     """
     from ogdc_shared.db.runs import record_job_removed
     from ogdc_shared.runs import control

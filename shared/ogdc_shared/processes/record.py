@@ -27,24 +27,24 @@ class Process(NamedTuple):
     description: dict[str, Any]
     """See `processes.description`."""
     owner_id: UUID | None
-    """Of who deployed it; None: a setting names it."""
+    """The user who deployed the process, or None if it comes from a setting."""
     owner: str | None
     deployed_at: datetime
 
     @property
     def version(self) -> str:
-        """Another one for each content of the recipe."""
+        """Differs for each version of the recipe's content."""
         return self.snapshot[:12]
 
 
 class NewProcess(NamedTuple):
-    """What is recorded of one."""
+    """The data of a process to record."""
 
     id: str
     snapshot: str
     description: dict[str, Any]
     owner: UUID | None = None
-    """Who deploys it; None: a setting names its recipe, which is at `location`."""
+    """The user who deploys it, or None if a setting names its recipe, which is at `location`."""
     location: str | None = None
 
 
@@ -57,7 +57,7 @@ def get_process(conn: Connection, process_id: str) -> Process:
     """Read a process.
 
     Raises:
-        UnknownProcessError: there is none of that id.
+        UnknownProcessError: there is no process of that id.
     """
     found = _select(conn, "where_id", {"id": process_id}).fetchone()
     if found is None:
@@ -79,7 +79,7 @@ def add_process(conn: Connection, new: NewProcess) -> Process:
 
 
 def replace_process(conn: Connection, new: NewProcess) -> None:
-    """Record another content of a process; whose it is stays."""
+    """Replace the content of a process; its owner stays the same."""
     _changes(conn, "replace_process", new)
 
 
@@ -89,12 +89,12 @@ def remove_process(conn: Connection, process_id: str) -> None:
 
 
 def offer_process(conn: Connection, new: NewProcess) -> bool:
-    """Record what a setting names; False: somebody has deployed another of that id."""
+    """Record a process from a setting; return False if a user has deployed one of the same id."""
     return _changes(conn, "offer_process", new)
 
 
 def withdraw_processes(conn: Connection, *, locations: list[str]) -> None:
-    """Forget those that a setting named, and whose location is none of those it names now."""
+    """Delete the processes from settings whose location is not among the ones given."""
     conn.execute(load_queries("processes")["withdraw_processes"], {"locations": locations})
 
 

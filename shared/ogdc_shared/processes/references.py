@@ -25,7 +25,7 @@ OBJECT = "object"
 """The input of recipes that take in an upload: the file."""
 _OF_VALUES = frozenset({"http", "https"})
 _OF_UPLOADS = ("NAME", "BUCKET", "SIZE", "ETAG", "VERSION", "TIME", "SOURCE", "EVENT_ID")
-"""What a trigger tells of an upload, and nobody of a link (see docs/triggers.md)."""
+"""Variables that only an upload has; they are empty for a link (see docs/triggers.md)."""
 
 
 class References:
@@ -36,12 +36,12 @@ class References:
         self._budget: Budget | None = None
 
     def value(self, name: str, link: Mapping[str, Any], *, is_text: bool) -> Any:
-        """Read the value of an input; as JSON, unless it is a text.
+        """Fetch the value of an input, parsed as JSON unless it is a text.
 
         Raises:
-            InvalidRequestError: there is none, or one that is too large.
+            InvalidRequestError: the link leads to nothing, or to a value that is too large.
             ForbiddenError: the service may not read from there.
-            SourceUnavailableError: its server does not answer.
+            SourceUnavailableError: the server does not answer.
         """
         text = self._read(name, _address(name, link, schemes=_OF_VALUES))
         if is_text:
@@ -79,12 +79,12 @@ class References:
 
 
 def linked_object(link: Any) -> TriggerInputs:
-    """Say what a run is given whose recipe takes in an upload: the file that a link leads to.
+    """Return the trigger inputs for a run whose recipe takes an upload: the file the link leads to.
 
-    Tasks fetch it as they fetch any other input.
+    Tasks fetch the file like any other input.
 
     Raises:
-        InvalidRequestError: it is no link, or one that commands cannot be told of.
+        InvalidRequestError: it is not a link, or its URL cannot be used.
     """
     if not is_link(link):
         raise InvalidRequestError(

@@ -35,14 +35,14 @@ PAUSES = (10.0, 60.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0)
 _SECONDS = 10.0
 """How long a receiver may take, to connect and to answer."""
 _LEASE_SECONDS = 300.0
-"""Longer than an attempt takes: what nobody has recorded an end of by then is tried again."""
+"""Longer than an attempt takes; a delivery with no outcome recorded by then is tried again."""
 _GONE = 410
 
 _log = logging.getLogger(__name__)
 
 
 class _RefusedError(Exception):
-    """A receiver that did not take what it was told."""
+    """The receiver did not accept a delivery."""
 
     def __init__(self, message: str, *, for_good: bool = False) -> None:
         super().__init__(message)
@@ -50,20 +50,20 @@ class _RefusedError(Exception):
 
 
 class Delivered(NamedTuple):
-    """What was tried: names of runs."""
+    """Names of the runs whose deliveries were tried."""
 
     taken: list[str]
     refused: list[str]
 
 
 def deliver_due(context: Context, *, deadline: float) -> Delivered:
-    """Try what is due, one after the other.
+    """Try all deliveries that are due, one after the other.
 
-    Safe at any time, also for several at once.
+    May be called at any time, also by several processes at once.
 
     Args:
-        context: Where everything is.
-        deadline: By `time.monotonic`; nothing is begun after it.
+        context: The service's dependencies.
+        deadline: A `time.monotonic` value after which no delivery is started.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL does not answer.
@@ -134,13 +134,13 @@ class _Sender:
 
 
 def signature(message_id: str, body: bytes, *, secret: bytes, at: int | None = None) -> dict[str, str]:
-    """The headers by which a receiver knows that what it is told is ours, and new.
+    """Return the headers with which a receiver verifies that a delivery is authentic and recent.
 
     Args:
-        message_id: Of the delivery.
-        body: What is sent.
-        secret: What the receiver knows, too.
-        at: When it is sent, in seconds since 1970; None: now.
+        message_id: Id of the delivery.
+        body: The body that is sent.
+        secret: The secret shared with the receiver.
+        at: When it is sent, in seconds since 1970, or None for now.
     """
     sent_at = str(int(time()) if at is None else at)
     signed = b".".join((message_id.encode(), sent_at.encode(), body))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ogdc_shared.context import Context
 
 MAX_WEBHOOKS = 20
-"""Of one user: each end of a run is told to all of them."""
+"""The limit for one user: each end of a run is delivered to all of their webhooks."""
 SECRET_PREFIX = "whsec_"  # noqa: S105  what is before one
 """Source: Standard Webhooks 1.0.0, signature scheme, secret serialization."""
 _SECRET_BYTES = 32
@@ -44,13 +44,13 @@ class MadeWebhook(NamedTuple):
 
 
 def add_webhook(context: Context, asked: WebhookRequest, *, caller: Caller) -> MadeWebhook:
-    """Have the ends of the caller's runs told to a URL.
+    """Add a webhook to which the ends of the caller's runs are delivered.
 
-    Where it leads is looked at with each delivery: a name may stand for another address by then.
+    The address that the URL leads to is checked at each delivery, since DNS may have changed by then.
 
     Raises:
-        InvalidRequestError: the URL, or the secret, cannot be used.
-        ConflictError: the caller has as many as they may.
+        InvalidRequestError: the URL or the secret cannot be used.
+        ConflictError: the caller has reached the limit of webhooks.
     """
     secret = secrets.token_bytes(_SECRET_BYTES) if asked.secret is None else _read_secret(asked.secret)
     new = NewWebhook(
@@ -79,10 +79,10 @@ def list_webhooks(context: Context, *, caller: Caller) -> list[Webhook]:
 def show_webhook(
     context: Context, webhook_id: str, *, caller: Caller, deliveries: int
 ) -> tuple[Webhook, list[Delivery]]:
-    """Read a webhook of the caller's, or, by an admin, anybody's, and as many of its newest deliveries.
+    """Read a webhook and its newest deliveries; admins may read anybody's, others their own.
 
     Raises:
-        UnknownWebhookError: there is none of that id, or it is another's, which is not told apart.
+        UnknownWebhookError: there is no webhook of that id, or it belongs to another user.
     """
     with context.database.autocommit() as conn:
         webhook = _own_webhook(conn, webhook_id, caller=caller)
@@ -90,10 +90,10 @@ def show_webhook(
 
 
 def remove_webhook(context: Context, webhook_id: str, *, caller: Caller) -> Webhook:
-    """Forget a webhook of the caller's, or, by an admin, anybody's; it is told nothing more.
+    """Delete a webhook; nothing more is delivered to it. Admins may delete anybody's, others their own.
 
     Raises:
-        UnknownWebhookError: there is none of that id, or it is another's, which is not told apart.
+        UnknownWebhookError: there is no webhook of that id, or it belongs to another user.
     """
     with context.database.transaction() as conn:
         webhook = _own_webhook(conn, webhook_id, caller=caller)
@@ -110,7 +110,7 @@ def _own_webhook(conn: Connection, webhook_id: str, *, caller: Caller) -> Webhoo
 
 
 def _known_id(conn: Connection, caller: Caller) -> UUID | None:
-    """The id of a caller's record; None: there is none yet."""
+    """Return the id of the caller's record, or None if there is none yet."""
     if caller.user_id is not None:
         return caller.user_id
     user = find_user(conn, caller.subject, issuer=caller.issuer)

@@ -18,7 +18,7 @@ from ogdc_shared.errors import UnknownWebhookError
 
 
 class NewWebhook(NamedTuple):
-    """Who is to be told of what."""
+    """The data of a webhook to record."""
 
     url: str
     secret: bytes
@@ -26,9 +26,9 @@ class NewWebhook(NamedTuple):
     outcomes: list[str]
     """Some of `RunOutcome`, as text."""
     recipe_id: str | None
-    """None: of any recipe."""
+    """Limits it to runs of one recipe, unless None."""
     trigger_name: str | None
-    """None: by any trigger, or by none."""
+    """Limits it to runs started by one trigger, unless None."""
 
 
 class Webhook(NamedTuple):
@@ -36,7 +36,7 @@ class Webhook(NamedTuple):
 
     id: UUID
     owner: str
-    """Of whose runs it tells, as they are shown."""
+    """The user whose runs are delivered, as displayed."""
     owner_id: UUID
     url: str
     outcomes: list[str]
@@ -46,7 +46,7 @@ class Webhook(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """The end of a run that a webhook is told of."""
+    """The end of a run, to be delivered to a webhook."""
 
     id: UUID
     run: str
@@ -55,10 +55,10 @@ class Delivery(NamedTuple):
     created_at: datetime
     attempts: int
     due_at: datetime | None
-    """When it is tried next; None: it was delivered, or given up."""
+    """When it is tried next, or None if it was delivered or given up."""
     delivered_at: datetime | None
     message: str | None
-    """Why the last attempt failed; None: none has."""
+    """Why the last attempt failed, or None if none has failed."""
 
 
 class DueDelivery(NamedTuple):
@@ -66,7 +66,7 @@ class DueDelivery(NamedTuple):
 
     id: UUID
     webhook_id: UUID | None
-    """None: it goes to the deployment's own sink."""
+    """The receiving webhook, or None for the deployment's own sink."""
     outcome: str
     run: dict[str, Any]
     """What the event tells of the run."""
@@ -88,7 +88,7 @@ def get_webhook(conn: Connection, webhook_id: UUID) -> Webhook:
     """Read a webhook.
 
     Raises:
-        UnknownWebhookError: there is none of that id.
+        UnknownWebhookError: there is no webhook of that id.
     """
     webhook = _select(conn, "where_webhook", id=webhook_id).fetchone()
     if webhook is None:
@@ -102,13 +102,13 @@ def list_webhooks(conn: Connection, *, owner: UUID) -> list[Webhook]:
 
 
 def count_webhooks(conn: Connection, *, owner: UUID) -> int:
-    """Count a user's webhooks, which nobody else adds to until the transaction ends."""
+    """Count a user's webhooks; nobody else can add any until the transaction ends."""
     found = conn.execute(_sql("count_webhooks"), {"owner": owner}).fetchone()
     return found[0] if found else 0
 
 
 def remove_webhook(conn: Connection, webhook_id: UUID) -> None:
-    """Forget a webhook, and what it was still to be told."""
+    """Delete a webhook and its pending deliveries."""
     conn.execute(_sql("delete_webhook"), {"id": webhook_id})
 
 
@@ -119,16 +119,16 @@ def list_deliveries(conn: Connection, webhook_id: UUID, *, limit: int) -> list[D
 
 
 def announce(conn: Connection, *, name: str | None = None, limit: int = 1000, to_sink: bool) -> int:
-    """Record who is to be told of ends that were not announced yet, in one statement.
+    """Record the deliveries for runs that have ended and are not announced yet, in one statement.
 
     Args:
-        conn: The database.
-        name: The run that has ended; None: any that have.
-        limit: At most so many runs.
-        to_sink: Whether the deployment's own sink is told, too.
+        conn: The database connection.
+        name: The run that has ended, or None for all that have.
+        limit: The maximum number of runs.
+        to_sink: Whether the deployment's own sink receives the ends, too.
 
     Returns:
-        How many deliveries that makes.
+        The number of deliveries recorded.
     """
     found = _sql("find_ends" if name is None else "find_end")
     wanted = {"name": name, "limit": limit, "to_sink": to_sink}
@@ -136,12 +136,12 @@ def announce(conn: Connection, *, name: str | None = None, limit: int = 1000, to
 
 
 def forget_end(conn: Connection, name: str) -> None:
-    """Have a run's next end announced, also where it is the same as the last."""
+    """Have a run's next end announced even if it is the same as the last one."""
     conn.execute(_sql("forget_end"), {"name": name})
 
 
 def claim_delivery(conn: Connection, *, lease: float) -> DueDelivery | None:
-    """Undertake a delivery that is due, for so many seconds; None: none is."""
+    """Reserve a delivery that is due for `lease` seconds, and return it, or None if none is due."""
     cursor = conn.cursor(row_factory=class_row(DueDelivery))
     return cursor.execute(_sql("claim_delivery"), {"lease": lease}).fetchone()
 
@@ -154,13 +154,13 @@ def record_delivered(conn: Connection, delivery_id: UUID) -> None:
 def record_failure(
     conn: Connection, delivery: DueDelivery, *, message: str, again_after: float | None
 ) -> None:
-    """Record why an attempt failed, and put off what else the receiver is to be told as well.
+    """Record why an attempt failed, and postpone the receiver's other deliveries as well.
 
     Args:
-        conn: The database.
-        delivery: What was tried.
+        conn: The database connection.
+        delivery: The delivery that was tried.
         message: Why it failed.
-        again_after: Seconds; None: it is given up.
+        again_after: Seconds until the next attempt, or None to give up.
     """
     failed = {"id": delivery.id, "message": message, "again_after": again_after}
     conn.execute(_sql("record_failure"), failed)
@@ -169,7 +169,7 @@ def record_failure(
 
 
 def forget_deliveries(conn: Connection, *, older_than: float, limit: int) -> int:
-    """Forget some deliveries of so many seconds ago that are not tried any more; returns how many."""
+    """Delete up to `limit` finished deliveries older than `older_than` seconds; return how many."""
     return conn.execute(_sql("forget_deliveries"), {"older_than": older_than, "limit": limit}).rowcount
 
 
