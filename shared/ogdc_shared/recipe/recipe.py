@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -94,6 +95,7 @@ def load_recipe(directory: Path) -> Recipe:
         *_parallel_advice(meta),
         *_config_advice(meta, directory),
         *script.advice,
+        *_path_advice(meta, script, directory),
         *_network_advice(meta, script, sign),
         *metadata_advice(meta),
     )
@@ -106,6 +108,28 @@ def load_recipe(directory: Path) -> Recipe:
         shell=script.shell,
         advice=advice,
     )
+
+
+def _path_advice(meta: RecipeMeta, script: Script, directory: Path) -> Iterator[str]:
+    """Tell of `python3 script.py`: a line does not start in the recipe's directory."""
+    for command in script.commands:
+        if re.search(r"\b(RECIPE_DIR|cd|pushd)\b", command.text):
+            continue
+        for word in command.text.split():
+            name = word.strip("\"';()").removeprefix("./")
+            if _is_recipe_file(directory, name) and not re.search(
+                rf"(?<!\.)/{re.escape(name)}", command.text
+            ):
+                file = meta.workflow.sh_file if isinstance(meta.workflow, ShellWorkflow) else ""
+                yield (
+                    f"{file}: line {command.line}: {name!r} is a file of the recipe, but commands do not "
+                    f'start in its directory. Write "$RECIPE_DIR/{name}".'
+                )
+                break
+
+
+def _is_recipe_file(directory: Path, name: str) -> bool:
+    return re.fullmatch(r"\w[\w./-]*\.\w+", name) is not None and (directory / name).is_file()
 
 
 def side_file(directory: Path, key: str, name: str) -> Path:

@@ -335,3 +335,26 @@ def test_advice_says_where_results_go_that_are_for_dataone(
     (tmp_path / "other").mkdir()
     other = load_recipe(make_recipe(tmp_path / "other", output={"type": "pvc"}))
     assert list(output_advice(other.meta)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("python3 tools/sum.py /input_dir", "tools/sum.py"),
+        ("./tools/sum.py > /output_dir/a", "tools/sum.py"),
+        ('gdalwarp -cutline "cut.geojson" a b', "cut.geojson"),
+        ('python3 "$RECIPE_DIR/tools/sum.py"', None),
+        ("cd /tmp; cp /etc/hosts cut.geojson; cat cut.geojson", None),
+        ("ogrinfo /input_dir/cut.geojson", None),
+        ("python3 other.py", None),
+    ],
+)
+def test_a_file_of_the_recipe_without_its_directory_is_advised_against(
+    tmp_path: Path, line: str, named: str | None
+) -> None:
+    files = {"recipe.sh": f"{line}\n", "tools/sum.py": "", "cut.geojson": "{}"}
+    advice = load_recipe(make_recipe(tmp_path, files=files)).advice
+    if named is None:
+        assert advice == ()
+    else:
+        assert advice[0].startswith(f"recipe.sh: line 1: {named!r} is a file of the recipe")
