@@ -42,12 +42,13 @@ def resolve_dataset(
     Args:
         node_url: Base URL of the member node, such as https://arcticdata.io/metacat/d1/mn.
         identifier: Anything that names the package (see `identifiers`), or a single file of one.
-        filename: Only files of this name; `*` and `?` are wildcards, case does not matter. None: all.
-        http: Brings its own timeouts and retries.
+        filename: Limits the files to those of this name, unless None; `*` and `?` are wildcards, and case is
+            ignored.
+        http: The pool to send requests with; it defines timeouts and retries.
 
     Raises:
-        InputNotFoundError: the package is not known there, or no file has such a name.
-        SourceUnavailableError: the node does not answer, or not as a member node would.
+        InputNotFoundError: the node does not know the package, or no file matches.
+        SourceUnavailableError: the node does not answer, or its answer is not that of a member node.
     """
     base = node_url.rstrip("/")
     wanted = _matcher(filename)
@@ -105,9 +106,9 @@ def _named(base: str, identifier: str, *, http: urllib3.PoolManager) -> list[dic
 def _unindexed(
     base: str, identifier: str, known: list[dict[str, Any]], *, http: urllib3.PoolManager
 ) -> Iterator[dict[str, Any]] | None:
-    """The files of a package that the node has and its index does not know yet; None: it knows it.
+    """Return the files of a package that the node's index does not know yet, or None if it does.
 
-    An index may lag, and would give the version before of a series, or nothing.
+    An index may lag behind; it would return the previous version of a series, or nothing.
 
     Source: Metacat 3.3.0, which indexes once it has answered; MNRead.getSystemMetadata of a series.
     """
@@ -194,7 +195,7 @@ def _ask(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> Any:
 
 
 def _get(base: str, path: str, *, http: urllib3.PoolManager) -> bytes | None:
-    """Read what is below `v2/`; None: the node says, in its own words, that there is no such thing."""
+    """Read a path below `v2/`; return None if the node itself answers that the object does not exist."""
     url = f"{base}/v2/{path}"
     status, body = _read(url, {}, http=http)
     if status == 404 and b"NotFound" not in body:
@@ -260,12 +261,12 @@ def _input_file(base: str, document: dict[str, Any]) -> InputFile:
 
 
 def _file_name(name: object) -> str | None:
-    """Return the last part of what the index calls a file, as a name any disk takes; None: no name."""
+    """Return the base name of a file in the index, safe for any file system, or None if it has no name."""
     return last_component(name) or None if isinstance(name, str) else None
 
 
 def _directory(name: object) -> str | None:
-    """Return the directory in what the index calls a file; None: there is none."""
+    """Return the directory part of a file's name in the index, or None if it has none."""
     parts = re.split(r"[/\\]", relative_path(name)) if isinstance(name, str) else []
     return "/".join(parts[:-1]) or None
 

@@ -29,14 +29,14 @@ _FIELDS = {"id": "identifier", "fileName": "fileName", "checksum": "checksum"}
 
 
 def mapped_documents(forms: Iterable[str], *, get: Callable[[str], bytes | None]) -> Iterator[dict[str, Any]]:
-    """Yield what an index would say of a package's data files.
+    """Yield records of a package's data files in the form that the index would return.
 
     Args:
-        forms: What may be the identifier of its map, of its metadata, of their series, or of one file.
-        get: Reads what is below a node's `v2/`; None: there is nothing.
+        forms: Candidate identifiers, of the resource map, the metadata, their series, or a single file.
+        get: Reads a path below a node's `v2/`; returns None if there is no such object.
 
     Raises:
-        SourceUnavailableError: the node answers something else than XML.
+        SourceUnavailableError: the node's answer is not XML.
     """
     for form in forms:
         if (named := _described(form, get)) is None:
@@ -52,17 +52,17 @@ def mapped_documents(forms: Iterable[str], *, get: Callable[[str], bytes | None]
 
 
 def identifier_in_store(forms: Iterable[str], *, get: Callable[[str], bytes | None]) -> str | None:
-    """The identifier of the object that one of these means, of a series its newest; None: there is none.
+    """Return the identifier of the first object found (of a series, its newest), or None if there is none.
 
     Raises:
-        SourceUnavailableError: the node answers something else than XML.
+        SourceUnavailableError: the node's answer is not XML.
     """
     found = (_described(form, get) for form in forms)
     return next((str(each["id"]) for each in found if each is not None), None)
 
 
 def _described(identifier: str, get: Callable[[str], bytes | None]) -> dict[str, Any] | None:
-    """The system metadata of an object, in the words of the index; None: there is no such object."""
+    """Return an object's system metadata with the index's field names, or None if it does not exist."""
     if (content := get(f"meta/{_segment(identifier)}")) is None:
         return None
     root = _parse(content)

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 _SPOOLED = 1 << 20
-"""Bytes that are not worth a file."""
+"""Listings below this size in bytes are kept in memory, not in a file."""
 
 
 class Items(NamedTuple):
     """The files of a listing by items (see `items`): what is divided among tasks."""
 
     sizes: Sequence[int]
-    """Bytes of each, or `partitioning.UNKNOWN`."""
+    """Bytes of each item, or `partitioning.UNKNOWN`."""
     members: Sequence[Sequence[int]] | None = None
-    """Positions of the files of each; None: each item is one file, in order."""
+    """Positions of each item's files, or None if each item is one file, in order."""
     names: Sequence[int] = ()
-    """A number for each that stands for its name; none where nobody asks for names."""
+    """A number derived from each item's name; empty if names are not needed."""
 
     def divided(self, how: Partitioning) -> Iterator[Sequence[int]]:
         """Yield the positions of the files of each partition, as `partitioning.divide` divides the items."""
@@ -46,7 +46,7 @@ class Items(NamedTuple):
 class Listing:
     """A sequence of files that is written once and then read as partition manifests.
 
-    Closing it, or leaving its block, removes what it keeps.
+    Closing it, or leaving its `with` block, deletes the data it holds.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Listing:
         return Items([self._size(item) for item in members], members)
 
     def items_of(self, plan: Plan) -> Items:
-        """Say what of the files is divided among the tasks of a stage."""
+        """Return the items that the files of a stage are grouped into, which are divided among its tasks."""
         if not plan.partitioning.divides:
             return Items(self.sizes)
         items = self._keys() if plan.by_key or plan.shares else self.items(plan.items)
@@ -112,7 +112,7 @@ class Listing:
         return render_manifest(number, files.decode()).encode()
 
     def close(self) -> None:
-        """Remove what is kept."""
+        """Delete the data it holds."""
         self._file.close()
 
     def __enter__(self) -> Listing:
@@ -147,7 +147,7 @@ def _number(name: str) -> int:
 
 
 def measure(sizes: Sequence[int], partitions: Iterable[Sequence[int]]) -> Division:
-    """Say how many files and bytes each of the partitions (as `partitioning.divide` gives them) has."""
+    """Count the files and bytes of each partition (as returned by `partitioning.divide`)."""
     files: list[int] = []
     totals: list[int | None] = []
     for positions in partitions:

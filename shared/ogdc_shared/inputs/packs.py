@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from ogdc_shared.inputs.listing import Listing
 
 MAX_PARTITIONS = 100
-"""In a pack, in the plans that a submission makes (see `plan.Partitioning.pack`)."""
+"""The limit for one pack, in the plans that a submission makes (see `plan.Partitioning.pack`)."""
 _BYTES = 1 << 20
-"""Of a pack, on average: few enough that a task does not notice what is not for it."""
+"""The mean size of a pack: so small that it costs a task little to read the partitions of others."""
 
 
 class Packs:
     """The partitions of a listing, packed; partition `n` is in pack `n // per_pack`."""
 
     def __init__(self, listing: Listing, partitions: Sequence[Sequence[int]], *, most: int) -> None:
-        """Pack them.
+        """Pack the partitions.
 
         Args:
             listing: The files; it has to stay open.
-            partitions: Positions in it of the files of each; there has to be one.
-            most: Partitions in one pack.
+            partitions: The positions of each partition's files in the listing; at least one partition.
+            most: The maximum number of partitions in one pack.
         """
         self._listing = listing
         self._partitions = partitions
         self.per_pack = max(1, min(most, len(partitions) * _BYTES // (listing.manifest_bytes or 1)))
-        """How many partitions each has, but for the last."""
+        """The number of partitions in each pack except the last."""
         self._tree = HashTree(map(leaf, self._packs()))
 
     @property
@@ -45,7 +45,7 @@ class Packs:
         return self._tree.root
 
     def sealed(self) -> Iterator[bytes]:
-        """Yield each as it is stored, made one by one."""
+        """Yield each pack in its stored form, built one at a time."""
         for number, pack in enumerate(self._packs()):
             yield seal_pack(pack, self._tree.proof(number))
 

@@ -25,15 +25,15 @@ def divide(sizes: Sequence[int], how: Partitioning, names: Sequence[int] = ()) -
 
     Args:
         sizes: Bytes of each file, or `UNKNOWN`.
-        how: What is wanted. By `files`, 7 files in partitions of 3 are divided into 3, 3 and 1. By `size`
-            there are as many partitions, or as many as have about `bytes` bytes, each as large as the others
-            as far as the files allow: none is above the mean by more than one file. Where no size is known,
-            that is the same as by `files`. By `names` a partition ends where the name of its last file says
-            so, or once it has `size` files: a new file changes its own partition, and seldom the next.
-        names: A number for each file that stands for its name; for `names`.
+        how: The strategy. With `files`, 7 files in partitions of 3 are divided into 3, 3 and 1. With `size`,
+            the number of partitions is given, or follows from their size of about `bytes` bytes; they are as
+            equal as the files allow: none exceeds the mean by more than one file. If no size is known,
+            `size` does the same as `files`. With `names`, a partition ends where the name of its last file
+            says so, or once it has `size` files: a new file changes its own partition, and seldom the next.
+        names: A number derived from each file's name; needed for `names`.
 
     Raises:
-        InvalidRecipeError: that would be too many partitions, or by sizes of which none is known.
+        InvalidRecipeError: there would be too many partitions, or bytes are given but no size is known.
     """
     if not sizes:
         return iter(())
@@ -73,7 +73,7 @@ def _by_names(names: Sequence[int], how: Partitioning) -> Iterator[Sequence[int]
 
 
 def _balanced(weights: Sequence[int], count: int) -> Iterator[Sequence[int]]:
-    """Give each file, the largest first, to the partition that has least, of those the one of fewest files.
+    """Assign each file, largest first, to the smallest partition; among equals, to that of fewest files.
 
     Source: R. L. Graham, "Bounds on Multiprocessing Timing Anomalies", 1969 (longest processing time first).
     """

@@ -36,21 +36,22 @@ def resolve_inputs(
     networks: Sequence[IPNetwork] | None = None,
     credentials: Callable[[], Credentials] | None = None,
 ) -> Iterator[InputFile]:
-    """Yield every file a recipe takes in, in the order of its parameters, holding none of them.
+    """Yield every input file of a recipe in the order of its parameters, without keeping them in memory.
 
-    Only DataONE is asked over the network; whether a URL can be fetched shows when the worker fetches it.
-    Files on volumes are not among them: see `volume_inputs`.
+    Only DataONE is contacted; whether a URL can be fetched is found out when the worker fetches it.
+    Files on volumes are not included: see `volume_inputs`.
 
     Args:
         recipe: The recipe.
-        dataone_node_url: Base URL of the node that is asked.
-        networks: Networks that its redirects may lead to although they are not public; None: any.
-        credentials: Gives who asks it; asked for where a recipe has such inputs. None: nobody in particular.
+        dataone_node_url: Base URL of the DataONE node.
+        networks: Non-public networks that the node's redirects may lead to, or None for any.
+        credentials: Returns the credentials for the node, called only if the recipe has DataONE inputs;
+            None for anonymous requests.
 
     Raises:
-        InputNotFoundError: a DataONE package is unknown or has no such file.
+        InputNotFoundError: a DataONE package is unknown, or has no matching file.
         SourceUnavailableError: the DataONE node does not answer.
-        ConfigurationError: the recipe needs DataONE and no node is set.
+        ConfigurationError: the recipe needs DataONE and no node is configured.
     """
     for position, param in enumerate(recipe.meta.input.params):
         key = f"input.params[{position}]"
@@ -150,14 +151,14 @@ def dataset_files(
 
 
 def check_reachable(files: Iterable[InputFile], *, credentials: Credentials | None = None) -> None:
-    """Ask the http servers, several at a time, whether they have the files; others are not checked.
+    """Ask the HTTP servers, in parallel, whether they have the files; other inputs are not checked.
 
     Args:
         files: The inputs.
-        credentials: Who asks.
+        credentials: The credentials to send, or None for anonymous requests.
 
     Raises:
-        InputNotFoundError: tells the first twenty that cannot be had.
+        InputNotFoundError: some files are not available; the message lists the first twenty.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -177,7 +178,7 @@ def check_reachable(files: Iterable[InputFile], *, credentials: Credentials | No
 
 
 def _unreachable(url: str, *, web: Web) -> str | None:
-    """Say why a file cannot be had; a server that fails in passing is asked once more."""
+    """Return why a file is not available, or None if it is; transient failures are retried once."""
     from ogdc_shared.servers.response import InterruptedFetchError
 
     problem = None

@@ -30,24 +30,24 @@ _TYPES = {
     "webp": "image/webp",
     "zip": "application/zip",
 }
-"""By the end of the name. What a browser would run (HTML, SVG, XML, scripts) is not among them on purpose."""
+"""By file name extension. Types that a browser would execute (HTML, SVG, XML, scripts) are left out."""
 
 
 class ListedFile(NamedTuple):
     """A file among a run's outputs."""
 
     path: str
-    """Below the result, with slashes."""
+    """Relative to the result, with slashes."""
     size: int
     """Bytes."""
 
 
 class FilePage(NamedTuple):
-    """Some of a run's files."""
+    """A page of a run's files."""
 
     files: list[ListedFile]
     next: str | None
-    """Where the next page begins; None: there is none."""
+    """Where the next page begins, or None if this is the last."""
     thumbnails: frozenset[str] = frozenset()
     """Paths of pictures of any files of the result."""
 
@@ -59,15 +59,15 @@ class OutputFile(NamedTuple):
     size: int
     """Bytes."""
     etag: str
-    """Another one whenever the bytes may be others; in letters, digits and hyphens."""
+    """Changes whenever the content may have changed; letters, digits and hyphens only."""
     read: Callable[[int, int], Iterator[bytes]]
-    """Yields the bytes from the first offset to before the second, some at a time."""
+    """Yields the bytes from the first offset up to the second (exclusive), in pieces."""
     close: Callable[[], object] = lambda: None
-    """To be called once nothing is read any more."""
+    """To be called when reading is finished."""
     is_seekable: bool = True
-    """Whether a part of it costs about what it holds, not what lies before it."""
+    """Whether reading a range costs only its own bytes, not all that precede it."""
 
 
 def media_type(path: str) -> str:
-    """What a file holds, by its name; what is not known is just bytes."""
+    """Return the media type for a file's name, or that of arbitrary bytes if unknown."""
     return _TYPES.get(path.rpartition("/")[2].rpartition(".")[2].lower(), ANY)

@@ -11,20 +11,20 @@ from ogdc_shared.outputs.output_type import OutputType
 
 
 class OutputPolicy(NamedTuple):
-    """What a type of output means."""
+    """How outputs of a type are stored, published and expired."""
 
     is_exclusive: bool
-    """Whether a recipe has one place for it, which one unfinished run at a time has, and where data are
-    replaced only if that is asked for (`overwrite`)."""
+    """Whether a recipe has a single place for it, which only one unfinished run at a time may use, and where
+    data are replaced only on request (`overwrite`)."""
     is_zip: bool
-    """Whether `publish` makes one zip, stored with the run's artifacts, handed out by a link; else it shows
-    a directory on the workflow volume, by a rename."""
+    """Whether `publish` makes one zip, stored with the run's artifacts and offered by a link; otherwise it
+    moves a directory into place on the workflow volume."""
     expires: bool
-    """Whether it is removed when its days (OGDC_TEMPORARY_OUTPUT_DAYS) are over; until then the workflow is
-    kept, else for a day."""
+    """Whether it is deleted after OGDC_TEMPORARY_OUTPUT_DAYS days; until then the workflow is kept,
+    otherwise for a day."""
 
     to_node: bool = False
-    """Whether `publish` sends it to the deployment's member node of DataONE as well."""
+    """Whether `publish` also sends it to the deployment's DataONE member node."""
 
     def days_kept(self, of_expiring: int) -> int:
         """Days that the workflow of a run that succeeded is kept; `of_expiring` are those of what expires."""
@@ -41,9 +41,9 @@ EXPIRING = tuple(kind for kind, policy in _POLICIES.items() if policy.expires)
 
 
 def policy_of(output_type: str) -> OutputPolicy:
-    """Tell what a type of output means.
+    """Return the policy for a type of output.
 
     Raises:
-        ValueError: there is no such type.
+        ValueError: the type is unknown.
     """
     return _POLICIES[OutputType(output_type)]

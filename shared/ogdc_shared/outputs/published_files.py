@@ -15,17 +15,17 @@ _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLON
 
 
 def open_directory(path: str, *, within: int | None = None) -> int | None:
-    """Open a directory that is no link; None: there is none. Whoever calls closes it."""
+    """Open a directory that is not a link; return a descriptor to be closed by the caller, or None."""
     return _opened(path, _DIRECTORY, within)
 
 
 def list_files(directory: int, *, after: str | None, limit: int) -> FilePage:
-    """List some files below an open directory, by name; links and what is no UTF-8 are left out.
+    """List files below an open directory by name, without links and names that are not UTF-8.
 
     Args:
         directory: Its descriptor.
-        after: The last path of the page before; None: from the first.
-        limit: How many.
+        after: The last path of the previous page, or None to begin with the first file.
+        limit: The maximum number of files.
     """
     found: list[ListedFile] = []
     for file in _below(directory, "", after.split("/") if after else []):
@@ -36,7 +36,7 @@ def list_files(directory: int, *, after: str | None, limit: int) -> FilePage:
 
 
 def names_below(directory: int, path: str) -> list[str]:
-    """The paths of what a directory below an open one holds; nothing where there is none."""
+    """Return the paths of the entries of a directory below an open one; empty if it does not exist."""
     at: int | None = os.dup(directory)
     for part in path.split("/"):
         at = _stepped(at, part)
@@ -49,7 +49,7 @@ def names_below(directory: int, path: str) -> list[str]:
 
 
 def open_file(directory: int, path: str) -> OutputFile | None:
-    """Open a file below an open directory; None: there is none."""
+    """Open a file below an open directory; return None if it does not exist."""
     *above, name = path.split("/")
     if "\0" in path or {"", ".", ".."} & {*above, name}:
         return None

@@ -35,7 +35,7 @@ _MADE_ON_UNIX = 3
 
 
 class DamagedZipError(OgdcError):
-    """A zip that is not whole; nothing but `publish` writes them."""
+    """A zip that is incomplete or corrupt; the service reads only zips that `publish` wrote."""
 
 
 class Member(NamedTuple):
@@ -47,7 +47,7 @@ class Member(NamedTuple):
     crc: int
     is_deflated: bool
     header: int
-    """Where its local header is."""
+    """The offset of its local header."""
 
 
 class _Place(NamedTuple):
@@ -56,16 +56,16 @@ class _Place(NamedTuple):
 
 
 def list_members(source: Source, size: int, *, after: str | None, limit: int) -> FilePage:
-    """List some files, in the order of the zip; directories and links are none.
+    """List files in the order of the zip, without directories and links.
 
     Args:
-        source: The zip.
-        size: Its bytes.
-        after: The `next` of the page before; None: from the first.
-        limit: How many.
+        source: Reads ranges of the zip.
+        size: Size of the zip in bytes.
+        after: The `next` of the previous page, or None to begin with the first file.
+        limit: The maximum number of files.
 
     Raises:
-        InvalidRequestError: `after` is no place in the list.
+        InvalidRequestError: `after` is not a position in the list.
     """
     whole = _directory(source, size)
     found: list[ListedFile] = []
@@ -88,16 +88,16 @@ def list_below(source: Source, size: int, directory: str) -> Iterator[str]:
 
 
 def find_member(source: Source, size: int, path: str) -> Member | None:
-    """Find the file of exactly that name; None: there is none."""
+    """Return the file of exactly that path, or None if there is none."""
     members = _members(source, _directory(source, size))
     return next((member for _, member in members if member and member.path == path), None)
 
 
 def read_member(source: Source, member: Member, begin: int, end: int) -> Iterator[bytes]:
-    """Yield a file's bytes from `begin` to before `end`; all of them are checked against its CRC.
+    """Yield a file's bytes from `begin` up to `end` (exclusive); a whole file is checked against its CRC.
 
     Raises:
-        DamagedZipError: before the last of them, if they are not what was packed.
+        DamagedZipError: the file is corrupt; raised before its last piece is yielded.
     """
     if begin >= end:
         return
@@ -113,7 +113,7 @@ def read_member(source: Source, member: Member, begin: int, end: int) -> Iterato
 
 
 def _checked(pieces: Iterator[bytes], member: Member) -> Iterator[bytes]:
-    """Hold each piece back until it is known whether it is the last one, which shows that all is well."""
+    """Delay each piece until the next one arrives, so that the last is yielded only if the CRC matches."""
     computed, held = 0, b""
     for piece in pieces:
         if held:
@@ -150,7 +150,7 @@ def _bytes(source: Source, begin: int, end: int) -> bytes:
 
 
 def _directory(source: Source, size: int) -> _Place:
-    """Where the list of a zip's entries is."""
+    """Return where the central directory of a zip is."""
     begin = max(0, size - _END.size - _MAX_COMMENT - _END64_PLACE.size)
     tail = _bytes(source, begin, size)
     at = tail.rfind(b"PK\5\6")
@@ -180,7 +180,7 @@ def _resumed(source: Source, whole: _Place, after: str | None) -> int:
 
 
 def _members(source: Source, place: _Place) -> Iterator[tuple[int, Member | None]]:
-    """Yield where each entry is and, where it is a file, that."""
+    """Yield the offset of each entry, and the entry if it is a file, else None."""
     at, held = place.begin, b""
     for piece in source(*place):
         held += piece
@@ -194,7 +194,7 @@ def _members(source: Source, place: _Place) -> Iterator[tuple[int, Member | None
 
 
 def _length_of_entry(held: bytes, at: int) -> int | None:
-    """Bytes of the entry that begins there; None: not all of it has been read."""
+    """Return the length in bytes of the entry at an offset, or None if not all of it has been read."""
     if len(held) < at + _ENTRY.size:
         return None
     fields = _ENTRY.unpack_from(held, at)
@@ -205,7 +205,7 @@ def _length_of_entry(held: bytes, at: int) -> int | None:
 
 
 def _member(entry: bytes) -> Member | None:
-    """Read an entry; None: it is a directory or a link."""
+    """Decode an entry; return None if it is a directory or a link."""
     fields = _ENTRY.unpack_from(entry)
     system, flags, method, crc, packed, size = fields[2], fields[4], fields[5], *fields[8:11]
     name_length, extra_length, mode, header = fields[11], fields[12], fields[16] >> 16, fields[17]

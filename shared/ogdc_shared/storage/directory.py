@@ -33,12 +33,12 @@ class DirectoryStore:
     """Keeps each artifact in the file `root`/key."""
 
     def __init__(self, root: Path, *, url: str | None = None, signing_key: str | None = None) -> None:
-        """Nothing is made or read yet.
+        """Store the settings; nothing is created or read yet.
 
         Args:
-            root: Made on the first write.
-            url: Base URL of the gateway that serves the links; None: `link` cannot be used.
-            signing_key: Secret that the gateway verifies links with; None: likewise.
+            root: Created by the first write.
+            url: Base URL of the gateway that serves the links, or None, in which case `link` cannot be used.
+            signing_key: Secret with which the gateway verifies links, or None, with the same consequence.
         """
         self._root = root
         self._url = url

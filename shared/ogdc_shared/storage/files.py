@@ -20,15 +20,16 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = True, sync_name: bool = True) -> Iterator[BinaryIO]:
-    """Yield a file that takes the place of `path` when the block ends, and is gone when it fails.
+    """Yield a file that replaces `path` when the block ends, and is deleted if the block fails.
 
-    Content and name are on disk before this returns. Missing directories are made. Only a process killed in
-    the middle leaves something: a file beside `path` whose name begins with a dot.
+    Content and name are on disk before this returns. Missing directories are created. Only if the process is
+    killed midway does something remain: a file beside `path` whose name begins with a dot.
 
     Args:
-        path: The file.
-        sync: False: whether its content survives a crash of the machine does not matter.
-        sync_name: False: the caller has many, and calls `sync_directory` after the last.
+        path: The file to replace.
+        sync: Whether the content has to survive a crash of the machine.
+        sync_name: Whether to sync the directory; False if the caller writes many files and calls
+            `sync_directory` after the last.
     """
     directory = path.parent
     make_directory(os.fspath(directory))

@@ -182,12 +182,12 @@ class S3Store:
 
 
 def connect(session: Session, *, endpoint: str | None, anonymous: bool = False) -> S3Client:
-    """A client with bounded patience.
+    """Create a client with limited timeouts and retries.
 
     Args:
-        session: Says who we are.
-        endpoint: Base URL of an S3-compatible service; None: AWS_ENDPOINT_URL_S3, else Amazon's own.
-        anonymous: Ask without a signature, as anybody may of a public bucket.
+        session: The session with our credentials.
+        endpoint: Base URL of an S3-compatible service, or None for AWS_ENDPOINT_URL_S3, else Amazon's own.
+        anonymous: Whether to send unsigned requests, as for public buckets.
 
     Raises:
         ConfigurationError: the endpoint is not a URL.

@@ -30,23 +30,23 @@ class ArtifactNotFoundError(OgdcError):
 
 
 class Artifact(NamedTuple):
-    """What can be told of an artifact without reading it."""
+    """An artifact's metadata."""
 
     size: int
     """Bytes."""
     etag: str
-    """Another one once it was replaced."""
+    """Changes when the artifact is replaced."""
 
 
 class ArtifactStore(Protocol):
-    """What submit, the status service and the local engine need of a store.
+    """The operations that submit, the status service and the local engine need.
 
-    Every method raises StorageUnavailableError when the store does not answer or has no room, and
+    Every method raises StorageUnavailableError if the store does not answer or is full, and
     InvalidRequestError for a key that `check_key` refuses.
     """
 
     def __hash__(self) -> int:
-        """One store is no other, although they may lead to the same place."""
+        """Stores are compared by identity, even if they use the same place."""
         ...
 
     def put(self, key: str, data: bytes | Path) -> None:
@@ -54,42 +54,42 @@ class ArtifactStore(Protocol):
         ...
 
     def put_all(self, artifacts: Iterable[tuple[str, bytes | Path]]) -> None:
-        """Write many as `put` does, several at the same time; only a few of them are held at once.
+        """Write many artifacts as `put` does, several in parallel; only a few are in memory at once.
 
-        Where one cannot be written, some others are.
+        If one cannot be written, some of the others may have been.
         """
         ...
 
     def get(self, key: str, *, first: int | None = None) -> bytes:
-        """Read a whole artifact, or at most so many of its first bytes.
+        """Read a whole artifact, or only its first `first` bytes.
 
         Raises:
-            ArtifactNotFoundError: there is none.
+            ArtifactNotFoundError: the artifact does not exist.
         """
         ...
 
     def fetch(self, key: str, into: Path) -> None:
-        """Copy an artifact to the file `into`, which appears whole or not at all.
+        """Copy an artifact to the file `into`, which appears only once it is complete.
 
         Raises:
-            ArtifactNotFoundError: there is none.
+            ArtifactNotFoundError: the artifact does not exist.
         """
         ...
 
     def size(self, key: str) -> int | None:
-        """Bytes of an artifact; None where there is none."""
+        """Return the size of an artifact in bytes, or None if it does not exist."""
         ...
 
     def describe(self, key: str) -> Artifact | None:
-        """Tell of an artifact; None where there is none."""
+        """Return an artifact's metadata, or None if it does not exist."""
         ...
 
     def read(self, key: str, artifact: Artifact, begin: int, end: int) -> Iterator[bytes]:
-        """Yield an artifact's bytes from `begin` to before `end`, a megabyte at a time at most.
+        """Yield an artifact's bytes from `begin` up to `end` (exclusive), at most a megabyte at a time.
 
         Raises:
-            ArtifactNotFoundError: there is none.
-            StorageUnavailableError: besides, it was replaced since it was described.
+            ArtifactNotFoundError: the artifact does not exist.
+            StorageUnavailableError: as above, or the artifact was replaced since `describe`.
         """
         ...
 
@@ -107,12 +107,12 @@ class ArtifactStore(Protocol):
 
 
 def replaced_meanwhile(key: str) -> StorageUnavailableError:
-    """The refusal to read on in what is another artifact now."""
+    """Return the error for an artifact that was replaced while being read."""
     return StorageUnavailableError(f"Artifact {key!r} was replaced while it was read. Try again.")
 
 
 def several_at_once(work: Callable[[_T], object], items: Iterable[_T]) -> None:
-    """Call `work` for each item in threads; only a few items are held at once. Raises what it raises."""
+    """Call `work` for each item in threads, holding only a few items at once; its errors are passed on."""
     left = iter(items)
     first = list(islice(left, 2))
     if len(first) < 2:  # not worth a thread
@@ -129,13 +129,13 @@ def several_at_once(work: Callable[[_T], object], items: Iterable[_T]) -> None:
 
 
 def check_key(key: str) -> str:
-    """Return `key` where it is safe as an S3 key, a relative path and a part of a URL.
+    """Return `key` if it is safe as an S3 key, a relative path and a part of a URL.
 
-    Segments that begin with a dot are refused: `.` and `..` lead elsewhere, the others are for files in the
-    making.
+    Segments that begin with a dot are refused: `.` and `..` lead elsewhere, and other names with a dot are
+    reserved for incomplete files.
 
     Raises:
-        InvalidRequestError: it is not; the message says why.
+        InvalidRequestError: the key is unsafe; the message says why.
     """
     problem = _key_problem(key)
     if problem:
@@ -144,7 +144,7 @@ def check_key(key: str) -> str:
 
 
 def check_prefix(prefix: str) -> str:
-    """Return `prefix` where it is a safe key followed by one slash.
+    """Return `prefix` if it is a safe key followed by one slash.
 
     Raises:
         InvalidRequestError: it is not.
