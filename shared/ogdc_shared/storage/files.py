@@ -86,7 +86,9 @@ def _beside(directory: Path) -> Iterator[tuple[BinaryIO, str]]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file, temporary
-    except BaseException:
+    except BaseException as exc:
+        if isinstance(exc, OSError) and exc.errno in NO_ROOM | {errno.EFBIG} and exc.filename is None:
+            exc.filename = os.fspath(directory)  # a failed write does not name its file
         with suppress(FileNotFoundError):
             os.unlink(temporary)  # noqa: PTH108  a Path of it takes longer than the call
         raise

@@ -12,6 +12,7 @@ import pytest
 
 from ogdc_shared.errors import ConfigurationError, StorageUnavailableError
 from ogdc_shared.storage.directory import DirectoryStore
+from ogdc_shared.storage.files import replacing
 from ogdc_shared.storage.links import verify
 from support.limits import largest_file
 from support.small_disk import output_with_small_disk
@@ -107,6 +108,12 @@ def test_without_room_fetch_leaves_nothing(root: Path, tmp_path: Path) -> None:
     with largest_file(100_000), pytest.raises(StorageUnavailableError, match="no room left"):
         store.fetch("big", tmp_path / "into" / "big")
     assert files(tmp_path / "into") == []
+
+
+def test_without_room_the_directory_is_named(tmp_path: Path) -> None:
+    with largest_file(1000), pytest.raises(OSError, match=str(tmp_path)), replacing(tmp_path / "a") as file:
+        file.write(bytes(3000))
+    assert files(tmp_path) == []
 
 
 FULL_DISK = """
