@@ -14,7 +14,7 @@ from ogdc_shared.visualization.reading import read_config
 
 
 def main(arguments: list[str]) -> int:
-    """Run a stage; what it takes stands in the environment (decision 26)."""
+    """Run a stage; its parameters come from environment variables (decision 26)."""
     if arguments not in (["scatter"], ["build"], ["paint"], ["top"]):
         print("usage: ogdc-visualization scatter|build|paint|top", file=sys.stderr)
         return 2
@@ -73,7 +73,7 @@ def _config() -> VisualizationConfig:
 
 
 def _find_grids(config: VisualizationConfig) -> None:
-    """Tell morecantile, which looks when it is imported, where a recipe's own grids are defined."""
+    """Set the directory of the recipe's own grids, which morecantile reads when it is imported."""
     if "RECIPE_DIR" in os.environ and config.tms_id not in TILE_MATRIX_SETS:
         place = Path(os.environ["RECIPE_DIR"], config.dir_tile_matrix_sets)
         os.environ["TILEMATRIXSET_DIRECTORY"] = str(place)

@@ -37,7 +37,7 @@ def find_raster(roots: Sequence[Path], config: VisualizationConfig, tile: Tile) 
 
 
 def find_file(roots: Sequence[Path], path: Path) -> Path:
-    """Return where a file of the result is: below the first of these directories that has it.
+    """Return the path of a file of the result, in the first of these directories that has it.
 
     Raises:
         FileNotFoundError: none has it.

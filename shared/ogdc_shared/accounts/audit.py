@@ -23,18 +23,18 @@ def list_acts(
     before: int | None,
     limit: int,
 ) -> ActPage:
-    """Read a page of what was done, newest first.
+    """Return a page of the audit log, newest first.
 
     Args:
-        context: Where everything is.
-        user: Only what this one did: an id, or what they are called.
-        action: Only such acts.
-        what: Only what was done to this.
-        before: The `next` of the page before this one.
-        limit: How many.
+        context: The service's dependencies.
+        user: Limits it to the acts of this user, given by id or name.
+        action: Limits it to acts of this kind.
+        what: Limits it to acts on this object.
+        before: The `next` of the previous page.
+        limit: The maximum number of acts.
 
     Raises:
-        InvalidRequestError: several users are called so.
+        InvalidRequestError: several users have that name.
     """
     with context.database.autocommit() as conn:
         actor = None if user is None else _actor(conn, user)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NOBODY = Caller(ANONYMOUS, OPEN, ANONYMOUS, Role.VIEWER)
 _OPEN_ROLES = {"open": Role.ADMIN, "read_only": Role.VIEWER}
-"""What callers may do whom nobody vouches for, by access mode."""
+"""The role of callers without credentials, by access mode."""
 _SCHEME = "bearer"
 
 

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 
 def role_of(settings: Settings, *, issuer: str, given: str | None, claimed: str | None) -> Role | None:
-    """What a user may do where callers log in; None: nothing.
+    """Return a user's role in a deployment with logins, or None if they have none.
 
-    What an admin says counts, else what their last login granted, else what the deployment gives to all who
-    log in. Nobody has done that of the issuer `open`.
+    A role given by an admin takes precedence over one claimed at the last login, and that over the default
+    that the deployment gives to all who log in. The default does not apply to the issuer `open`, where nobody
+    logs in.
 
     Args:
-        settings: The deployment's.
-        issuer: The user's.
+        settings: The deployment's settings.
+        issuer: The user's issuer.
         given: The role that an admin gave them.
         claimed: The role that their last login granted.
     """

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 def add_token(context: Context, asked: TokenRequest, *, caller: Caller) -> MadeToken:
-    """Make a token for the caller, or, by an admin, for a user of this service's own.
+    """Create a token for the caller, or, if an admin asks, for one of this service's own users.
 
-    It may do no more than what it is made with may do: the caller's token of the role viewer makes no other
-    than viewers.
+    A token never grants more than the credentials it is created with: a caller whose token has the role
+    viewer can only create viewers' tokens.
 
     Raises:
-        ForbiddenError: it would do more than its maker or its owner may, or for longer, or be another
-            person's.
-        InvalidRequestError: it would be valid for longer than tokens may be, or its name cannot be shown.
-        UnknownUserError: there is no such user.
+        ForbiddenError: it would grant more than its creator or its owner has, or for longer, or would belong
+            to another person.
+        InvalidRequestError: it would exceed the longest validity, or its name is not printable.
+        UnknownUserError: the user does not exist.
     """
     if not asked.name.isprintable():
         raise InvalidRequestError("name: give printable characters.")
@@ -58,10 +58,10 @@ def list_tokens(context: Context, *, caller: Caller, everybodys: bool, limit: in
 
 
 def revoke_token(context: Context, token_id: str, *, caller: Caller) -> ApiToken:
-    """End the validity of a token of the caller's, or, by an admin, of anybody's; also a second time.
+    """Revoke a token; admins may revoke anybody's, others their own. Doing so twice is no error.
 
     Raises:
-        UnknownTokenError: there is none of that id, or it is another's, which is not told apart.
+        UnknownTokenError: there is no token of that id, or it belongs to another user.
     """
     known = read_id(token_id, UnknownTokenError)
     with context.database.transaction() as conn:

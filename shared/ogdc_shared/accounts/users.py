@@ -30,18 +30,18 @@ def show_user(context: Context, user_id: str) -> User:
     """Read a user.
 
     Raises:
-        UnknownUserError: there is none of that id.
+        UnknownUserError: there is no user of that id.
     """
     with context.database.autocommit() as conn:
         return db.get_user(conn, read_id(user_id))
 
 
 def add_user(context: Context, asked: UserRequest, *, caller: Caller) -> User:
-    """Record a user before they log in, or one of this service's own.
+    """Record a user before their first login, or one of this service's own.
 
     Raises:
-        InvalidRequestError: the issuer is none that anybody can log in by.
-        UserExistsError: they are known.
+        InvalidRequestError: nobody can log in by that issuer.
+        UserExistsError: the user is already recorded.
     """
     if asked.issuer in {OPEN, ""}:
         raise InvalidRequestError(f"issuer={asked.issuer!r}: there are no logins from this issuer.")
@@ -57,11 +57,11 @@ def add_user(context: Context, asked: UserRequest, *, caller: Caller) -> User:
 
 
 def change_user(context: Context, user_id: str, asked: UserChange, *, caller: Caller) -> User:
-    """Give a user a role, or refuse them from now on, or no longer.
+    """Change a user's role, or disable or enable their account.
 
     Raises:
-        UnknownUserError: there is none of that id.
-        OwnAccountError: it is the caller, who would lock themselves out.
+        UnknownUserError: there is no user of that id.
+        OwnAccountError: the user is the caller, who could lock themselves out.
     """
     wanted = {key: value for key in ("role", "disabled") if (value := getattr(asked, key)) is not UNSET}
     known = read_id(user_id)
@@ -78,11 +78,11 @@ def change_user(context: Context, user_id: str, asked: UserChange, *, caller: Ca
 
 
 def read_id(text: str, unknown: Callable[[str], OgdcError] = UnknownUserError) -> UUID:
-    """Read an id.
+    """Parse an id.
 
     Args:
         text: The id.
-        unknown: How to say that nothing has it, which is so, too, where it is none.
+        unknown: The error to raise if it is malformed: the same as for an id that does not exist.
     """
     try:
         return UUID(text)

@@ -41,13 +41,13 @@ class Event(NamedTuple):
     type: str
     subject: str | None
     data: Any
-    """The JSON value, or str or bytes where the data are no JSON; None where there are none."""
+    """The JSON value, str or bytes if the data are not JSON, or None if there are none."""
     trace: Trace | None = None
-    """In which it began, by the extension for that; None: it does not say."""
+    """The trace it belongs to (from the extension attribute), or None if it has none."""
     token: str | None = None
-    """What proves that a source of ours sent it, by an extension; None: nothing does."""
+    """A secret that proves the sender is one of our sources (an extension attribute), or None."""
     time: str | None = None
-    """Of what it tells, as in RFC 3339, where we write it; None: now."""
+    """When it happened (RFC 3339), set on events that we send; None means now."""
 
 
 def is_event(headers: Mapping[str, str]) -> bool:
@@ -56,10 +56,10 @@ def is_event(headers: Mapping[str, str]) -> bool:
 
 
 def each_event(headers: Mapping[str, str], body: bytes) -> list[Callable[[], Event]]:
-    """Tell the events of one request apart; each is read by a call, which may raise InvalidRequestError.
+    """Split a request into its events; each is parsed by a call, which may raise InvalidRequestError.
 
     Raises:
-        InvalidRequestError: the request is no CloudEvent, and no batch of anything.
+        InvalidRequestError: the request is neither a CloudEvent nor a batch.
 
     Source: CloudEvents HTTP protocol binding 1.0.2, section 3; extensions/distributed-tracing.md.
     """
@@ -80,7 +80,7 @@ def write_event(event: Event) -> tuple[dict[str, str], bytes]:
 
 
 def write_structured_event(event: Event) -> tuple[dict[str, str], bytes]:
-    """Write an event in structured content mode, whose body is all of it: headers and body."""
+    """Return headers and body of an event in structured content mode, where the body has all of it."""
     headers, body = to_structured(_outgoing(event))
     return headers, bytes(body)
 

@@ -20,17 +20,17 @@ class WorkflowDeletion(NamedTuple):
 
 
 class ReferenceEvent(NamedTuple):
-    """A workflow of which something has changed that the event does not say."""
+    """A workflow that has changed; the event does not contain its new state."""
 
     name: str
     namespace: str
 
 
 def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | ReferenceEvent | None:
-    """Read what `event` says about a workflow; None where it is about something else.
+    """Read what `event` says about a workflow; return None if it is about something else.
 
     Raises:
-        InvalidRequestError: it is about a workflow and its data are no Workflow object.
+        InvalidRequestError: it is about a workflow, but its data are not a Workflow object.
 
     Source: knative/eventing pkg/apis/sources/register.go (types), pkg/adapter/apiserver/events/events.go (the
         data are the object in Resource mode, an ObjectReference in Reference mode).

@@ -31,15 +31,15 @@ _MAX_NAME = 100
 
 
 def write_catalog(directory: str, run: RunDescription, outputs: Iterable[Output]) -> int:
-    """Write a catalogue; nothing for outputs of which none lies anywhere.
+    """Write a STAC catalogue; writes nothing if no output has a location.
 
     Args:
-        directory: Is there; the outputs are in the one above it.
-        run: The run that made them.
-        outputs: In order; asked for one after the other.
+        directory: An existing directory; the outputs are in its parent.
+        run: The run that made the outputs.
+        outputs: In order; iterated lazily.
 
     Returns:
-        How many items it has.
+        The number of items.
 
     Raises:
         OSError: it cannot be written.

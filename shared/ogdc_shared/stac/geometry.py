@@ -21,7 +21,7 @@ _WHOLE = (-180.0, 180.0)
 
 
 def geometry_of(value: Any) -> dict[str, Any] | None:
-    """A geometry on the Earth with its outer rings counter-clockwise; None: it is none."""
+    """Return a valid GeoJSON geometry with outer rings counter-clockwise, or None if it is not valid."""
     if not isinstance(value, dict):
         return None
     kind = value.get("type")
@@ -34,7 +34,7 @@ def geometry_of(value: Any) -> dict[str, Any] | None:
 
 
 def bounds_of(geometry: dict[str, Any]) -> list[float]:
-    """West, south, east and north in degrees; west is more than east where it crosses the antimeridian."""
+    """Return west, south, east, north in degrees; west exceeds east if it crosses the antimeridian."""
     parts = list(_parts(geometry))
     latitudes = [latitude for part in parts for _, latitude in part]
     west, east = _around([(min(x for x, _ in part), max(x for x, _ in part)) for part in parts])

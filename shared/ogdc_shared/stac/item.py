@@ -66,23 +66,23 @@ class Output(NamedTuple):
     place: dict[str, Any]
     """As `ogdc_worker.process.places` describes it; a task's own word."""
     files: tuple[OutputFile, ...] = ()
-    """The main file, where it is one, and what belongs to it."""
+    """The main file, if the output is a file, and its companions."""
     sources: tuple[str, ...] = ()
     """URLs of what its task fetched."""
     thumbnail: str | None = None
-    """The name of its picture, in a directory beside that of the items; None: it has none."""
+    """File name of its picture, in a directory beside that of the items, or None if it has none."""
 
 
 def build_item(output: Output, run: RunDescription, *, up: str) -> dict[str, Any] | None:
-    """Describe an output.
+    """Build the STAC item of an output.
 
     Args:
         output: The output.
         run: The run that made it.
-        up: The way from the item's directory to the result's, such as `../..`.
+        up: The relative path from the item's directory to the result's, such as `../..`.
 
     Returns:
-        An item without links to its catalogue; None: it is nowhere on the Earth, or not as it says.
+        An item without links to its catalogue, or None if the output has no valid geometry.
     """
     geometry = geometry_of(output.place.get("geometry"))
     if geometry is None:
@@ -124,7 +124,7 @@ def _times(run: RunDescription) -> dict[str, str | None]:
 
 
 def _projection(place: dict[str, Any]) -> dict[str, Any]:
-    """The CRS and the grid, each where it is what it should be; GDAL's transform in the order of matrices."""
+    """Return the CRS and grid fields that are valid; GDAL's transform is reordered like a matrix."""
     code, wkt2 = text_of(place.get("code")), text_of(place.get("wkt2"))
     known: dict[str, Any] = {"proj:code": code or None}
     if wkt2 and not code:
@@ -158,7 +158,7 @@ def _table(place: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unused(name: str, taken: Collection[str]) -> str:
-    """A name for the geometry in a format that has none, such as shapefiles; not that of an attribute."""
+    """Return a name for the geometry column of a format without one (shapefiles), unlike any attribute's."""
     return next(each for at in range(len(taken) + 1) if (each := f"{name}_{at}" if at else name) not in taken)
 
 
@@ -200,7 +200,7 @@ def _asset(file: OutputFile, up: str, kind: str, role: str) -> dict[str, Any]:
 
 
 def _bands(value: Any) -> list[dict[str, Any]]:
-    """The bands, each with what is known of it; the names of types are the common metadata's."""
+    """Return the bands with their known fields; data types are named as in STAC's common metadata."""
     return [_band(each) for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 

@@ -25,10 +25,10 @@ class Footprint(NamedTuple):
 
 
 def read_footprint(directory: Path, filename: str, config: VisualizationConfig, crs: str) -> Footprint | None:
-    """Read the footprint of an input file; None where it has none.
+    """Read the footprint of an input file; return None if it has none.
 
     Raises:
-        InputError: it cannot be read, or lacks a property that the rules are of.
+        InputError: it cannot be read, or lacks a property that the rules need.
     """
     import pyogrio.raw  # only tasks of the first stage read files
 
@@ -55,7 +55,7 @@ def read_footprint(directory: Path, filename: str, config: VisualizationConfig, 
 def outside(
     geometries: NDArray[np.object_], footprint: Footprint | None, config: VisualizationConfig
 ) -> NDArray[np.bool_]:
-    """Return which polygons (n,) of a file are not where its footprint says they are."""
+    """Return a mask (n,) of the polygons of a file that do not lie within its footprint."""
     if footprint is None or not config.deduplicate_clip_to_footprint:
         return np.zeros(len(geometries), bool)
     return ~np.asarray(getattr(shapely, config.deduplicate_clip_method)(geometries, footprint.area))

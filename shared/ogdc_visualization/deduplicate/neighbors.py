@@ -33,10 +33,10 @@ class Candidates(NamedTuple):
 
 
 def worse_neighbors(candidates: Candidates, config: VisualizationConfig) -> NDArray[np.bool_]:
-    """Return which polygons (n,) are duplicates of better ones in another file.
+    """Return a mask (n,) of the polygons that are duplicates of better ones in another file.
 
-    Files are compared two by two in the order of their numbers; what was found to be a duplicate once is
-    compared with no further file.
+    Files are compared in pairs, in the order of their numbers; a polygon that was found to be a duplicate is
+    not compared with further files.
     """
     duplicated = np.zeros(len(candidates.files), bool)
     for one, other in combinations(np.unique(candidates.files).tolist(), 2):

@@ -15,14 +15,14 @@ Rules = Sequence[tuple[str, str]]
 
 
 def preference(columns: Mapping[str, NDArray[Any]], rules: Rules) -> NDArray[np.int64]:
-    """Return the place of each of n things from the best, 0, on; of equal ones the first is better.
+    """Return the rank of each of n items, 0 being the best; among equal ones the first ranks higher.
 
     Args:
-        columns: The values of each property (n,), numbers or texts; what is missing is worse than any.
-        rules: One at least.
+        columns: The values of each property (n,), numbers or texts; missing values rank last.
+        rules: At least one rule.
 
     Raises:
-        InputError: values of a property cannot be compared with each other.
+        InputError: the values of a property cannot be compared with each other.
     """
     keys = [_order(name, columns[name], rule) for name, rule in reversed(rules)]
     order = np.lexsort(keys)

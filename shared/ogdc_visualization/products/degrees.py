@@ -16,9 +16,9 @@ _STEPS = 256
 
 
 def lon_lat_bounds(extent: Bounds, crs: str) -> Bounds:
-    """Return the longitudes and latitudes of WGS84 that hold a rectangle of a CRS, in degrees.
+    """Return the bounds, in degrees of WGS84, of a rectangle in a CRS.
 
-    `west` is larger than `east` where it crosses the antimeridian; with a pole inside it has all longitudes.
+    `west` exceeds `east` if it crosses the antimeridian; a rectangle around a pole has all longitudes.
     """
     if pyproj.CRS(crs).is_geographic:
         return extent

@@ -17,7 +17,7 @@ from ogdc_visualization.products.description import Layer, MapDescription, exten
 
 
 def zoom_offset(description: MapDescription) -> int:
-    """Return what is added to a level to get the archive's zoom, whose square then holds the grid."""
+    """Return the number to add to a level to get the archive's zoom, whose square contains the grid."""
     first = description.matrices[0]
     return (max(first.columns, first.rows) - 1).bit_length()
 

@@ -19,7 +19,7 @@ _MAX_TILES = 4
 
 
 def preview_level(limits: Mapping[int, Limits]) -> int:
-    """Return the highest level all of whose tiles fit into the picture; else the lowest there is."""
+    """Return the highest level whose tiles all fit into the picture, or else the lowest level."""
     fitting = [
         level
         for level, each in limits.items()

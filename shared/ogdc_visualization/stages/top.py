@@ -134,7 +134,7 @@ def _paint_waiting(
     roots: tuple[Path, ...],
     extremes: Extremes,
 ) -> None:
-    """Write the pictures of levels above the deepest blocks whose colours stand for all tiles of a level."""
+    """Write the pictures above the deepest blocks where colours depend on the values of a whole level."""
     for level, places in tiles.items():
         if config.waiting_at(level):
             for tile in (Tile(x, y, level) for x, y in places.tolist()):

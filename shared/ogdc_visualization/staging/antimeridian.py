@@ -76,7 +76,7 @@ def _moved(geometry: shapely.Geometry, degrees: int) -> shapely.Geometry:
 
 
 def _unwrapped(ring: shapely.LinearRing) -> NDArray[np.float64]:
-    """Return points (n, 2) of a ring whose longitudes go on where it crosses the antimeridian."""
+    """Return the points (n, 2) of a ring with longitudes that continue beyond ±180 at the antimeridian."""
     points = shapely.get_coordinates(ring)
     steps = np.mod(np.diff(points[:, 0]) + 180, 360) - 180
     points[:, 0] = points[0, 0] + np.concatenate(([0], np.cumsum(steps)))

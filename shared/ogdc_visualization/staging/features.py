@@ -70,13 +70,13 @@ def _uuid5(name: str) -> str:
 def read_features(
     path: Path, filename: str, config: VisualizationConfig, grid: Grid, warn: Warn
 ) -> Iterator[Features]:
-    """Read the polygons of a file, some tens of thousands at once, those without any left out.
+    """Yield the polygons of a file, some tens of thousands at once; empty batches are skipped.
 
-    What is no polygon, or has no place on the map, is left out and told of with its row; invalid polygons are
-    made valid, and those across the antimeridian are split there.
+    Rows that are not polygons, or have no place on the map, are skipped with a warning that names the row;
+    invalid polygons are repaired, and those across the antimeridian are split there.
 
     Raises:
-        InputError: it cannot be read, has no CRS, or a column of statistics is missing or is no number.
+        InputError: the file cannot be read, has no CRS, or a column for statistics is missing or not numeric.
     """
     findings = Findings()
     read = shown = 0
@@ -108,7 +108,7 @@ def _features(  # noqa: PLR0917  one place calls it
     grid: Grid,
     findings: Findings,
 ) -> Features:
-    """Return those of some rows, of which the first has this number, that can be shown."""
+    """Return the usable polygons among some rows; `first` is the number of the first row in the file."""
     findings.first = first
     geometries = shapely.from_wkb(rows.wkb, on_invalid="ignore")
     geometries = select_polygons(geometries, findings)
@@ -135,10 +135,10 @@ def _features(  # noqa: PLR0917  one place calls it
 
 
 def check_columns(columns: Mapping[str, NDArray[Any]], filename: str, config: VisualizationConfig) -> None:
-    """Make sure that a file has the columns that statistics are of.
+    """Check that a file has the columns needed for statistics.
 
     Raises:
-        InputError: it has not, or one holds no numbers.
+        InputError: a column is missing or not numeric.
     """
     for name in sorted(config.columns):
         if name not in columns:
@@ -161,10 +161,10 @@ def _check_unstaged(columns: Mapping[str, NDArray[Any]], filename: str, config: 
 
 
 def check_crs(config: VisualizationConfig) -> None:
-    """Make sure that what a configuration says of CRS can be used.
+    """Check that the CRSs of a configuration are valid.
 
     Raises:
-        InputError: it cannot; it names the key.
+        InputError: one is not; the message names its key.
     """
     for key in ("input_crs", "deduplicate_distance_crs"):
         try:

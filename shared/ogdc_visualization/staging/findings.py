@@ -13,10 +13,10 @@ _SHOWN = 5
 
 
 class Findings:
-    """Counts rows by what is odd about them.
+    """Counts unusual rows by what is unusual about them.
 
     Attributes:
-        first: The number, in the file, of the first of the rows that are looked at.
+        first: The number, in the file, of the first row of the current batch.
     """
 
     def __init__(self) -> None:

@@ -45,7 +45,7 @@ def select_polygons(geometries: Geometries, findings: Findings) -> Geometries:
 
 
 def leave_out_beyond_degrees(polygons: Geometries, crs: pyproj.CRS, findings: Findings) -> None:
-    """Leave out, in place, what has no longitudes and latitudes where the CRS says that it has."""
+    """Remove, in place, polygons with longitudes or latitudes out of range in a geographic CRS."""
     if not crs.is_geographic:
         return
     west, south, east, north = shapely.bounds(polygons).T
@@ -55,9 +55,10 @@ def leave_out_beyond_degrees(polygons: Geometries, crs: pyproj.CRS, findings: Fi
 
 
 def put_on_map(polygons: Geometries, crs: pyproj.CRS, config: VisualizationConfig, grid: Grid) -> Geometries:
-    """Simplify, split at the antimeridian where the map ends there, and reproject.
+    """Simplify, split at the antimeridian if the map ends there, and reproject.
 
-    What is invalid stays so: in degrees an edge over the antimeridian looks like one through the whole map.
+    Invalid polygons are not repaired yet: in degrees, an edge over the antimeridian looks like one across the
+    whole map.
     """
     target = pyproj.CRS(grid.crs)
     if _is_world(grid) and crs.is_geographic:
@@ -72,7 +73,7 @@ def put_on_map(polygons: Geometries, crs: pyproj.CRS, config: VisualizationConfi
 
 
 def leave_out_unusable(polygons: Geometries, grid: Grid, findings: Findings) -> None:
-    """Repair, in place, what is invalid, and leave out what cannot be shown."""
+    """Repair invalid polygons in place, and remove those that cannot be shown."""
     _leave_out(polygons, ~_is_finite(polygons), "have no place in the map's CRS", findings)
     repair(polygons, findings)
     _leave_out(polygons, ~(shapely.area(polygons) > 0), "have no area", findings)
@@ -83,7 +84,7 @@ def leave_out_unusable(polygons: Geometries, grid: Grid, findings: Findings) -> 
 
 
 def repair(polygons: Geometries, findings: Findings) -> None:
-    """Make valid, in place, what is not."""
+    """Make invalid polygons valid, in place."""
     invalid = shapely.is_geometry(polygons) & ~shapely.is_valid(polygons)
     findings.add(invalid, "were invalid and are repaired")
     polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
@@ -126,6 +127,6 @@ def _is_finite(polygons: Geometries) -> NDArray[np.bool_]:
 
 
 def _leave_out(polygons: Geometries, which: NDArray[np.bool_], words: str, findings: Findings) -> None:
-    """Put None, in place, for those of which these words are true, and note which there were."""
+    """Set the selected polygons to None, in place, and record why (`words`)."""
     findings.add(which & shapely.is_geometry(polygons), words)
     polygons[which] = None

@@ -19,12 +19,12 @@ _MAX_BYTES = 1 << 25
 
 
 class Rows(NamedTuple):
-    """Some rows of a file.
+    """A batch of rows of a file.
 
     Attributes:
-        wkb: Their geometries (n,) as well-known binary; None where there is none.
-        columns: Their attributes (name → n values).
-        crs: What the file says; None: nothing.
+        wkb: Geometries (n,) as well-known binary, or None for rows without one.
+        columns: Attributes (name → n values).
+        crs: The file's CRS, or None if it does not state one.
     """
 
     wkb: NDArray[np.object_]

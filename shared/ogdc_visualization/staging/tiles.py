@@ -54,8 +54,8 @@ def outer_tiles(bounds: Bounds, grid: Grid, level: int) -> Outer:
 def place(geometries: NDArray[np.object_], centroids: NDArray[np.float64], grid: Grid, level: int) -> Placed:
     """Return the tiles of a level that each polygon (n,) is in, sorted by tile (see `morton`), then polygon.
 
-    They are those that it intersects or touches, and that of its centroid (n, 2), where it is counted, be it
-    in a bay of the polygon.
+    These are the tiles that it intersects or touches, and the one of its centroid (n, 2), where it is
+    counted; the centroid may lie outside the polygon.
     """
     feature, x, y = _intersected(geometries, grid, level)
     columns, rows = grid.size_at(level)
@@ -135,7 +135,8 @@ def counting_tiles(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return column and row of the tile in whose raster each point (n, 2) is counted.
 
-    A raster has its right and its lower edge, as its cells have: x in (left, right], y in [bottom, top).
+    A raster, like each of its cells, includes its right and its lower edge: x in (left, right], y in [bottom,
+    top).
     """
     side = grid.side_at(level)
     x, y = (points[:, 0] - grid.west) / side, (grid.north - points[:, 1]) / side

@@ -20,7 +20,7 @@ from ogdc_visualization.tiles3d.tileset import Content, Errors, Extent, build_ti
 from ogdc_visualization.units import metres_per_unit
 
 _LEVELS = 4
-"""How many levels of leaves and what is above them one tileset has, where there are not too many of them."""
+"""How many levels below its root a tileset has its leaves, unless there would be too many tilesets."""
 _MAX_LEVEL = 9
 """The highest level of such tilesets, so that the one above them does not have too many to refer to."""
 
@@ -68,7 +68,7 @@ class TilesetFiles:
         self.extents: dict[Tile, Extent] = {}
 
     def add(self, tile: Tile, polygons: Polygons) -> None:
-        """Write the leaf of a tile: the polygons, whole, whose centroids are in it."""
+        """Write the leaf of a tile with the polygons whose centroids are in it, not clipped."""
         from ogdc_visualization.tiles3d.leaves import build_leaf  # `top` writes no leaf
 
         config = self._config
@@ -98,7 +98,7 @@ class TilesetFiles:
 
     @property
     def _level_between(self) -> int:
-        """The level whose tiles have tilesets of their own: of up to 256 leaves, and not too many."""
+        """The level whose tiles have their own tilesets: of up to 256 leaves, unless `_MAX_LEVEL` is lower."""
         highest = min(self._config.max_level - _LEVELS, _MAX_LEVEL)
         return max(self._config.min_level, highest)
 

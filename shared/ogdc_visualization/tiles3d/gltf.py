@@ -67,13 +67,13 @@ def build_glb(
     primitive: Mapping[str, Any] | None = None,
     document: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Return a GLB of the mesh, whose length is a multiple of 8.
+    """Return a GLB of the mesh; its length is a multiple of 8.
 
     Args:
-        mesh: What there is to see; with one triangle at least.
-        feature_attribute: The name of the points' attribute that says whose they are.
-        buffer: What more is in the binary part.
-        primitive: Further keys of the mesh's only primitive, extensions say.
+        mesh: The mesh, with at least one triangle.
+        feature_attribute: The name of the vertex attribute that holds feature ids.
+        buffer: Further data for the binary part.
+        primitive: Further keys of the mesh's only primitive, such as extensions.
         document: Further keys of the document.
     """
     buffer = buffer or Buffer()

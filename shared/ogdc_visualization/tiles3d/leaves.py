@@ -28,7 +28,7 @@ ENCODERS = {".b3dm": encode_b3dm, ".glb": encode_glb}
 
 
 class Leaf(NamedTuple):
-    """A leaf's file as bytes, and where its polygons certainly are."""
+    """A leaf's file as bytes, and an extent that contains its polygons."""
 
     content: bytes
     extent: Extent
@@ -105,7 +105,7 @@ def _to_degrees(crs: str, points: NDArray[np.float64]) -> tuple[NDArray[np.float
 
 @lru_cache
 def _transformer(crs: str) -> pyproj.Transformer | None:
-    """Return what leads from a CRS to degrees of WGS84; None where that is what it has."""
+    """Return the transformer from a CRS to degrees of WGS84, or None if the CRS is that already."""
     if pyproj.CRS(crs).equals("OGC:CRS84", ignore_axis_order=True):
         return None
     return pyproj.Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)

@@ -20,7 +20,7 @@ Indices = NDArray[np.int64]
 
 _TURN = 2 * math.pi
 _ROUNDING = 1e-10
-"""What is added to each side, in radians: 0.6 mm, more than what converting positions rounds off."""
+"""Margin on each side, in radians: 0.6 mm, more than the rounding error of converted positions."""
 
 
 class Region(NamedTuple):
@@ -142,10 +142,9 @@ def _northernmost(positions: Floats, lat: Floats, edges: Indices, longest: float
 
 
 def _peaks(edges: Floats, sign: int) -> Floats:
-    """Return how much further north than both its ends each edge (n, 2, 3) gets, in radians.
+    """Return, in radians, how far each edge (n, 2, 3) reaches north of both its ends.
 
-    The directions from the Earth's centre to an edge are an arc of a great circle, whose highest point is
-    known.
+    Seen from the Earth's centre, an edge is an arc of a great circle, whose highest point is known.
     """
     up = np.array([0, 0, sign])
     a, b = _unit(edges[:, 0]), _unit(edges[:, 1])

@@ -24,12 +24,12 @@ class Extent(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What a tile refers to.
+    """The content of a tile.
 
     Attributes:
-        extent: Where its polygons are.
-        uri: Its file's path from the tileset's.
-        is_leaf: Whether that file shows them; else it is a tileset.
+        extent: An extent that contains its polygons.
+        uri: The path of its file, relative to the tileset's.
+        is_leaf: Whether the file has the polygons; otherwise it is another tileset.
     """
 
     extent: Extent
@@ -50,9 +50,9 @@ class Errors(NamedTuple):
 
 
 def leaf_error(cell_size: float) -> float:
-    """Return the error of leaves whose rasters have cells of this size in metres.
+    """Return the geometric error of leaves, given the cell size of their rasters in metres.
 
-    Viewers then show the leaves when a cell of the level above would be larger than a pixel.
+    With it, viewers show the leaves when a cell of the level above would be larger than a pixel.
     """
     return PIXELS * cell_size
 

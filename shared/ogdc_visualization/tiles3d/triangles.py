@@ -23,10 +23,10 @@ _LINE = 1e-9
 
 
 class Mesh(NamedTuple):
-    """Triangles of several polygons that share no points with each other.
+    """Triangles of several polygons; polygons share no points.
 
     `points` is (n, 2), in the polygons' CRS. `triangles` is (m, 3), indices of points, counter-clockwise
-    where x grows to the right and y upwards. `features` (n) says whose each point is: the index of a polygon.
+    with x to the right and y upwards. `features` (n) is the index of the polygon that each point belongs to.
     """
 
     points: Floats
@@ -54,11 +54,11 @@ def triangulate(geometries: Geometries, *, max_size: float) -> Mesh:
 
 
 def cut(geometries: Geometries, *, max_size: float) -> tuple[Geometries, Indices]:
-    """Return the polygons' parts, and whose each is.
+    """Return the polygons' parts, and for each the index of its polygon.
 
-    A polygon that is wider or higher than `max_size` is cut along every line of the grid of that size which
-    it crosses: so neighbouring pieces share their corners, and no crack opens between them once the points
-    lie on the ellipsoid.
+    A polygon wider or higher than `max_size` is cut along every line of the grid of that size that it
+    crosses: neighbouring pieces thus share their corners, and no gap opens between them when the points are
+    placed on the ellipsoid.
     """
     parts, features = _polygons(geometries, np.arange(len(geometries)))
     large = np.isin(features, np.flatnonzero(_sizes(geometries).max(axis=1, initial=0) > max_size))

@@ -41,10 +41,10 @@ def _interpolated_table(palette: tuple[str, ...]) -> NDArray[np.uint8]:
 
 @lru_cache
 def _named_table(name: str) -> NDArray[np.uint8]:
-    """Return the colours of a palette by its name.
+    """Return the colours of a named palette.
 
-    ColorBrewer's come first, and in steps: with as many colours as they have at most. So does the package
-    `colormaps`, whose names they are.
+    ColorBrewer's discrete palettes are tried first, with the most colours available, as the package
+    `colormaps` does, where the names come from.
     """
     from cmap import Colormap
 
@@ -59,10 +59,10 @@ def _named_table(name: str) -> NDArray[np.uint8]:
 
 @lru_cache
 def rgba_of(color: str) -> tuple[int, int, int, int]:
-    """Return one CSS colour.
+    """Parse a CSS colour.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not valid.
     """
     from coloraide import Color
 
@@ -76,10 +76,10 @@ def _rgba(color: object) -> tuple[int, int, int, int]:
 
 
 def colors_of(statistic: Statistic) -> NDArray[np.uint8]:
-    """Return the colours (n, 4) of a statistic: those of its palette, then that of no data if it has a value.
+    """Return the colours (n, 4) of a statistic: its palette, then the colour for no data if it has such a value.
 
     Raises:
-        InputError: a palette or colour is none.
+        InputError: the palette or a colour is not valid.
     """
     try:
         table, nodata = color_table(statistic.palette), rgba_of(statistic.nodata_color)

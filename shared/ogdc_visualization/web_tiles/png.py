@@ -28,14 +28,14 @@ class Picture(NamedTuple):
 def paint(
     band: NDArray[np.float64], colors: NDArray[np.uint8], nodata: float | None, low: float, high: float
 ) -> Picture:
-    """Return a band (rows, columns) in colours.
+    """Return a band (rows, columns) rendered in colours.
 
     Args:
-        band: Values.
-        colors: Those of a palette, and after them that of no data; see `palette.colors_of`.
-        nodata: The value that stands for no data; None: none does.
-        low: What has the first colour of the palette; what is below has it, too.
-        high: What has the last.
+        band: The values.
+        colors: The palette followed by the colour for no data; see `palette.colors_of`.
+        nodata: The value that stands for no data, or None if there is none.
+        low: The value of the palette's first colour; lower values get it, too.
+        high: The value of the palette's last colour; higher values get it, too.
     """
     step = 255 / (high - low) if high > low else 0.0
     indices = ((np.clip(band, low, high) - low) * step).astype(np.intp)
