@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ogdc_visualization.grid import Grid, Tile
 
 _INDEXED = 1000
-"""Tiles with this many polygons get a spatial index, which takes a third of the time to write a small tile."""
+"""Tiles with this many polygons get a spatial index, a third of the time to write a small tile."""
 
 
 def write_geopackage(

@@ -98,7 +98,7 @@ class TilesetFiles:
 
     @property
     def _level_between(self) -> int:
-        """The level whose tiles have their own tilesets: of up to 256 leaves, unless `_MAX_LEVEL` is lower."""
+        """The level whose tiles have their own tilesets: of up to 256 leaves, at most `_MAX_LEVEL`."""
         highest = min(self._config.max_level - _LEVELS, _MAX_LEVEL)
         return max(self._config.min_level, highest)
 

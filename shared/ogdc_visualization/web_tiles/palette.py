@@ -76,7 +76,7 @@ def _rgba(color: object) -> tuple[int, int, int, int]:
 
 
 def colors_of(statistic: Statistic) -> NDArray[np.uint8]:
-    """Return the colours (n, 4) of a statistic: its palette, then the colour for no data if it has such a value.
+    """Return the colours (n, 4) of a statistic: its palette, then that of no data if it has such a value.
 
     Raises:
         InputError: the palette or a colour is not valid.
