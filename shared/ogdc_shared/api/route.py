@@ -38,13 +38,13 @@ class Route(NamedTuple):
     permission: Permission
     summary: str
     answer: type[Struct] | None = None
-    """The response, as JSON; None: it is of one of the `media_types` instead."""
+    """The JSON response, or None if it has one of the `media_types`."""
     media_types: tuple[str, ...] = ("text/plain",)
     errors: tuple[int, ...] = ()
     """Error statuses, besides those that every route may answer with."""
     query: tuple[Parameter, ...] = ()
     request: type[Struct] | None = None
-    """The request body, as JSON; None: there is none, or it is an event."""
+    """The JSON request body, or None if there is none or it is an event."""
     takes_bundle: bool = False
     """Whether the body may instead be a recipe bundle (an archive of the directory)."""
     keyed: bool = False

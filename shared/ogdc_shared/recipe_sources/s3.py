@@ -36,11 +36,11 @@ class S3Source:
     """`s3://BUCKET/KEY` of an archive, or `s3://BUCKET/PREFIX` of a directory."""
 
     def __init__(self, location: str, *, client: S3Client | None = None) -> None:
-        """Nothing is asked yet.
+        """Store the location; no request is sent yet.
 
         Args:
-            location: See above.
-            client: Who asks; None: one with the process's own credentials.
+            location: The URL of an archive or of a directory, as above.
+            client: The client to use, or None for one with the process's own credentials.
 
         Raises:
             InvalidRequestError: the location names no bucket.
@@ -64,11 +64,11 @@ class S3Source:
                         yield RemoteFile(entry["Key"].removeprefix(prefix), entry["Key"])
 
     def objects(self, prefix: str, *, most: int) -> Iterator[ListedObject]:
-        """List what is below a prefix of the bucket, in the order of the keys.
+        """List the objects below a prefix of the bucket, in the order of their keys.
 
         Raises:
-            InvalidRequestError: there are more than so many.
-            RecipeNotFoundError: there is no such bucket, or it may not be read.
+            InvalidRequestError: there are more than `most`.
+            RecipeNotFoundError: the bucket does not exist or cannot be read.
             SourceUnavailableError: S3 does not answer.
         """
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)

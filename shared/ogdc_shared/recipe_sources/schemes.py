@@ -10,7 +10,7 @@ from ogdc_shared.recipe.forms import ARCHIVES
 from ogdc_shared.recipe_sources.source import Source
 
 SCHEMES = ("abfs", "az", "ftp", "gcs", "github", "gs", "hf")
-"""What is left to fsspec: only places elsewhere; others of its schemes reach into the machine it runs on."""
+"""Schemes handled by fsspec: remote ones only, since others give access to the machine it runs on."""
 USER_NAMES_A_PLACE = ("abfs", "az", "github")
 """Schemes in which the part of a URL that stands for a user means something else."""
 

@@ -45,11 +45,11 @@ class Budget:
         self._deadline = time.monotonic() + MAX_SECONDS
 
     def spend(self, *, size: int = 0, files: int = 0, directories: int = 0) -> None:
-        """Count what was met.
+        """Subtract what was read from the budget.
 
         Raises:
-            InvalidRequestError: more than a recipe can be.
-            SourceUnavailableError: the time is over.
+            InvalidRequestError: the location has more than a recipe may have.
+            SourceUnavailableError: the time limit is exceeded.
         """
         self._bytes -= size
         self._files -= files

@@ -39,19 +39,19 @@ def stage_recipe(location: str, into: Path, *, allow_local: bool, networks: Sequ
 
     Args:
         location: See the module.
-        into: Made where it is missing; empty again after an error.
-        allow_local: Whether the caller is this machine's own user, who may name its files, and addresses
-            that only it can reach.
-        networks: Networks that the operator allows although they are not public.
+        into: Created if missing; empty again after an error.
+        allow_local: Whether the caller is this machine's own user, who may use local files and addresses that
+            only this machine can reach.
+        networks: Non-public networks that the operator allows.
 
     Raises:
-        InvalidRequestError: the location is of no known form, or holds more than a recipe can.
-        ForbiddenError: it is on this machine, or in a network that is not public, and that is not allowed.
+        InvalidRequestError: the location has an unknown form, or holds more than a recipe may have.
+        ForbiddenError: it is on this machine or in a non-public network, which is not allowed.
         RecipeNotFoundError: there is no recipe.
-        InvalidRecipeError: its files cannot be taken: a link that leads out, a damaged archive, …
-        UnsupportedError: a package is missing for this kind of location.
+        InvalidRecipeError: its files cannot be used: a link leads out of it, an archive is damaged, …
+        UnsupportedError: a package needed for this kind of location is missing.
         SourceUnavailableError: its server does not answer.
-        StorageUnavailableError: there is no room for it.
+        StorageUnavailableError: the disk is full.
     """
     _check(location)
     path = _local_path(location)
@@ -92,7 +92,7 @@ def _whole_or_nothing(directory: Path) -> Iterator[None]:
 
 
 def _local_path(location: str) -> Path | None:
-    """The path a location stands for on this machine; None: it is elsewhere."""
+    """Return the local path that a location stands for, or None if it is remote."""
     scheme, separator, rest = location.partition("://")
     if not separator:
         return Path(location)
@@ -176,10 +176,10 @@ def _safe(path: str) -> str:
 
 
 def _recipe_root(location: str, paths: Iterable[str]) -> PurePosixPath:
-    """The directory with `meta.yml`, relative to the location whose files' `paths` are given.
+    """Return the directory with `meta.yml`, relative to the location; `paths` are all of its files.
 
     Raises:
-        InvalidRequestError: there are several.
+        InvalidRequestError: there are several such directories.
         RecipeNotFoundError: there is none.
     """
     paths = list(paths)

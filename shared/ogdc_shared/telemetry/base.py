@@ -30,25 +30,25 @@ class Telemetry:
     def span(
         self, name: str, *, kind: Kind = "INTERNAL", trace: Trace | None = None, attributes: Attributes
     ) -> Iterator[dict[str, str | int]]:
-        """Do a piece of work that is to be seen in its trace.
+        """Run the block within a span.
 
         Args:
-            name: What kind of work; one of few.
-            kind: Its part in a conversation, by OpenTelemetry's names.
-            trace: What it continues; None: what is being worked on, or nothing.
-            attributes: What is known of it.
+            name: The kind of work; one of few names.
+            kind: The span kind, as OpenTelemetry names it.
+            trace: The trace to continue, or None for the current one, or else a new one.
+            attributes: Attributes known at the start.
 
         Yields:
-            What is to be added to `attributes`; with `error.type` the work counts as failed.
+            A dictionary for further attributes; with `error.type` the span counts as failed.
         """
         with within(trace or current().trace or new_trace()):
             yield {}
 
     def count(self, name: str, attributes: Attributes, number: int = 1) -> None:
-        """Count so many more of what the counter `name` counts."""
+        """Increase the counter `name` by `number`."""
 
     def measure(self, name: str, seconds: float, attributes: Attributes) -> None:
         """Record how long something took that `name` is about."""
 
     def close(self) -> None:
-        """Send what has not been sent."""
+        """Send all pending data."""

@@ -53,7 +53,7 @@ class CollectedTelemetry(Telemetry):
     def span(
         self, name: str, *, kind: Kind = "INTERNAL", trace: Trace | None = None, attributes: Attributes
     ) -> Iterator[dict[str, str | int]]:
-        """Do a piece of work in a span; one that continues another trace is linked to what is being done."""
+        """Run the block within a span; one that continues another trace is linked to the current span."""
         if not self._settings.sends_traces:
             with super().span(name, kind=kind, trace=trace, attributes=attributes) as noted:
                 yield noted
@@ -82,7 +82,7 @@ class CollectedTelemetry(Telemetry):
             span.end()
 
     def count(self, name: str, attributes: Attributes, number: int = 1) -> None:
-        """Count so many more of what the counter `name` counts."""
+        """Increase the counter `name` by `number`."""
         self._started().counters[name].add(number, attributes)
 
     def measure(self, name: str, seconds: float, attributes: Attributes) -> None:
@@ -90,7 +90,7 @@ class CollectedTelemetry(Telemetry):
         self._started().histograms[name].record(seconds, attributes)
 
     def close(self) -> None:
-        """Send what has not been sent; as long as OTEL_EXPORTER_OTLP_TIMEOUT says, twice."""
+        """Send all pending data; takes at most twice OTEL_EXPORTER_OTLP_TIMEOUT."""
         with self._starting:
             if self._sender is not None:
                 self._sender.close()

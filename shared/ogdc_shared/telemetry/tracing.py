@@ -51,7 +51,7 @@ class Trace(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What is being worked on."""
+    """The current trace and the fields added to log messages."""
 
     trace: Trace | None
     fields: Mapping[str, str]
@@ -63,7 +63,7 @@ _SCOPE = ContextVar("_SCOPE", default=_NOTHING)
 
 
 def read_trace(parent: object, state: object = None) -> Trace | None:
-    """Read a `traceparent` and its `tracestate`; None where the former is none."""
+    """Parse a `traceparent` and its `tracestate`; return None if the former is not valid."""
     found = _PARENT.fullmatch(parent) if isinstance(parent, str) else None
     if found is None:
         return None
@@ -85,7 +85,7 @@ def current() -> Scope:
 
 @contextmanager
 def within(trace: Trace | None = None, /, **fields: str | None) -> Iterator[None]:
-    """Work on something inside what is worked on; `fields` that are None are left out."""
+    """Run the block with a trace and fields added to the current scope, except fields of None."""
     outer = current()
     known = {name: value for name, value in fields.items() if value is not None}
     token = _SCOPE.set(Scope(trace or outer.trace, {**outer.fields, **known}))

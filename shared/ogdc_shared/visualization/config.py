@@ -22,7 +22,7 @@ TILE_MATRIX_SETS = (
     "NZTM2000Quad",
     "UPSArctic3413Quad",
 )
-"""Grids of which each tile is exactly four of the next level."""
+"""Grids where each tile consists of exactly four of the next level."""
 MAX_LEVEL = 23
 AGGREGATIONS = (
     "sum",
@@ -78,7 +78,7 @@ class Statistic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     z_config: dict[str, LevelConfig] = {}
 
     def range_at(self, level: int) -> Range:
-        """Return the smallest and largest value of the palette; None: as the level's data has it."""
+        """Return the value range of the palette; a bound that is None comes from the data of the level."""
         special = self.z_config.get(str(level), LevelConfig())
         return special.val_range or self.val_range or (None, None)
 
@@ -93,7 +93,7 @@ class Statistic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @builtins.property
     def column(self) -> str | None:
-        """The column of the data that it is of; None where it is derived."""
+        """The data column the statistic is computed from, or None if its property is derived."""
         return None if self.property in DERIVED_PROPERTIES[self.weight_by] else self.property
 
 
@@ -204,7 +204,7 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
         return self.enable_web_tiles and (self.enable_web_tiles_parents or level == self.max_level)
 
     def waiting_at(self, level: int) -> list[Statistic]:
-        """The statistics whose pictures of a level have the colours of what all its tiles hold."""
+        """Statistics whose colours at a level depend on the values of all its tiles."""
         if not self.enable_raster or not self.has_pictures(level):
             return []
         return [each for each in self.statistics if None in each.range_at(level)]

@@ -19,27 +19,27 @@ from ogdc_shared.visualization.config import (
 
 _RELATIVE_PATH = r"^(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]*$"
 _MAX_PATH = 255
-"""Bytes of a path in the output, of which file systems allow so many for each name."""
+"""Maximum bytes of a path in the output; many file systems allow as many for each name."""
 _MAX_NAME = 100
-"""Characters of a statistic's name, which become the name of a file and of a directory."""
+"""Maximum characters of a statistic's name, which is part of file and directory names."""
 _MAX_HEIGHT = 1e6
-"""Metres; further off nothing of a map can be seen, and 32 bits hold no position."""
+"""In metres; nothing further away is visible on a map, and 32-bit positions are too inexact for it."""
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML has no way to write. Source: XML 1.0, production 2."""
+"""Characters that cannot occur in XML. Source: XML 1.0, production 2."""
 _TABLES = ("filename_staging_summary", "filename_rasterization_events", "filename_rasters_summary")
 _DIRECTORIES = ("dir_staged", "dir_geotiff", "dir_web_tiles", "dir_3dtiles", "dir_cogs", "dir_pmtiles")
 _PRODUCTS = ("index.html", "item.json", "preview.png", "WMTSCapabilities.xml")
 _OTHER_FILES = (".gpkg", ".tif", ".png", ".b3dm", ".glb", ".json", ".pmtiles", ".html", ".js", ".css", ".xml")
-"""How the names of files end that are no tables."""
+"""File name extensions of output files other than tables."""
 _LENGTHS = (
     *("simplify_tolerance", "geometricError"),
     *("deduplicate_overlap_tolerance", "deduplicate_centroid_tolerance"),
 )
-"""Keys whose values are lengths or shares."""
+"""Keys whose values are lengths or fractions."""
 
 
 def config_problems(config: VisualizationConfig) -> list[str]:
-    """Return what is wrong with a configuration that its types do not say."""
+    """Return problems of a configuration that its types do not rule out."""
     found = []
     low, high = config.z_range
     if not 0 <= low <= high <= MAX_LEVEL:
@@ -88,7 +88,7 @@ def config_problems(config: VisualizationConfig) -> list[str]:
 
 
 def _path_problems(config: VisualizationConfig) -> Iterator[str]:
-    """Yield which paths lead out of the output, or to where there is something else."""
+    """Yield problems with paths that lead out of the output or clash with other files."""
     keys = [name for name in config.__struct_fields__ if name.startswith(("dir_", "filename_"))]
     for key in keys:
         value = getattr(config, key)
@@ -152,7 +152,7 @@ def _shared_names(config: VisualizationConfig) -> Iterator[tuple[str, str, str]]
 
 
 def nearest(word: str, known: tuple[str, ...]) -> str:
-    """Say which of the known words may have been meant, or which there are."""
+    """Return the known word that is closest to a misspelt one, or list all of them."""
     from difflib import get_close_matches  # only a mistake pays for this import
 
     if near := get_close_matches(word, known, n=1):

@@ -69,7 +69,7 @@ def _without_switched_off(content: Any) -> Any:
 
 
 def _grid_problems(config: VisualizationConfig, recipe: Path | None) -> Iterator[str]:
-    """What is wrong with the grid: it has to be known, or defined in the recipe."""
+    """Yield problems with the grid, which has to be a known one or defined in the recipe."""
     if config.tms_id in TILE_MATRIX_SETS:
         return
     name = f"{config.dir_tile_matrix_sets}/{config.tms_id}.json"
@@ -85,7 +85,7 @@ def _grid_problems(config: VisualizationConfig, recipe: Path | None) -> Iterator
 
 
 def _file_of(recipe: Path, name: str) -> Path | None:
-    """Return a file of a recipe; None where there is none, or it is a link that leads out of it."""
+    """Return a file of a recipe, or None if it does not exist or is a link that leads out of it."""
     path = (recipe / name).resolve()
     return path if path.is_file() and path.is_relative_to(recipe.resolve()) else None
 

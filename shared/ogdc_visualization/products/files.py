@@ -33,7 +33,7 @@ Ranges = Mapping[tuple[str, int], tuple[float, float]]
 
 
 class Product(NamedTuple):
-    """A file that was made: its path from the output's root, its media type, what it is, what it is for."""
+    """An output file: its path from the output's root, media type, title and role."""
 
     path: str
     media_type: str

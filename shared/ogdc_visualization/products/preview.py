@@ -34,13 +34,13 @@ def write_preview(
     picture: Callable[[Tile], NDArray[np.uint8]],
     target: Path,
 ) -> None:
-    """Write a picture of a level on white.
+    """Write a picture of a level on a white background.
 
     Args:
-        limits: Of the levels with pictures.
-        size: Rows and columns of cells that each tile has.
-        picture: Paints a tile (rows, columns, 4: RGBA); FileNotFoundError where there is none.
-        target: What to write.
+        limits: The limits of each level that has pictures.
+        size: Rows and columns of each tile.
+        picture: Renders a tile (rows, columns, 4: RGBA); raises FileNotFoundError if there is none.
+        target: The file to write.
     """
     level = preview_level(limits)
     west, east, north, south = limits[level]

@@ -19,7 +19,7 @@ from ogdc_visualization.products.description import MapDescription, extent_of
 
 
 class Asset(NamedTuple):
-    """A file of the output: its path from the item, its media type, what it is, and what it is for."""
+    """A file of the output: its path from the item, media type, title and roles."""
 
     href: str
     type: str
@@ -60,7 +60,7 @@ def build_item(
 
 
 def doi_urls(doi: str) -> list[str]:
-    """Return where a DOI leads; nothing for a text that is none."""
+    """Return the URL of a DOI in a list, which is empty if the text is not a DOI."""
     return [f"https://doi.org/{quote(doi)}"] if re.fullmatch(r"10\.\d{4,9}/\S+", doi) else []
 
 

@@ -22,7 +22,7 @@ from ogdc_visualization.products.stac import doi_urls
 _PARTS = files("ogdc_visualization.products") / "page"
 _COPIED = ("openlayers.js", "openlayers.LICENSE.txt", "page.js", "page.css")
 _LEGEND_COLORS = 32
-"""Colours that the legend's gradient goes through; more cannot be told apart at its width."""
+"""Colours in the legend's gradient; at its width, more could not be distinguished."""
 
 
 class File(NamedTuple):
@@ -38,7 +38,7 @@ def can_write_page() -> bool:
 
 
 def write_page(description: MapDescription, linked: Sequence[File], directory: Path) -> None:
-    """Write `index.html` into the output's root, and what it uses into `map/` there."""
+    """Write `index.html` to the output's root, and the files it needs to `map/` there."""
     (directory / "map").mkdir(exist_ok=True)
     for name in _COPIED:
         (directory / "map" / name).write_bytes((_PARTS / name).read_bytes())

@@ -47,7 +47,7 @@ def build_capabilities(description: MapDescription, *, base_url: str) -> str:
 
 
 def _add_layer(contents: ET.Element, description: MapDescription, layer: Layer, base_url: str) -> None:
-    """Add a statistic: where it is, and how its tiles are called."""
+    """Add a statistic as a layer, with its extent and the URL template of its tiles."""
     top = description.levels[-1]
     extent = extent_of(description.matrices[top], description.limits[top], description.tile_size)
     element = _add(contents, "Layer")
@@ -137,7 +137,7 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 
 def _add(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
-    """Add an element, `ows:` before its name where it is of OWS Common, and return it."""
+    """Add an element and return it; a name with the prefix `ows:` is from OWS Common."""
     prefix, _, local = name.rpartition(":")
     element = ET.SubElement(parent, f"{{{_OWS if prefix else _WMTS}}}{local}")
     element.text = text

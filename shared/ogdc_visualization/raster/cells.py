@@ -68,11 +68,11 @@ def cells_of_points(points: NDArray[np.float64], cells: Cells) -> NDArray[np.int
 
 
 def cut(geometries: NDArray[np.object_], cells: Cells) -> Pieces:
-    """Cut valid polygons and multipolygons (n,) by cells; sorted by polygon, then by cell.
+    """Cut valid polygons and multipolygons (n,) along cells; sorted by polygon, then by cell.
 
-    The share of a cell is exact but for rounding. Each edge, going down by `d` rows within one cell, covers
-    `d` of each cell to its right and, of its own, what is to the right of its middle; with the edges of the
-    other side taken away the same way, what is left over is the polygon's area.
+    Each cell's share is exact except for rounding. An edge that descends by `d` rows within one cell covers
+    `d` of each cell to its right and, of its own, the part to the right of its middle; edges on the other
+    side are subtracted in the same way, and the polygon's area remains.
     """
     windows = _Windows.of(geometries, cells)
     sizes = windows.columns * windows.rows

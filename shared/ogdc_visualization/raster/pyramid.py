@@ -11,13 +11,13 @@ Values = NDArray[np.float64]
 
 
 def reduce_tiles(children: Sequence[Values | None], methods: Sequence[str]) -> Values:
-    """Return the bands (b, rows, columns) of a tile from those of its children, each of the same shape.
+    """Return the bands (b, rows, columns) of a tile, computed from its children of the same shape.
 
     Args:
-        children: North-west, north-east, south-west, south-east; None, which is 0 throughout, where there is
-            none. One at least is there.
-        methods: How each band is resampled, by GDAL's name. Every 2 by 2 cells become one; `bilinear` and the
-            like also look at cells around them, within the four children.
+        children: North-west, north-east, south-west, south-east; a child that is None counts as zeros. At
+            least one is not None.
+        methods: The resampling method of each band, by GDAL's name. Every 2 by 2 cells become one; `bilinear`
+            and similar methods also use cells around them, within the four children.
     """
     shape = next(child.shape for child in children if child is not None)
     nothing = np.zeros(shape)
@@ -48,7 +48,7 @@ def _mode(*four: Values) -> Values:
 
 
 def _ranked(rank: int) -> Callable[..., Values]:
-    """What has the n-th smallest of four."""
+    """Return a function for the value of a rank, from the smallest on, among four."""
     return lambda *four: np.sort(np.stack(four), axis=0)[rank]
 
 

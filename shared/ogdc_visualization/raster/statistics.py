@@ -60,9 +60,9 @@ def _values(statistic: Statistic, pieces: Pieces, columns: Mapping[str, Values],
 
 
 def aggregate(values: Values, cell: NDArray[np.int64], method: str, size: int) -> Values:
-    """Return, for each of `size` cells, the aggregate of its values as pandas has it; 0 where that is none.
+    """Return the aggregate of the values in each of `size` cells, as pandas computes it; 0 instead of NaN.
 
-    NaN values are left out. Values of one cell are taken in the order given. What no float holds is infinite.
+    NaN values are ignored. The values of a cell are used in the order given. An overflow becomes infinity.
     """
     known = ~np.isnan(values)
     values, cell = values[known], cell[known]
@@ -86,7 +86,7 @@ def _mean(values: Values, start: NDArray[np.int64]) -> Values:
 
 
 def _variance(values: Values, start: NDArray[np.int64]) -> Values:
-    """Of a sample: divided by one less than the count; NaN where there is one value."""
+    """Return the sample variance (divided by one less than the count); NaN for a single value."""
     counts = _counts(values, start)
     deviations = values - np.repeat(_mean(values, start), counts.astype(np.int64))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -37,7 +37,7 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file, mapped into memory: what is not looked at is not read."""
+    """Return the arrays of a file, mapped into memory so that only the parts in use are read."""
     with path.open("rb") as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     length = int.from_bytes(content[:8], "little")

@@ -27,7 +27,7 @@ MAX_WEIGHT = 1 << 24
 _MIN_WEIGHT = 1 << 19
 """Below this a block is not divided for the sake of tasks: what lies above its parts costs them time, too."""
 _TILE = 1 << 16
-"""What a tile weighs besides its polygons: making it takes about as long as that of so many bytes of them."""
+"""The fixed weight of a tile: making one takes about as long as this many bytes of polygons."""
 _PER_SHARE = 4
 """Blocks for each task, so that all have about the same to do."""
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)")
@@ -74,9 +74,9 @@ def block_weight(leaves: Leaves, share: Share) -> int:
 def divide_map(leaves: Leaves, *, lowest: int, highest: int, most: int, limit: int) -> list[Block]:
     """Divide a map into blocks, in the order of their tiles (see `morton`).
 
-    Tiles of the lowest level are divided into four as long as they are heavier than `most`, those that have
-    four of the highest level only if they are heavier than `limit`, too: what lies above the deepest block is
-    painted at the end, by one task. There are at most four blocks for each `most` and each level.
+    Starting at the lowest level, tiles heavier than `most` are divided into four. Tiles just above the
+    highest level are divided only if they are heavier than `limit`, too: all above the deepest block is
+    painted at the end, by a single task. There are at most four blocks for each `most` and each level.
     """
     sums = np.concatenate(([0], np.cumsum(_weights(leaves))))
     roots = np.unique(leaves.codes >> 2 * (highest - lowest)).tolist()
@@ -113,5 +113,5 @@ def deepest_level(inputs: Path) -> int:
 
 
 def find_facts(inputs: Path) -> list[Path]:
-    """Return the facts of the blocks whose directories a task has, each below the number of who left it."""
+    """Return the files of facts among a task's inputs, each below the number of the task that wrote it."""
     return [path for path in sorted(inputs.glob(f"*/*/{FACTS}")) if _NAME.fullmatch(path.parts[-3])]

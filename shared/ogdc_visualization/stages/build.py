@@ -25,10 +25,10 @@ from ogdc_visualization.stages.tiles import TileFiles
 
 
 def build(config: VisualizationConfig, inputs: Path, output: Path, *, most: int | None = None) -> None:
-    """Make a share of the blocks: tiles go to `result`, what later stages have to know beside it.
+    """Make one share of the blocks: tiles go to `result`, and facts for later stages beside it.
 
-    Every share has all that tasks of `scatter` have left, so all find the same blocks. `most` is what these
-    may weigh, instead of what fits the number of shares.
+    Every share reads everything that `scatter` wrote, so all compute the same blocks. `most` is the maximum
+    weight of a block, instead of one that fits the number of shares.
     """
     grid = load_grid(config.tms_id)
     extremes: Extremes = {}

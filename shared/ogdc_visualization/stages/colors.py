@@ -21,7 +21,7 @@ def make_colors(statistics: Sequence[Statistic]) -> Colors:
     """Return the colours of statistics.
 
     Raises:
-        InputError: a palette or colour is none.
+        InputError: a palette or colour is not valid.
     """
     from ogdc_visualization.web_tiles.palette import colors_of
 

@@ -24,14 +24,14 @@ Which = NDArray[np.bool_]
 def find_duplicates(
     store: FeatureStore, codes: Codes, parts: Sequence[FileFeatures], config: VisualizationConfig, grid: Grid
 ) -> list[Which] | None:
-    """Return which polygons of each part are duplicates; None where that is not asked for.
+    """Return a mask of the duplicates in each part, or None if deduplication is not requested here.
 
     Args:
-        store: Has all files.
+        store: The features of all files.
         codes: The tiles of a block, in order.
-        parts: What the store has in these.
-        config: Says what a duplicate is.
-        grid: Of the map.
+        parts: The store's features in these tiles.
+        config: Defines what a duplicate is.
+        grid: The grid of the map.
     """
     if not config.deduplicate_at or not config.enable_stager:  # else staging has found them
         return None
@@ -55,9 +55,9 @@ def _by_footprints(
 def _by_neighbors(
     store: FeatureStore, codes: Codes, parts: Sequence[FileFeatures], config: VisualizationConfig, grid: Grid
 ) -> list[Which]:
-    """Take in, from around the block, what is like its polygons, what is like that, and so on.
+    """Find duplicates, reading polygons around the block that may be alike, those like them, and so on.
 
-    Whether a polygon is a duplicate depends on all that are linked with it that way, and on no others.
+    Whether a polygon is a duplicate depends on exactly the polygons that are linked with it in this way.
     """
     near = parts
     seen = codes

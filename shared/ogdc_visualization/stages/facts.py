@@ -13,7 +13,7 @@ from ogdc_visualization.tiles3d.tileset import Extent
 FACTS = "facts.json"
 """Of a block, in its directory."""
 RANGES = "ranges.json"
-"""Of all blocks of a task, beside these."""
+"""File with the value ranges of all blocks of a task, beside the directories of the blocks."""
 
 Extremes = dict[tuple[str, int], tuple[float, float]]
 """The smallest and the largest value, by statistic and level."""

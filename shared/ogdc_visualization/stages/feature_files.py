@@ -40,12 +40,12 @@ class FeatureFile:
         self._bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
 
     def add(self, features: Features, outside: NDArray[np.bool_], placed: Placed | None = None) -> None:
-        """Write some, one at least.
+        """Write some features; at least one.
 
         Args:
-            features: What is written.
-            outside: Those (n,) that lie outside the file's footprint.
-            placed: Their tiles; None: those that they are in.
+            features: The features to write.
+            outside: A mask (n,) of those that lie outside the file's footprint.
+            placed: Their tiles, or None for those that they are in.
         """
         for name, column in features.columns.items():
             self._kinds[name] = _common(self._kinds.get(name, column.dtype), column.dtype)
@@ -60,7 +60,7 @@ class FeatureFile:
             self._parts += 1
 
     def close(self, filename: str, footprint: Footprint | None) -> None:
-        """Write what is to be known of the whole file, if any of it is on the map."""
+        """Write the metadata of the whole file, if any of its features is on the map."""
         if not self._parts:
             return
         bounds = Bounds(*self._bounds.tolist())
@@ -76,10 +76,10 @@ class FeatureFile:
 
 
 def arrange(features: Features, outside: NDArray[np.bool_], placed: Placed) -> dict[str, NDArray[Any]]:
-    """Return arrays of polygons in the order of the first tile of each.
+    """Return arrays of polygons, ordered by the first tile of each.
 
-    `leaves` (k,) are the tiles, in order. `weights` (k,) are the bytes of what is in each. `leaf_ends` (k,)
-    say where its part of `members` (m,) ends, which are numbers of polygons.
+    `leaves` (k,) are the tiles, in order, and `weights` (k,) the bytes in each. `members` (m,) are numbers of
+    polygons, tile by tile; `leaf_ends` (k,) say where the part of each tile ends.
     """
     used, first = np.unique(placed.feature, return_index=True)
     order = used[np.argsort(first, kind="stable")]
@@ -114,7 +114,7 @@ def _common(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _stored(name: str, column: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-    """Return a column as arrays without objects: what is no number or time is JSON."""
+    """Return a column as arrays without objects; values other than numbers and times become JSON."""
     if column.dtype.kind != "O":
         return {f"{COLUMN}{name}": column}
     known = [value if isinstance(value, str | int | float | None) else str(value) for value in column]

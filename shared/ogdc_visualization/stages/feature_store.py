@@ -38,11 +38,11 @@ class FileFeatures(NamedTuple):
     """Features of one file, in the order of its rows, and tiles that they are in.
 
     Attributes:
-        file: The file's number among all, by its name.
-        features: What is in at least one of the tiles (n,).
+        file: The file's number in the list of all files, sorted by name.
+        features: The features that are in at least one of the tiles (n,).
         codes: Tiles (m,), see `morton`.
-        members: Which of the features each of them is for (m,).
-        outside: Which of the features are not where the file's footprint is (n,).
+        members: Index (m,) of the feature that each entry of `codes` belongs to.
+        outside: A mask (n,) of the features that lie outside the file's footprint.
     """
 
     file: int

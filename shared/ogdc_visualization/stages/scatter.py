@@ -60,9 +60,9 @@ def _scatter_file(  # noqa: PLR0917  one place calls it
 
 
 def _names(config: VisualizationConfig, inputs: Path, warn: Warn) -> list[str]:
-    """Return the files that the configuration is for, below `inputs`, in order.
+    """Return the names of the files that the configuration selects below `inputs`, in order.
 
-    Where there are none, another task may well have some.
+    If there are none, it is no error: another task may have some.
     """
     extension = getattr(config, config.input_key)
     names = sorted(
