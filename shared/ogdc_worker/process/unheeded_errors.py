@@ -34,6 +34,8 @@ class _Writer(NamedTuple):
     pattern: bytes
 
 
+_ENDED = (b"Killed", b"Segmentation fault", b"Bus error", b"Aborted")
+"""Signals that end a program which ran out of memory, or is broken; bash reports them."""
 _WRITERS = (
     # A progress bar (`0...10...20`) may precede it on the same line.
     _Writer(
@@ -49,8 +51,9 @@ _WRITERS = (
     _Writer(
         "shell_error",
         "the shell",
-        (b"unbound variable", b"bad substitution", b"division by 0"),
-        rb"^(bash: (?:line )?\d+: [^\r\n]*(?:unbound variable|bad substitution|division by 0)\b[^\r\n]*)",
+        (b"unbound variable", b"bad substitution", b"division by 0", *_ENDED),
+        rb"^(bash: (?:line )?\d+: (?:[^\r\n]*(?:unbound variable|bad substitution|division by 0)\b"
+        rb"| *\d+ (?:" + b"|".join(_ENDED) + rb")\b)[^\r\n]*)",
     ),
 )
 

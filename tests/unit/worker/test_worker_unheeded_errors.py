@@ -74,6 +74,8 @@ def test_only_gdal_s_own_lines_count(text: bytes, first: str) -> None:
     ("text", "kinds"),
     [
         (b"bash: line 1: x: unbound variable\n", ["shell_error"]),
+        (b"bash: line 1:     5 Killed                  python3 a.py\n", ["shell_error"]),
+        (b"bash: line 1:     5 Terminated              sleep 9\n", []),
         (b'bash: line 1: 1/0: division by 0 (error token is "0")\n', ["shell_error"]),
         (b"bash: line 1: ${x!}: bad substitution", ["shell_error"]),
         (b"bash: line 1: gdal_traslate: command not found\n", []),
