@@ -193,13 +193,13 @@ class _Process:
             facts = self._run_step(step)
             self._reporter.refuse_warnings()
             self._checkpoint.record(step.name, self._reporter.take_unrecorded(), is_quick=step.is_quick)
-            if self._keeper:
+            if self._keeper and self._is_repeatable():
                 self._keeper.after(step.name)
             if facts:
                 self._reporter.event(**facts)
             self._report_progress()
         self._checkpoint.flush()
-        if self._keeper:
+        if self._keeper and self._is_repeatable():
             self._keeper.at_end()
         empty(self._paths.inputs)  # not needed any more, and the volume is shared
         if self._file_by_file:
@@ -209,6 +209,14 @@ class _Process:
             from ogdc_worker.warning_files import leave_warnings
 
             leave_warnings(self._paths.workspace, self._checkpoint.warnings)
+
+    def _is_repeatable(self) -> bool:
+        """Whether later runs may take the results: not if a program was killed and its line continued.
+
+        It would succeed with more memory. One machine may fail the task for its memory after it has ended.
+        """
+        warnings = self._reporter.warnings
+        return warnings is None or all(warning.kind != "shell_error" for warning in warnings.first)
 
     def _run_step(self, step: Step) -> dict[str, Any] | None:
         """Run a step; a failure is recorded in the checkpoint, since this try's log may be lost."""

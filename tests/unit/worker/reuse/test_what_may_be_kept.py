@@ -50,6 +50,15 @@ def test_what_lost_its_facts_in_a_crash_of_the_machine_is_not_kept(runs: ReusedR
     assert runs.run(WARNS, partitions=ONE, unended=(stopped,)).left == [0]
 
 
+@pytest.mark.parametrize(("shell_writes", "left"), [("5 Killed  tool", [0]), ("5 Terminated  tool", [])])
+def test_what_a_line_made_after_a_program_was_killed_is_not_kept(
+    runs: ReusedRuns, shell_writes: str, left: list[int]
+) -> None:
+    line = f'cp "$INPUT_DIR"/* "$OUTPUT_DIR"; echo "bash: line 1: {shell_writes}" >&2'
+    runs.run(line, partitions=ONE)
+    assert runs.run(line, partitions=ONE).left == left
+
+
 class TestPrograms:
     """`tool` writes its version. Its time of change is set, as `cp -p` does."""
 
