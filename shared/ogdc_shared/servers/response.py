@@ -12,10 +12,10 @@ PIECE_BYTES = 1 << 20
 
 
 class Response(NamedTuple):
-    """An answer whose body has not been read yet."""
+    """A server's answer; its body has not been read yet."""
 
     pieces: Iterable[bytes]
-    """The body, from `offset` on; raises InterruptedFetchError where it ends too early."""
+    """The body from `offset` on; raises InterruptedFetchError if it ends too early."""
     offset: int = 0
     """How many bytes of the file come before the body."""
     name: str | None = None
@@ -23,27 +23,27 @@ class Response(NamedTuple):
     validator: str | None = None
     """What tells, the next time, whether the file is still the same."""
     size: int | None = None
-    """Bytes of the whole file as it is sent; None: the server did not say."""
+    """Size in bytes of the whole file as it is sent, or None if the server did not say."""
     encoding: str = ""
-    """What the server did to the file on its way (Content-Encoding); empty: nothing."""
+    """How the server encoded the file in transit (Content-Encoding); empty if it did not."""
     page: bool = False
     """Whether the server calls it a web page."""
     url: str = ""
-    """Where the answer came from in the end; empty where that is no question."""
+    """The URL that answered after redirects; empty where that does not apply."""
     etag: str = ""
-    """What the server calls this state of the file, as it says it; empty: nothing."""
+    """The ETag exactly as the server sent it; empty if none."""
     modified: str = ""
-    """When the file was changed last, as the server says it; likewise."""
+    """When the file was last changed, exactly as the server sent it; empty if it did not."""
     close: Callable[[], None] = lambda: None
     """To be called when the body is not wanted any more."""
 
 
 class InterruptedFetchError(Exception):
-    """The server is or went away; trying again may help.
+    """The server was or became unavailable; trying again may help.
 
     Attributes:
-        pause: Seconds the server asks to be left alone; None: it did not say.
-        slow: Whether it is there, and hardly sends anything.
+        pause: Seconds to wait as requested by the server, or None if it did not say.
+        slow: Whether the server answers, but sends hardly any data.
     """
 
     def __init__(self, message: str, *, pause: float | None = None, slow: bool = False) -> None:

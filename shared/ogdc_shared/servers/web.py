@@ -57,11 +57,11 @@ class Web:
         self._cookies: CookieJar | None = None
 
     def open(self, url: str, *, offset: int = 0, validator: str | None = None) -> Response:
-        """Ask for a file, or for what comes after its first `offset` bytes if `validator` still holds.
+        """Request a file, or what follows its first `offset` bytes if `validator` still matches.
 
         Raises:
-            InputNotFoundError: the URL is none, or there is nothing behind it.
-            InterruptedFetchError: no answer, or one that says to come back later.
+            InputNotFoundError: the URL is not valid, or there is no file.
+            InterruptedFetchError: there is no answer, or one that says to come back later.
         """
         scheme = _scheme(url)
         if scheme == "ftp":
@@ -73,17 +73,17 @@ class Web:
         raise InputNotFoundError(f"{url!r} cannot be fetched: give an http, https or ftp URL.")
 
     def changed(self, url: str, *, etag: str, modified: str, size: int | None = None) -> bool:
-        """Ask whether a file is still what it was when its server described it so; False: it is.
+        """Return whether a file has changed since its server described it so.
 
-        A strong ETag says it. Otherwise all that the server tells has to be the same: a weak one, the time of
-        the last change, and the size, if that is known. `If-Modified-Since` would not do: a file in whose
-        place an older one was put is not newer.
+        A strong ETag is sufficient. Otherwise everything that the server states has to be the same: a weak
+        ETag, the time of the last change, and the size, if known. `If-Modified-Since` is not sufficient: a
+        file that was replaced by an older one is not newer.
 
         Source: RFC 9110 sections 8.8.1 and 13.1.3.
 
         Raises:
-            InputNotFoundError: there is nothing any more.
-            InterruptedFetchError: no answer, or one that says to come back later.
+            InputNotFoundError: the file no longer exists.
+            InterruptedFetchError: there is no answer, or one that says to come back later.
         """
         is_strong = etag.startswith('"')
         if is_strong:
@@ -98,18 +98,18 @@ class Web:
         raise _refusal(url, response, place=place, note=self._credentials.note)
 
     def check(self, url: str) -> None:
-        """Make sure that there is something to fetch, without fetching it.
+        """Check that a file can be fetched, without fetching it.
 
         Raises:
-            InputNotFoundError: there is nothing, or not for us.
-            InterruptedFetchError: no answer, or one that says to come back later.
+            InputNotFoundError: the file does not exist, or we have no access.
+            InterruptedFetchError: there is no answer, or one that says to come back later.
         """
         response, place = self._look(url, {"Range": "bytes=0-0"})
         if response.status not in {200, 206}:
             raise _refusal(url, response, place=place, note=self._credentials.note)
 
     def _look(self, url: str, asked: dict[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
-        """Read what is said of a file, by a HEAD, or by a GET with some headers where its server has none."""
+        """Request headers by HEAD, or by GET with the headers `asked` if the server does not support HEAD."""
         response, place = self._follow(url, {}, method="HEAD")
         response.close()
         if 400 <= response.status < 500 or response.status == 501:
@@ -154,7 +154,7 @@ class Web:
     def _follow(
         self, url: str, asked: dict[str, str], *, method: str = "GET"
     ) -> tuple[urllib3.BaseHTTPResponse, str]:
-        """Ask for a URL and follow its redirects; returns the answer, and whose it is."""
+        """Request a URL and follow its redirects; return the response and the URL it came from."""
         place, encrypted = url, False
         for _ in range(MAX_REDIRECTS):
             response = self._request(method, url, place, asked, encrypted=encrypted)
@@ -253,7 +253,7 @@ def _cookie_request(url: str) -> Any:
 
 
 def _target(place: str, response: urllib3.BaseHTTPResponse) -> str | None:
-    """Where a redirect leads, seen from `place`; None: the answer is none."""
+    """Return the absolute URL of a redirect, or None if the response is not one."""
     if response.status not in _REDIRECTS:
         return None
     if location := response.headers.get("Location"):
@@ -283,7 +283,7 @@ def _in_region(place: str, region: str) -> str | None:
 
 
 def _leave(response: urllib3.BaseHTTPResponse) -> None:
-    """Be done with an answer whose body nobody wants, and which may have no end."""
+    """Discard a response without reading its body, which may be endless."""
     if response.headers.get("Content-Length") == "0":
         response.drain_conn()  # the next request may have the connection
     else:
@@ -352,7 +352,7 @@ def _whole(pieces: Iterator[bytes], begins: int, size: int | None) -> Iterator[b
 
 
 def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> bytes:
-    """Read what has come of the body, for which a server that sends trailers without end lets us wait."""
+    """Read the available part of the body, within a time limit: a server may send trailers forever."""
     with cut_where_late(wire, connections.BODY_SECONDS) as cut:
         try:
             piece, error = response.read1(PIECE_BYTES, decode_content=False), None

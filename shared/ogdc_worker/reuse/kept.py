@@ -67,7 +67,7 @@ class About(NamedTuple):
         return self._replace(beside=texts)
 
     def of_beside(self, name: str, place: str) -> bytes | None:
-        """Return the content of a file beside the outputs (stored in `place`); None if there was none."""
+        """Return the content of a file beside the outputs (stored in `place`), or None if there was none."""
         if self.beside is None:
             return read_plain(f"{place}/{name}")
         text = self.beside.get(name)
@@ -219,7 +219,7 @@ def second_name(source: str, place: str) -> bool:
 
 
 def read_plain(path: str, *, most: int = 1 << 28) -> bytes | None:
-    """Read a regular file that a task may have written; None if there is none."""
+    """Read a regular file that a task may have written; return None if there is none."""
     try:
         descriptor = open_plain(path)
     except (OSError, NotAsKeptError):

@@ -66,7 +66,7 @@ class Entry(NamedTuple):
     about: About
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a file beside the outputs; None if there was none."""
+        """Return the content of a file beside the outputs, or None if there was none."""
         return self.about.of_beside(name, self.place)
 
 
@@ -78,7 +78,7 @@ class Store:
         self.directory = directory
 
     def find(self, key: str) -> Entry | None:
-        """Find the entry of a key; None if there is none or it cannot be read."""
+        """Return the entry of a key, or None if there is none or it cannot be read."""
         place = self._place(key)
         content = read_plain(f"{place}/{ABOUT}")
         if content is None:
@@ -91,18 +91,19 @@ class Store:
         return Entry(place, about) if about.key == key else None
 
     def take(self, entry: Entry, target: str, *, linked: bool) -> list[LinkedFile]:
-        """Put the outputs that an entry holds into a directory that is made, each compared with what it was.
+        """Copy or link an entry's outputs into the directory `target`, verifying each file.
 
-        Returns the files that are second names: they may be changed by their first ones (see `linked`).
+        Returns the files that are hard links: whoever edits the published originals changes them (see
+        `linked`).
 
         Args:
             entry: The entry.
-            target: Where nothing is yet.
-            linked: Whether files may be second names of those that are kept, since no command reads them.
+            target: The directory to create; it must not exist.
+            linked: Whether hard links to the kept files may be used, because no command reads them.
 
         Raises:
-            NotAsKeptError: they are not what was kept.
-            OSError: they cannot be read or written.
+            NotAsKeptError: the files differ from what was kept.
+            OSError: the files cannot be read or written.
         """
         os.mkdir(target)
         late, taken = [], list[LinkedFile]()
@@ -122,14 +123,14 @@ class Store:
         return taken
 
     def draft(self) -> str:
-        """Make a directory for what is about to be an entry, or of one, on the same file system."""
+        """Create a directory for a future entry, or for something taken from one, on the same file system."""
         os.makedirs(self.directory, exist_ok=True)
         place = f"{self.directory}/{DRAFT}{os.urandom(8).hex()}"
         os.mkdir(place)
         return place
 
     def add(self, draft: str, about: About) -> None:
-        """Make a draft an entry, in the place of what was known by its key."""
+        """Turn a draft into an entry, replacing the previous entry of its key."""
         with open(f"{draft}/{USED}", "w", encoding="ascii") as file:
             file.write(str(sum(each.size for each in about.files)))
         with open(f"{draft}/{ABOUT}", "w", encoding="ascii") as file:
@@ -140,7 +141,7 @@ class Store:
         os.rename(draft, place)
 
     def drop(self, key: str) -> None:
-        """Remove what is kept under a key."""
+        """Remove the entry of a key."""
         gone = f"{self.directory}/{DRAFT}{os.urandom(8).hex()}"
         with suppress(FileNotFoundError):
             os.rename(self._place(key), gone)

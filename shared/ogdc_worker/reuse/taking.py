@@ -44,11 +44,11 @@ _UNTAKEN = (OSError, ValueError, KeyError, NotAsKeptError, OgdcError)
 
 
 class _UnfitError(Exception):
-    """What is kept is that of a partition at its end, and was changed there for good."""
+    """The entry is of a finished partition, whose workspace the final step changed irreversibly."""
 
 
 class ReusePaths(NamedTuple):
-    """Where the task finds its things and leaves what it found; see `layout`."""
+    """Paths that the task reads and writes; see `layout`."""
 
     volume: str = layout.WORKFLOW_MOUNT
     plan: str = layout.PLAN_PATH
@@ -62,7 +62,7 @@ class ReusePaths(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What was taken for a partition."""
+    """What was reused for a partition."""
 
     run: str
     """The run that made it."""
@@ -83,19 +83,19 @@ def reuse(
     earlier: tuple[str, ...],
     expected: Expected,
 ) -> None:
-    """Take what is known.
+    """Reuse known results.
 
     Args:
-        paths: Where everything is.
-        reporter: Says what was taken.
+        paths: The paths to use.
+        reporter: Reports what was reused.
         run: The run's name.
-        scope: Of the results that it may take.
-        earlier: Runs whose workspaces may hold what they have kept, since they came to no good end.
-        expected: What the workflow says that the task is handed.
+        scope: The scope of results that the run may reuse.
+        earlier: Failed or stopped runs whose workspaces may hold results that they kept.
+        expected: The digests that the workflow expects of the task's inputs.
 
     Raises:
-        IntegrityError: it is handed something else.
-        OSError: what is left to do cannot be written.
+        IntegrityError: the inputs are not the expected ones.
+        OSError: the list of remaining partitions cannot be written.
     """
     started = time.monotonic()
     plan = read_plan(paths.plan, expected)
@@ -129,7 +129,7 @@ def reuse(
 
 
 def _show(draft: str, workspace: str) -> None:
-    """Make what was taken the run's workspace; what an earlier try of this task has left there goes."""
+    """Make the draft the run's workspace, replacing what an earlier attempt of this task left there."""
     os.makedirs(os.path.dirname(workspace), exist_ok=True)
     try:
         os.rename(draft, workspace)
@@ -143,7 +143,7 @@ def _show(draft: str, workspace: str) -> None:
 
 
 class _Taking:
-    """Takes what is known for the partitions of one run."""
+    """Reuses known results for the partitions of one run."""
 
     def __init__(
         self, plan: Plan, store: Store, paths: ReusePaths, run: str, *, draft: str, facts: BinaryIO
@@ -267,7 +267,7 @@ def _partitions(directory: str, expected: Expected) -> Iterator[Partition]:
     """Read the manifests of all partitions.
 
     Raises:
-        IntegrityError: a pack is none of the run's.
+        IntegrityError: a pack does not belong to the run.
     """
     for name in sorted(os.listdir(directory), key=lambda name: int(name.partition(".")[0])):
         with open(f"{directory}/{name}", "rb") as file:
