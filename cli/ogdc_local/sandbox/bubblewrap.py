@@ -71,14 +71,14 @@ class Bubblewrap:
         programs: Programs = _SYSTEM_ONLY,
         cgroups: Cgroups | None = None,
     ) -> None:
-        """Only looks at the machine; nothing is started.
+        """Examine the machine; nothing is started.
 
         Args:
             executable: A bwrap of version 0.5 or later.
-            environ: Where proxy and certificate settings are taken from.
-            drop_to: The uid and gid tasks get; None where the engine is not run by root.
-            programs: What commands find beyond the system's own.
-            cgroups: Where a group can be made for each task; None: nowhere.
+            environ: The environment that proxy and certificate settings are taken from.
+            drop_to: The uid and gid of tasks, or None if the engine is not run by root.
+            programs: Programs for commands besides the system's own.
+            cgroups: Where a cgroup is created for each task, or None if that is not possible.
         """
         self.owner = drop_to
         self._environ = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
@@ -140,7 +140,7 @@ class Bubblewrap:
     def _ask_for_worker(
         self, container: Container, group: Group | None, *, log: int, mark: int | None, reports: int
     ) -> socket | None:
-        """Have a worker forked, and return the stdout of its sandbox's holder; None: bubblewrap starts it."""
+        """Request a forked worker; return stdout for its sandbox's holder, or None if there is none."""
         is_worker = container.argv[0] == WORKER and container.gate is None
         if not (is_worker and container.may_be_forked and self._server.is_ready()):
             return None
@@ -177,14 +177,14 @@ class Bubblewrap:
         files: Mapping[int, str] = _NO_FILES,
         is_forked: bool = False,
     ) -> list[str]:
-        """The whole command line of a task.
+        """Return the whole command line of a task.
 
         Args:
             container: The task.
-            status_fd: Where bubblewrap tells how it goes.
-            calls_fd: Where it reads which system calls are refused; None: nowhere.
-            files: Descriptors of files that it copies, and where to.
-            is_forked: Whether the worker comes from elsewhere, and the sandbox is held until that has ended.
+            status_fd: Descriptor to which bubblewrap writes its status.
+            calls_fd: Descriptor from which it reads the system call filter, or None for no filter.
+            files: Descriptors of files that bubblewrap copies, with their target paths.
+            is_forked: Whether the worker is forked elsewhere; bubblewrap then only holds the sandbox for it.
         """
         env = {} if is_forked else self._environment(container)
         command, *arguments = container.argv

@@ -90,7 +90,7 @@ class BubblewrapTask:
         return ended if self._group is None else _leave(self._group, ended)
 
     def _look_at_memory(self) -> None:
-        """End the task where it is out of memory, as version 2 of cgroups does by itself."""
+        """Stop the task if it is out of memory; version 2 of cgroups does that by itself."""
         if self._group is None or time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + _LOOK_SECONDS

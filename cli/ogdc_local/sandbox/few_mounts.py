@@ -50,10 +50,10 @@ class FewMounts:
     """A mount namespace that is made anew when the machine's mounts have changed; one thread calls this."""
 
     def __init__(self, executable: Path) -> None:
-        """Nothing is made yet.
+        """Store the path; no namespace is created yet.
 
         Args:
-            executable: What is to be started in it, a bubblewrap.
+            executable: The bubblewrap executable that is started in the namespace.
         """
         self._executable = str(executable)
         self._own: int | None = None
@@ -70,10 +70,10 @@ class FewMounts:
 
     @contextmanager
     def entered(self, sources: Iterable[str]) -> Iterator[None]:
-        """Have this thread in the namespace while the block lasts; in its own if there can be no other.
+        """Move this thread to the namespace within the block, unless there can be no namespace.
 
         Args:
-            sources: The paths that what is started in the block will show to a task.
+            sources: The paths that the process started in the block shows to a task.
         """
         directory = os.open(".", os.O_PATH | os.O_CLOEXEC)
         own = None if self._is_given_up else self._enter({*_real(sources)})
@@ -95,7 +95,7 @@ class FewMounts:
         self._own = self._namespace = self._table = None
 
     def _enter(self, sources: set[str]) -> int | None:
-        """Go where all mounts are that these paths need; returns the way back, or None if there is none."""
+        """Enter a namespace that has the mounts of these paths; return a descriptor of the old, or None."""
         try:
             if self._namespace is None or self._has_changed() or self._lacks(sources):
                 self.close()

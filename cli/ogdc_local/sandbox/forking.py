@@ -39,12 +39,12 @@ class ForkServer:
     """A process that forks workers, once one has been asked for; one thread calls this."""
 
     def __init__(self, *, uid: int | None, system_calls: bytes, environ: Mapping[str, str]) -> None:
-        """Nothing is started yet.
+        """Store the parameters; no process is started yet.
 
         Args:
-            uid: The uid and gid that workers take on; None: the engine's.
-            system_calls: The filter of those that they may make.
-            environ: All that the server has for an environment.
+            uid: The uid and gid of workers, or None for the engine's.
+            system_calls: The filter that restricts the system calls of workers.
+            environ: The complete environment of the server.
         """
         self._words = ("" if uid is None else str(uid), system_calls.hex())
         self._environ = dict(environ)
@@ -89,16 +89,16 @@ class ForkServer:
     def ask(
         self, argv: Sequence[str], environ: Mapping[str, str], descriptors: Sequence[int]
     ) -> socket | None:
-        """Ask for a worker in the sandbox whose holder will have what this returns for its stdout.
+        """Request a worker in a sandbox; return a socket to use as stdout of the sandbox's holder.
 
         Args:
-            argv: The worker's words.
-            environ: All of its environment.
-            descriptors: Its stdin; its stdout and stderr; where bubblewrap reports; and what a process enters
-                its cgroup by, if there is one.
+            argv: The worker's command line.
+            environ: The worker's complete environment.
+            descriptors: Descriptors for stdin; stdout and stderr; bubblewrap's status; and, if the task has
+                one, the file by which a process enters its cgroup.
 
         Returns:
-            None where the server has ended or cannot take it.
+            The socket, or None if the server has ended or cannot take the request.
         """
         if self._control is None:
             return None
@@ -158,10 +158,10 @@ class ForkServer:
 
 
 def _sealed(program: Path) -> int:
-    """Copy a program to where nobody can change it.
+    """Copy a program to a sealed memory file, which nobody can change.
 
-    A worker that is forked has the server's program for its /proc/self/exe, not one that its sandbox shows
-    read-only. Source: runc, which does so since CVE-2019-5736; memfd_create(2), fcntl(2).
+    The /proc/self/exe of a forked worker is the server's program, not a read-only one of its sandbox.
+    Source: runc, which does the same since CVE-2019-5736; memfd_create(2), fcntl(2).
     """
     copy = os.memfd_create(program.name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with program.open("rb") as original, os.fdopen(copy, "wb", closefd=False) as file:

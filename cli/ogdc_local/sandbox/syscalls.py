@@ -56,7 +56,7 @@ class _Calls(NamedTuple):
     socketcall: int | None = None
     """Takes what a socket is from memory, where no filter can look."""
     ipc: int | None = None
-    """Does all that is System V's; what it is to do is its first argument."""
+    """Number of the call for all of System V IPC, whose first argument selects the operation."""
     has_x32: bool = False
 
 
@@ -107,13 +107,13 @@ _CALLS = {
 
 @cache
 def system_call_filter(machine: str = platform.machine(), *, counted: bool = True) -> bytes:
-    """Build the filter of an architecture, as bubblewrap takes it; empty where its calls are not known here.
+    """Build the filter for an architecture in bubblewrap's format; empty if the architecture is unknown.
 
-    Programs of another architecture than the machine's can call nothing; those of i386 can, on x86-64.
+    Programs of other architectures can make no system calls, except i386 programs on x86-64.
 
     Args:
         machine: The architecture.
-        counted: Whether the kernel counts all memory of a task.
+        counted: Whether the kernel accounts all memory of a task.
     """
     if machine not in _CALLS:
         return b""
@@ -180,7 +180,7 @@ def _load(offset: int) -> bytes:
 
 
 def _where(test: int, value: int, then: bytes) -> bytes:
-    """Do `then` where what was loaded passes a test, else go on behind it."""
+    """Run the instructions `then` if the loaded value passes a test; otherwise skip them."""
     return _instruction(test, value, otherwise=len(then) // 8) + then
 
 

@@ -12,12 +12,12 @@ _PIECE = 65536
 
 
 def relay(one: socket.socket, other: socket.socket, *, idle: float | None = None) -> None:
-    """Pass bytes on between two connections, both ways, until neither has more or one is gone.
+    """Relay bytes between two connections in both directions, until both are at their end or one is closed.
 
     Args:
-        one: A connection; whoever opened it closes it.
-        other: The other one.
-        idle: Seconds without a byte in either direction after which both are hung up; None: for ever.
+        one: A connection; the caller closes it.
+        other: The other connection.
+        idle: Seconds without a byte in either direction after which both are shut down, or None for no limit.
     """
     line = _Line(idle)
     back = Thread(target=line.pass_on, args=(other, one), daemon=True)
@@ -44,7 +44,7 @@ class _Line:
             target.shutdown(socket.SHUT_WR)
 
     def _has_more(self, source: socket.socket, target: socket.socket) -> bool:
-        """Wait for bytes; False where none come for too long, or nobody is left to take them."""
+        """Wait for bytes; return False if none arrive in time, or the target is closed."""
         poll = select.poll()
         poll.register(source, select.POLLIN)
         poll.register(target, 0)  # the kernel tells of its end all the same
