@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from socket import socket
 from time import monotonic
 from typing import Any
 
@@ -18,6 +19,7 @@ class FairWorker(ThreadWorker):  # type: ignore[misc]
     A connection stays with the worker that accepted it. Gunicorn's own worker accepts up to 1,000 and queues
     what its threads cannot answer, although another worker may be idle. While all threads of this one are
     busy, it accepts a connection every 50 ms at most, which is what no other worker has accepted by then.
+    When it stops, it accepts all connections that wait: the kernel resets them once no worker listens.
 
     Source: gunicorn, workers/gthread.py. `run` asks for `set_accept_enabled(True)` in each of its rounds
     while connections are not accepted, and each round accepts at most one.
@@ -44,6 +46,16 @@ class FairWorker(ThreadWorker):  # type: ignore[misc]
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or stop accepting connections."""
         super().set_accept_enabled(enabled and (self._has_free_thread() or monotonic() >= self._accepts_from))
+        if not self.alive:
+            for listener in self.sockets:
+                self._accept_all(listener)
+
+    def _accept_all(self, listener: socket) -> None:
+        """Accept the connections that wait at a listener, up to the limit of this worker's connections."""
+        before = -1
+        while before < self.nr_conns < self.worker_connections:
+            before = self.nr_conns
+            self.accept(listener)
 
     def _has_free_thread(self) -> bool:
         return self._busy < int(self.cfg.threads)

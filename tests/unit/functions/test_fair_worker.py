@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import socket
+import time
 from collections import Counter
 from contextlib import closing, suppress
 from http.client import HTTPConnection
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
-from support.fair_server import connect, served
+from support.fair_server import SECONDS, connect, served
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +37,34 @@ def test_a_process_takes_no_connection_that_another_has_a_thread_for():
             assert Counter(Counter(answers).values()) == {threads: processes}
         for connection in connections:
             connection.close()
+
+
+def test_connections_that_wait_when_a_process_stops_are_answered():
+    answering = multiprocessing.get_context("forkserver").Barrier(2)
+    with served(processes=1, threads=1, together=answering) as port:
+        connections = [connect(port) for _ in range(3)]
+        first = connections[0]
+        first.request("GET", "/")
+        answering.wait(SECONDS)
+        pid = int(first.getresponse().read())
+        for connection in connections:
+            connection.request("GET", "/")
+        os.killpg(os.getpgid(pid), signal.SIGTERM)
+        wait_until_all_are_accepted(port)
+        for _ in connections:
+            answering.wait(SECONDS)
+        for connection in connections:
+            assert connection.getresponse().read() == str(pid).encode()
+            connection.close()
+
+
+def wait_until_all_are_accepted(port: int) -> None:
+    """Source: proc_pid_net(5); the receive queue of a listening socket (state 0A) has connections."""
+    deadline = time.monotonic() + SECONDS
+    none_waits = f":{port:04X} 00000000:0000 0A 00000000:00000000 "
+    while none_waits not in Path("/proc/net/tcp").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_connection_whose_requests_never_end_keeps_no_other_waiting():
