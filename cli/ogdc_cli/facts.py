@@ -19,11 +19,11 @@ def rows(tasks: list[Facts]) -> list[tuple[str, ...]]:
     if not any(task.reused for task in tasks):
         return table
     width = len(_HEADING)
-    taken = ["TAKEN", *map(_taken, tasks)]
-    return [(*row, *[""] * (width - len(row)), each) for row, each in zip(table, taken, strict=True)]
+    reused = ["REUSED", *map(_reused, tasks)]
+    return [(*row, *[""] * (width - len(row)), each) for row, each in zip(table, reused, strict=True)]
 
 
-def _taken(task: Facts) -> str:
+def _reused(task: Facts) -> str:
     if task.reused is None:
         return ""
     last = task.reused.commands

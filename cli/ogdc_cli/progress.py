@@ -171,7 +171,7 @@ def _held_up(run: RunDetail) -> str:
 
 
 def _waiting(run: RunDetail) -> str:
-    return "waiting for its turn" if run.status == Phase.PENDING else str(run.status).lower()
+    return "waiting to start" if run.status == Phase.PENDING else str(run.status).lower()
 
 
 @contextmanager
@@ -198,7 +198,7 @@ class _Picture:
 
         self._spinner = Spinner("dots")
         self._story = LogSummary()
-        self._step = "waiting for its turn"
+        self._step = "waiting to start"
         self._ahead = -time.monotonic()
         """What to add to the monotonic clock to have the run's age, in seconds."""
         self.outcome = ""

@@ -32,6 +32,13 @@ _WORDS = {
     "stopped": "stopped: {message}",
 }
 """Event of the worker (see `worker.report`) → how it is worded."""
+_STEPS = {
+    "fetch": "fetching its inputs",
+    "place": "fetching its inputs",
+    "copy": "the last command",
+    "check": "the last command",
+}
+"""Step of a task without a command's number → what had finished by its end."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _ENDINGS = frozenset({"command_finished", "command_failed", "failed", "stopped"})
 _TASK = re.compile(r"\[([^\]\s]+)\] (.*)", re.DOTALL)
@@ -139,6 +146,11 @@ def _fetching(event: dict[str, str]) -> str:
     return f"fetching {event.get('source', '')}{number}: {have}{whole}, {rate}/s{in_all}"
 
 
+def _finished(step: str) -> str:
+    """Return what a task had finished by the end of a step of its checkpoint (see `worker.process`)."""
+    return _STEPS.get(step) or re.sub(r"^(run|clear|hand on) (?=\d+$)", "command ", step)
+
+
 def size_in_words(number: float) -> str:
     """Render bytes in the unit that leaves one to four figures."""
     for unit in _UNITS:
@@ -156,7 +168,7 @@ def _in_words(event: dict[str, str]) -> str:
     if event["event"] == "reused" and event.get("begun") == "0":
         return f"reused {event.get('partitions')} of {event.get('of')} partitions from earlier runs"
     if event["event"] == "resumed":  # after a step of its checkpoint
-        event = event | {"after": event.get("after", "").replace("run ", "command ")}
+        event = event | {"after": _finished(event.get("after", ""))}
     try:
         return _WORDS[event["event"]].format_map(event)
     except KeyError:  # a newer worker's, or not the worker's at all

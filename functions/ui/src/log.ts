@@ -48,15 +48,22 @@ export function shown(line: Line): string {
   const said: Record<string, string> = {
     fetched: `fetched ${event.name} (${event.size} bytes)`,
     command_started: `command ${event.number} of ${event.of}: ${event.command}`,
-    command_finished: `command ${event.number} done in ${event.seconds} s`,
-    command_failed: `command ${event.number} failed with exit code ${event.exit_code}`,
+    command_finished: `command ${event.number} of ${event.of} finished after ${event.seconds} s`,
+    command_failed: `command ${event.number} of ${event.of} failed with exit code ${event.exit_code} after ${event.seconds} s`,
     listed: `listed the inputs: ${event.files} files of ${event.bytes} bytes in ${event.partitions} partitions`,
-    outputs_checked: `looked at ${event.files} of ${event.of} results`,
+    outputs_checked: `checked ${event.files} of ${event.of} results`,
     published: `published (${event.output})`,
-    resumed: `goes on after ${String(event.after).replace("run ", "command ")}`,
-    reused: `took ${event.partitions} of ${event.of} partitions from earlier runs${Number(event.begun) ? `, and of ${event.begun} the first commands` : ""}`,
+    resumed: `continues after ${finished(String(event.after))}`,
+    reused: `reused ${event.partitions} of ${event.of} partitions from earlier runs${Number(event.begun) ? `, and the first commands of ${event.begun}` : ""}`,
   };
   return said[String(event.event)] ?? `${event.event}: ${event.message ?? line.text}`;
+}
+
+/** What a task had finished by the end of a step of its checkpoint. */
+function finished(step: string): string {
+  if (step === "fetch" || step === "place") return "fetching its inputs";
+  if (step === "copy" || step === "check") return "the last command";
+  return step.replace(/^(run|clear|hand on) /, "command ");
 }
 
 /** A command that has failed, and what it wrote. */

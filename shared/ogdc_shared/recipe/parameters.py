@@ -138,7 +138,7 @@ def _problems(parameter: RecipeParameter) -> Iterator[str]:
 
 
 def _unknown(name: str, known: Mapping[str, RecipeParameter]) -> str:
-    there = f"there are {', '.join(known)}" if known else f"{META_FILE} declares none"
+    there = f"{META_FILE} declares {', '.join(known) or 'none'}"
     return f"parameter {shown(name)}: the recipe has no such parameter; {there}."
 
 

@@ -44,7 +44,7 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
     first = next(blocks, b"")
     if not first and run.deleted_at is not None:
         raise OutputUnavailableError(
-            f"The logs of run {name} went with its workflow, {run.deleted_at:%Y-%m-%d %H:%M} UTC.",
+            f"The logs of run {name} were removed with its workflow at {run.deleted_at:%Y-%m-%d %H:%M} UTC.",
             expired=True,
         )
     if not first and run.status in TERMINAL_PHASES:  # the pods were deleted before the workflow

@@ -36,8 +36,8 @@ def zip_of(context: Context, run: Run) -> Artifact:
     """
     if not policy_of(run.output_type).is_zip:
         raise OutputUnavailableError(
-            f"Run {run.name} publishes to {run.recipe_id}/ on the workflow volume; only recipes with "
-            "`output.type: temporary` leave a zip to download.",
+            f"Run {run.name} publishes to {run.recipe_id}/ on the workflow volume and has no zip. List its "
+            "files with `ogdc-runner outputs`, and download one with `ogdc-runner get-output NAME PATH`.",
             elsewhere=True,
         )
     check_succeeded(run)

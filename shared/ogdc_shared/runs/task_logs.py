@@ -87,7 +87,8 @@ def open_task_log(context: Context, name: str, task: str) -> TaskLog:
         log = _live(context, run, found)
     if log is None:
         raise OutputUnavailableError(
-            f"The log of {task} of run {name} went with its pod, and it has left none.", expired=True
+            f"The log of {task} of run {name} was removed with its pod, and no copy of it was stored.",
+            expired=True,
         )
     return log
 

@@ -158,7 +158,7 @@ def test_logs_outlive_the_workflow(run: str, status, argo_events, argo: ArgoServ
     assert part(status, run)["size"] == len(TEXT.encode())
     (artifacts / log_key(run, "publish", None)).unlink()
     gone = status.get(f"/runs/{run}/logs/publish")
-    assert (gone.status_code, "went with its pod" in gone.get_json()["detail"]) == (410, True)
+    assert (gone.status_code, "removed with its pod" in gone.get_json()["detail"]) == (410, True)
 
 
 def test_logs_outlive_the_pods(run: str, status, argo_events, argo: ArgoServer) -> None:

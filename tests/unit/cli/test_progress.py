@@ -79,7 +79,7 @@ def test_each_step_is_one_plain_line(service: Service, capsys: pytest.CaptureFix
         ("Succeeded", first + second),
     ]
     assert progress.follow(service.client, "r").status == "Succeeded"
-    assert printed(capsys) == ["waiting for its turn", "command 1 of 9: do 1", "command 2 of 9: do 2"]
+    assert printed(capsys) == ["waiting to start", "command 1 of 9: do 1", "command 2 of 9: do 2"]
 
 
 def test_chatter_is_passed_on_now_and_then(

@@ -110,7 +110,7 @@ def test_story_keeps_tasks_apart() -> None:
     summary = LogSummary()
     summary.update(event("published", time="9", task="publish-1", output="pvc"))
     assert summary.update(event("resumed", time="1", task="process-2", after="place")) == [
-        "continues after place"
+        "continues after fetching its inputs"
     ]
 
 
@@ -119,11 +119,15 @@ def test_what_was_taken_is_counted() -> None:
         event("reused", time="1", task="reuse", partitions=3, of=3, begun=0),
         event("reused", time="2", task="reuse", partitions=1, of=3, begun=2),
         event("resumed", time="3", task="process-2", after="run 1"),
+        event("resumed", time="4", task="process-3", after="hand on 2"),
+        event("resumed", time="5", task="process-4", after="check"),
     ]
     assert LogSummary().update("\n".join(log)) == [
         "reused 3 of 3 partitions from earlier runs",
         "reused 1 of 3 partitions from earlier runs, and the first commands of 2",
         "continues after command 1",
+        "continues after command 2",
+        "continues after the last command",
     ]
 
 

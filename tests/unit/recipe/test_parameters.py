@@ -104,7 +104,7 @@ def test_a_text_stands_for_a_value_where_a_command_line_gives_it() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"YAER": 2021}, "parameter 'YAER': the recipe has no such parameter; there are YEAR, CRS"),
+        ({"YAER": 2021}, "parameter 'YAER': the recipe has no such parameter; meta.yml declares YEAR, CRS"),
         ({"YEAR": "soon"}, "parameter YEAR: 'soon' is not of type integer; give a whole number."),
         ({"YEAR": True}, "parameter YEAR: True is not of type integer"),
         ({"YEAR": 2021.5}, "parameter YEAR: 2021.5 is not of type integer"),
