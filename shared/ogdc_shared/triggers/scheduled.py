@@ -34,6 +34,8 @@ MAX_WAIT_SECONDS = 86_400.0
 
 _AT_ONCE = 12
 """Starts under way together. Each mostly waits for its recipe's server; hundreds may be due at midnight."""
+_LEFT_CONNECTIONS = 2
+"""For claiming starts and for requests: a start holds a connection while its artifacts are written."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,18 +56,17 @@ def start_scheduled(
     """
     while monotonic() < deadline and _record_due(context, now=now):
         pass
+    at_once = max(1, min(_AT_ONCE, context.settings.database.pool_size - _LEFT_CONNECTIONS))
     begun: list[str | None] = []
     tried: list[UUID] = []
     running: set[Future[str | None]] = set()
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    with ThreadPoolExecutor(at_once) as threads:
         while monotonic() < deadline:
             if start := _claim(context, tried, untried_for=untried_for):
                 running.add(threads.submit(copy_context().run, _try, context, start))
             elif not running:
                 break
-            if (
-                start is None or len(running) == _AT_ONCE
-            ):  # one that ends may make room for the trigger's next
+            if start is None or len(running) == at_once:  # one that ends may make room for the trigger's next
                 ended, running = wait(running, return_when=FIRST_COMPLETED)
                 begun += [each.result() for each in ended]
         begun += [each.result() for each in running]

@@ -7,17 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from ogdc_shared.config import Settings
+from ogdc_shared.config import DatabaseSettings, Settings
 from ogdc_shared.context import Context
 from ogdc_shared.db.database import Database
 from ogdc_shared.layout import plan_key
 from ogdc_shared.plan import Plan
+from ogdc_shared.runs import submit as submit_module
 from ogdc_shared.sweep import sweep as sweep_once
 from ogdc_shared.triggers.schedule_record import claim_start
 from ogdc_shared.triggers.scheduled import start_scheduled
@@ -27,6 +28,11 @@ from support.http import Answer, FileServer, Request
 from support.runs import bundle, recipe_files, tell
 
 Add = Callable[..., dict[str, Any]]
+IN_TRANSACTIONS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+"""
+"""How many other connections are in transactions."""
 
 
 @pytest.fixture
@@ -123,6 +129,26 @@ class TestWhenItIsDue:
         come_due(database)
 
         assert len(triggered(submit)) == 2
+
+    def test_those_due_together_leave_connections_to_others(self, add, submit, database, monkeypatch):
+        connections = DatabaseSettings().pool_size
+        taken: list[int] = []
+
+        def store_artifacts(*args: Any, **fields: Any) -> None:
+            if not taken:  # all others have the same recipe, and begin their transactions behind this one
+                sleep(0.3)
+                with database.autocommit() as conn:
+                    taken.append(conn.execute(IN_TRANSACTIONS).fetchone()[0])
+            store(*args, **fields)
+
+        store = submit_module.store_artifacts
+        monkeypatch.setattr(submit_module, "store_artifacts", store_artifacts)
+        for number in range(connections):
+            add(name=f"t-{number}")
+        come_due(database)
+
+        assert len(triggered(submit)) == connections
+        assert 0 < taken[0] < connections
 
     def test_several_sweeps_at_once_start_one(self, add, environment, argo: ArgoServer, database):
         for number in range(3):
