@@ -124,7 +124,7 @@ def _greet(settings: ClientSettings) -> None:
 def _described(me: MeResponse) -> str:
     """Who somebody is, in a line."""
     if me.id is None:
-        return f"{me.name}. Nobody logs in there: the name is taken on trust."
+        return f"{me.name}. This deployment has no logins, so the name is not verified."
     text = f"{me.name}, {me.role} (subject {me.subject} of {me.issuer})"
     if me.token is None:
         return text

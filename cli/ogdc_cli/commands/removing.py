@@ -81,7 +81,7 @@ def _remove(client: ApiClient, runs: Iterable[Run], *, dry_run: bool, as_json: b
             client.remove(run.name)
         names.append(run.name)
         if not as_json:
-            say(f"What {run.name} ({run.status}) left {'would be' if dry_run else 'is'} removed.")
+            say(f"{'Would remove' if dry_run else 'Removed'} the artifacts of {run.name} ({run.status}).")
     if as_json:
         print_json({"removed": names, "dry_run": dry_run})
     elif not names:

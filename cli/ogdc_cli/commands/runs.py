@@ -170,7 +170,10 @@ def cancel(name: RunArgument, as_json: JsonOption = False) -> None:
 
 
 def retry(name: RunArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
-    """Retry the failed tasks of a run; results of successful ones are kept."""
+    """Retry the failed tasks of a run; results of successful ones are kept.
+
+    The recipe is used as it was submitted. If you have changed it, submit it again instead.
+    """
     client, name = chosen(name)
     run = client.retry(name)
     if wait:

@@ -34,7 +34,7 @@ def _kept(url: str, environ: Mapping[str, str]) -> str:
     shown = known.authorization(url, asked=url, encrypted=False) or ""
     if not shown.startswith("Bearer "):
         raise UnauthenticatedError(
-            f"Publishing at {url} takes a token. Copy yours from the repository (My Profile, Settings, "
+            f"Publishing at {url} requires a token. Copy yours from the repository (My Profile, Settings, "
             f"Authentication Token) into {files.config / TOKENS} as a line `{urlsplit(url).hostname} TOKEN`, "
             f"and chmod 600 the file; or set DATAONE_TOKEN. {known.note}".rstrip()
         )

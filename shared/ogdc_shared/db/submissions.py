@@ -234,9 +234,9 @@ def claim_retry(conn: Connection, name: str) -> Run:
             f"Run {name!r} is {run.status}: only a run that is Failed or Error can be retried."
         )
     if run.removing is not None:
-        raise RunStateError(f"What run {name!r} left is being removed: submit the recipe again.")
+        raise RunStateError(f"The artifacts of run {name!r} are being removed. Submit the recipe again.")
     if run.deleted_at is not None or run.workflow_uid is None:
-        raise RunStateError(f"Argo has no workflow of run {name!r} (any more): submit the recipe again.")
+        raise RunStateError(f"The workflow of run {name!r} no longer exists. Submit the recipe again.")
     if policy_of(run.output_type).is_exclusive:
         require_place(conn, run.recipe_id, overwrite=run.overwrite, but=name)
     return run

@@ -105,8 +105,8 @@ def stored_facts(context: Context, run: Run, stage: str, partition: str) -> Iter
     artifact = context.store.describe(key) if named else None
     if artifact is None:
         raise OutputUnavailableError(
-            f"There is nothing (any more) that the task of partition {partition[:20]!r} in stage "
-            f"{stage[:63]!r} of run {run.name} has left of what it did.",
+            f"No facts are stored about the task of partition {partition[:20]!r} in stage "
+            f"{stage[:63]!r} of run {run.name}.",
             expired=run.deleted_at is not None,
             elsewhere=run.deleted_at is None,
         )

@@ -61,7 +61,7 @@ def open_output(context: Context, name: str, path: str) -> OutputFile:
     if found is None:
         raise OutputUnavailableError(
             f"There is no file {path[:500]!r} in the result of run {name}; "
-            f"GET /runs/{name}/outputs lists what there is.",
+            f"GET /runs/{name}/outputs lists its files.",
             elsewhere=True,
         )
     return found
@@ -110,7 +110,9 @@ def _published(context: Context, run: Run) -> Iterator[int]:
     try:
         directory = open_directory(f"{volume}/{run.recipe_id}")
         if directory is None:
-            raise no_longer_kept(f"What run {run.name} published to {run.recipe_id}/ is not there any more.")
+            raise no_longer_kept(
+                f"The data that run {run.name} published to {run.recipe_id}/ no longer exist."
+            )
         try:
             _check_publisher(run, f"{volume}/{receipt(run.recipe_id)}")
             yield directory
@@ -130,4 +132,6 @@ def _check_publisher(run: Run, path: str) -> None:
         publisher = None
     if publisher != run.name:
         by = f"by run {publisher}" if isinstance(publisher, str) else "by another run"
-        raise no_longer_kept(f"What run {run.name} published to {run.recipe_id}/ was replaced {by}.")
+        raise no_longer_kept(
+            f"The data that run {run.name} published to {run.recipe_id}/ were replaced {by}."
+        )

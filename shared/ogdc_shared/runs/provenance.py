@@ -71,8 +71,8 @@ def description_of(context: Context, run: Run) -> RunDescription:
         stored = context.store.get(description_key(run.name))
     except ArtifactNotFoundError as exc:
         raise OutputUnavailableError(
-            f"The provenance of run {run.name} is not known (any more): what the run left was removed, or it "
-            "was submitted to a version that kept none.",
+            f"The provenance of run {run.name} is not available: its artifacts were removed, or it "
+            "was submitted to a version that kept no provenance.",
             expired=True,
         ) from exc
     return RunDescription.from_json(stored)._replace(
