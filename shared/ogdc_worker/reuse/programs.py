@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _VARIABLES = frozenset({"PATH", "LANG", "TZ", "OMP_NUM_THREADS"})
 _FAMILIES = ("LC_", "GDAL", "PROJ", "OGR", "CPL", "PYTHON", "R", "PERL", "JAVA", "CONDA", "LD")
 """Names and prefixes of environment variables that affect which programs are found and how they behave."""
+_SEARCHED = ("LD_LIBRARY_PATH", "PYTHONPATH")
+"""Variables with directories that libraries and modules are loaded from."""
 _IN_WORDS = "_.+/@-"
 """Allowed in words besides letters and digits."""
 _SYSTEM = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
@@ -66,6 +68,10 @@ class Programs:
             self._add([directory])
             if directory not in _SYSTEM:
                 self._add_own(directory)
+        for name in _SEARCHED:
+            for directory in filter(None, self._environ.get(name, "").split(os.pathsep)):
+                self._add([directory])
+                self._add_files(directory)
 
     def _add_own(self, directory: str) -> None:
         """Add what a package manager changes in the prefix of a directory, or all files in it."""
@@ -73,6 +79,9 @@ class Programs:
         self._add([f"{above}/{name}" for name in (*_IN_PREFIX, *_python_packages(above))])
         if os.path.isdir(f"{above}/conda-meta"):
             return
+        self._add_files(directory)
+
+    def _add_files(self, directory: str) -> None:
         with suppress(OSError):
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:

@@ -70,3 +70,16 @@ def _looked(prefix: Path) -> Programs:
     programs = Programs({"PATH": f"{prefix}/bin"})
     programs.look()
     return programs
+
+
+@pytest.mark.parametrize("variable", ["LD_LIBRARY_PATH", "PYTHONPATH"])
+def test_a_library_that_a_variable_leads_to_is_looked_at(tmp_path: Path, variable: str) -> None:
+    library = tmp_path / "library"
+    library.write_text("1")
+    digests = set()
+    for size in (1, 2):
+        library.write_text("x" * size)  # in place
+        found = Programs({"PATH": "/usr/bin", variable: str(tmp_path)})
+        found.look()
+        digests.add(found.all_digest())
+    assert len(digests) == 2
