@@ -61,8 +61,8 @@ def _logged_in(context: Context, credentials: Credentials, permission: Permissio
         if permission.opened and context.settings.access.public_read:
             return _NOBODY
         raise UnauthenticatedError(
-            "This deployment wants callers to log in: `ogdc-runner login`, or send an API token as "
-            "`Authorization: Bearer ogdc_…`."
+            "You are not logged in, and this deployment requires it. Log in with `ogdc-runner login`, or "
+            "send an API token as `Authorization: Bearer ogdc_…`."
         )
     from ogdc_shared.accounts.login import caller_of
 

@@ -163,7 +163,7 @@ def require_place(conn: Connection, recipe_id: str, *, overwrite: bool, but: str
     if published is not None and not overwrite:
         raise AlreadyPublishedError(
             f"The data of recipe {recipe_id!r} are published already, by run {published!r}. "
-            "Submit with `overwrite` to replace them."
+            "Submit with `overwrite` (`--overwrite` on the command line) to replace them."
         )
 
 

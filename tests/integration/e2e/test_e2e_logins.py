@@ -29,7 +29,10 @@ def test_callers_log_in_and_the_first_admin_is_told_of_once(stack: Stack, recipe
 
     refused = stack.cli("run", str(recipe("logins")))
     assert refused.code == 1
-    assert "wants callers to log in" in refused.err
+    assert (
+        "You are not logged in, and this deployment requires it. Log in with `ogdc-runner login`"
+        in refused.err
+    )
     done = stack.cli("run", str(recipe("logins")), OGDC_TOKEN=token)
     assert done.code == 0, done
     assert stack.cli("list", OGDC_TOKEN=token, OGDC_API_URL=stack.url).code == 0

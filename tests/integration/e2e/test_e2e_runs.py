@@ -114,7 +114,7 @@ def test_published_data_are_replaced_only_with_overwrite(stack: Stack, recipe) -
     with stack.leaving_nothing():
         refused = stack.cli("submit", "--wait", directory)
     assert refused.code == 1
-    assert "Submit with `overwrite` to replace them" in refused.err
+    assert "Submit with `overwrite` (`--overwrite` on the command line) to replace them" in refused.err
     published = stack.paths.volume / "glaciers" / "a"
     assert published.read_text() == "first\n"
     assert stack.cli("submit", "--wait", "--overwrite", directory).code == 0
