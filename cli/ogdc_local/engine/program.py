@@ -105,8 +105,8 @@ class PodTemplate(NamedTuple):
     """Non-public addresses that its commands may reach (see `RecipeFacts.addresses`)."""
 
     def is_mounted(self, path: str) -> bool:
-        """Whether a path of the container is on one of its volumes, or in the /tmp that each has."""
-        kept = ("/tmp", *(mount.path for mount in self.mounts))  # noqa: S108  the pod's own
+        """Whether a path of the container is on one of its volumes, or in its /tmp."""
+        kept = ("/tmp", *(mount.path for mount in self.mounts))  # noqa: S108  the pod's own /tmp
         return path.startswith(tuple(f"{place}/" for place in kept))
 
 

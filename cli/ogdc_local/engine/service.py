@@ -54,14 +54,14 @@ class Engine:
             volumes: Volume claim → directory.
             log_dir: Directory for the workflows' logs.
             log_limit: Size limit of a pod's log, in bytes.
-            events_url: Receives a CloudEvent for every change, or None.
+            events_url: URL that receives a CloudEvent for every change, or None to send no events.
             namespace: The only namespace served.
             slots: Maximum number of concurrent pods.
             sandbox: Runs the containers (see `sandbox.probe`).
-            egress: Returns the socket for network access of commands, given non-public addresses, or None.
             events_token: Bearer token for the receiver of events, or None.
+            egress: Returns the commands' way to the network, given the non-public addresses allowed, or None.
             fetching: What containers that fetch inputs get in addition.
-            secret: Returns the variables of a secret.
+            secret: Returns the variables of a secret, given its name.
             on_forget: Called with the name of a deleted workflow, once none of its pods runs.
         """
         for directory in (store_path.parent, *volumes.values()):

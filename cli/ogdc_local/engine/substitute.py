@@ -12,7 +12,7 @@ _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
 def tags(text: str) -> Iterator[str]:
-    """Every tag of `text`, without its braces; of the one expression there is, what it names."""
+    """Yield every tag of `text` without its braces; for an expression, yield the names in it."""
     if "{{" in text:
         for match in _TAG.finditer(text):
             yield from _named(match.group(1).strip())
@@ -20,7 +20,7 @@ def tags(text: str) -> Iterator[str]:
 
 @lru_cache
 def _named(tag: str) -> tuple[str, ...]:
-    """What a tag names; workflows have a few tags, each many times."""
+    """Return the names in a tag. Cached, because a workflow repeats a few tags many times."""
     computed = operands(tag)
     return tuple(name for name in computed if not _is_number(name)) if computed else (tag,)
 

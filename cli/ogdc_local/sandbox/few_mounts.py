@@ -95,7 +95,10 @@ class FewMounts:
         self._own = self._namespace = self._table = None
 
     def _enter(self, sources: set[str]) -> int | None:
-        """Enter a namespace that has the mounts of these paths; return a descriptor of the old, or None."""
+        """Enter a namespace that has the mounts of these paths, and return a descriptor of the previous one.
+
+        Returns None if the namespace cannot be made or entered; it is then not tried again.
+        """
         try:
             if self._namespace is None or self._has_changed() or self._lacks(sources):
                 self.close()

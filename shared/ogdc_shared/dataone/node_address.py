@@ -1,4 +1,4 @@
-"""Addresses of member nodes: which a token may be sent to, and where what is published stays for ever."""
+"""Addresses of member nodes: which nodes may receive a token, and which of them publish permanently."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.servers.loopback import is_loopback, is_private
 
 _PAGES = {"/metacat/d1/mn": "/catalog/view/", "/knb/d1/mn": "/view/"}
-"""Where Metacats show packages, by the path of their URL, as at arcticdata.io and knb.ecoinformatics.org."""
+"""Path of a Metacat's URL → path of its package pages, as at arcticdata.io and knb.ecoinformatics.org."""
 _TEST_WORDS = frozenset({"dev", "sandbox", "stage", "staging", "test"})
 
 
 def checked_url(url: str) -> str:
-    """A node's base URL, to which a token may be sent.
+    """Return a node's base URL without a slash at its end, if a token may be sent to it.
 
     Raises:
-        InvalidRequestError: it is none, or leads to another machine without encryption.
+        InvalidRequestError: it is not such a URL, or leads to another machine without encryption.
     """
     try:
         parts = urlsplit(url.rstrip("/"))
@@ -34,7 +34,7 @@ def checked_url(url: str) -> str:
 
 
 def is_production(url: str) -> bool:
-    """Whether what is published there is for ever: all nodes but those of this machine, and for tests."""
+    """Whether publishing there is permanent: for all nodes except those of this machine and of tests."""
     host = urlsplit(url).hostname or ""
     words = {word for label in host.split(".") for word in label.split("-")}
     return not is_loopback(url) and not words & _TEST_WORDS

@@ -1,6 +1,6 @@
 """Static analysis of command lines: commands without effect, and failures that would go unnoticed.
 
-A problem is certain, and the recipe is rejected. Advice is about probable mistakes.
+A problem is a certain mistake, and the recipe is rejected. Advice is about a probable mistake.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ODD = {
     **dict.fromkeys("\u00a0\u2007\u202f\u3000", (_BLANK, "write a space instead")),
     **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", (_INVISIBLE, "remove it")),
 }
-"""What word processors and web pages put in the place of plain characters, and what to do about it."""
+"""Characters that word processors and web pages put in place of plain ones: what each is, and what to do."""
 _ODD_ONE = re.compile(f"[{''.join(_ODD)}]")
 _QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*\"""")
 
@@ -45,32 +45,32 @@ _STOPPING = re.compile(
 )
 """Programs that stop reading before the end."""
 _FAILS_ON_ERRORS = re.compile(r"-[a-zA-Z]*f[a-zA-Z]*|--fail(-with-body)?", re.ASCII)
-"""What has curl end with something else than 0 where a server answers with an error."""
+"""Options that make curl exit with a code other than 0 if a server responds with an error."""
 _OTHER_SHELL = re.compile(r"""\b(?P<shell>bash|sh)\s+-c\s+(['"])(?P<commands>.*?)\2""", re.DOTALL)
 _JOINED = "Join it to the line that needs it with `;`, as in `cd /output_dir; …`."
 
 
 class Findings(NamedTuple):
-    """What there is to say of a line, each without its subject, the line."""
+    """The problems and the advice about a line, each a sentence without its subject, the line."""
 
     problems: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
 
 
 def findings(text: str, shell: Shell, *, parallel: bool) -> Findings:
-    """Look at a line that is a whole command.
+    """Check a line that is a whole command.
 
     Args:
         text: The line.
-        shell: What will run it.
+        shell: The shell that will run it.
         parallel: Whether it will run once for each file.
     """
     advice = list(_odd_characters(text))
     if is_plain(text) and not _needs_parsing(text):
         return Findings(advice=tuple(advice))
     root = parsed(text)
-    if not root.has_error:  # else the shell, which has read it, knows more than this parser
-        with suppress(RecursionError):  # of what is nested so deeply there is nothing helpful to say
+    if not root.has_error:  # the shell has accepted the line, so it knows more than this parser
+        with suppress(RecursionError):  # no helpful findings about such deep nesting
             problems, more = _findings(root, shell, parallel=parallel)
             return Findings(problems, (*advice, *more))
     return Findings(advice=tuple(advice))
@@ -89,7 +89,7 @@ def _findings(root: Node, shell: Shell, *, parallel: bool) -> Findings:
 
 
 def _needs_parsing(text: str) -> bool:
-    """Whether there can be something to say of a plain line beside its characters."""
+    """Whether a plain line can have findings other than odd characters."""
     first = text.split(maxsplit=1)[0]
     return (
         "=" in first
@@ -100,7 +100,7 @@ def _needs_parsing(text: str) -> bool:
 
 
 def _odd_characters(text: str) -> Iterator[str]:
-    """Tell of characters outside of quotes that only look like those the shell knows."""
+    """Yield advice on characters outside quotes that only look like the shell's."""
     seen = set()
     for found in _ODD_ONE.findall(_QUOTED.sub("", text)):
         what, instead = _ODD[found]
@@ -110,7 +110,7 @@ def _odd_characters(text: str) -> Iterator[str]:
 
 
 def _no_effect(root: Node) -> Iterator[str]:
-    """Tell of a line that only sets up a shell which then ends; it would leave no output, either."""
+    """Yield the problem of a line that only sets up a shell that then ends; it would also leave no output."""
     commands = _statements(root)
     if (
         commands
@@ -121,7 +121,7 @@ def _no_effect(root: Node) -> Iterator[str]:
 
 
 def _statements(node: Node) -> list[Node]:
-    """The commands of a line that are joined by `;`, `&&` and `||`."""
+    """Return the commands of a line that `;`, `&&` and `||` join."""
     if node.type in {"program", "list"}:
         return [inner for child in node.named_children for inner in _statements(child)]
     return [] if node.type == "comment" else [node]
@@ -137,7 +137,7 @@ def _sourced(root: Node) -> Iterator[str]:
 
 
 def _file_variables(root: Node) -> Iterator[str]:
-    """Tell of variables that only parallel recipes have; not where the line gives them a value."""
+    """Yield findings on variables that only parallel recipes have, unless the line assigns them."""
     given = {text_of(node.child_by_field_name("name")) for node in nodes(root, "variable_assignment")}
     given |= {text_of(node.child_by_field_name("variable")) for node in nodes(root, "for_statement")}
     for name in _FILE_VARIABLES:
@@ -154,7 +154,7 @@ def _lacks_a_value(node: Node, name: str) -> bool:
 
 
 def _unsure_answers(root: Node) -> Iterator[str]:
-    """Tell of questions whose answer depends on which program of a pipe is quicker."""
+    """Yield advice on a condition if its result depends on which program of a pipe is quicker."""
     for node in nodes(root, "pipeline"):
         if _is_answer(node) and any(_STOPPING.match(text_of(each)) for each in node.named_children[1:]):
             yield (
@@ -166,7 +166,7 @@ def _unsure_answers(root: Node) -> Iterator[str]:
 
 
 def _is_answer(node: Node) -> bool:
-    """Whether something other than the line's failing depends on how a command ends."""
+    """Whether a command's exit code is used as a condition, instead of only making the line fail."""
     parent = node.parent
     if parent is None:
         return False
@@ -178,7 +178,7 @@ def _is_answer(node: Node) -> bool:
 
 
 def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
-    """Tell of what fails unnoticed whatever we do."""
+    """Yield advice on failures that go unnoticed and cannot be made to end the line."""
     if shell.strict and shell.program not in {"sh", "dash"}:
         yield from _unsure_answers(root)
     for node in nodes(root, "command"):
@@ -207,7 +207,7 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
 
 
 def _other_shells(root: Node) -> Iterator[str]:
-    """Tell of commands in shells that go on after a failure: only the line's own shell is strict."""
+    """Yield advice on shells that continue after a failed command; only the line's own shell is strict."""
     if re.search(r"\b(bash|sh) -\w*e", text_of(root)):
         return
     exported = {

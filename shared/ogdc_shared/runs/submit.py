@@ -63,15 +63,15 @@ def submit_recipe(
 
     Args:
         context: The services.
-        caller: The user.
+        caller: The user who submits.
         source: The recipe.
         parameters: Values of the recipe's parameters by name (see `recipe.parameters.read_values`).
         overwrite: Whether to replace the recipe's published data.
-        cache: Whether to use the cache of inputs.
+        cache: Whether to use the cache of inputs. Without it, no results of earlier runs are reused either.
         fresh: Whether to reuse no results of earlier runs.
         idempotency_key: Makes a repeated request harmless: one caller, key and request make one run.
         priority: Runs with a higher priority go first; values above 0 require an admin.
-        trigger_inputs: Additions by a trigger; must be the same for the same key.
+        trigger_inputs: How the run is started, and inputs that are added; must be the same for the same key.
         on_advice: Called with advice for the recipe's author, also if the run already existed.
 
     Raises:

@@ -25,7 +25,7 @@ _MAX_STATE = 512
 
 
 class Trace(NamedTuple):
-    """A place in a trace: the span that what comes next belongs to.
+    """A position in a trace: the span that will be the parent of the next one.
 
     Source: https://www.w3.org/TR/trace-context-2/, section 3.
     """
@@ -35,27 +35,27 @@ class Trace(NamedTuple):
     span_id: str
     """16 hex digits."""
     flags: str = "00"
-    """2 hex digits; the lowest bit: somebody records this trace."""
+    """2 hex digits; the lowest bit is set if the trace may be recorded."""
     state: str = ""
-    """`tracestate`, which tracing systems tell each other; free text as far as its grammar allows that."""
+    """The `tracestate` of tracing systems: any text that its grammar allows."""
 
     @property
     def parent(self) -> str:
-        """As `traceparent`: hex digits and dashes alone."""
+        """The value for the `traceparent` header."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
     @property
     def headers(self) -> dict[str, str]:
-        """For a request to whoever is asked next."""
+        """The headers that pass the trace on with a request."""
         return {"traceparent": self.parent} | ({"tracestate": self.state} if self.state else {})
 
 
 class Scope(NamedTuple):
-    """The current trace and the fields added to log messages."""
+    """The current trace, or None, and the fields that are added to log lines."""
 
     trace: Trace | None
     fields: Mapping[str, str]
-    """More that log lines say, such as the `run`."""
+    """Name → value, such as the name of the `run`."""
 
 
 _NOTHING = Scope(None, MappingProxyType({}))
@@ -74,12 +74,12 @@ def read_trace(parent: object, state: object = None) -> Trace | None:
 
 
 def new_trace(*, recorded: bool = False) -> Trace:
-    """Begin a trace; `recorded` asks those who take part to record it."""
+    """Begin a trace; `recorded` sets the flag that asks all services to record it."""
     return Trace(os.urandom(16).hex(), os.urandom(8).hex(), "01" if recorded else "00")
 
 
 def current() -> Scope:
-    """What this thread is working on."""
+    """Return the scope of the current context."""
     return _SCOPE.get()
 
 

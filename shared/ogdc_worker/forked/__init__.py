@@ -1,1 +1,1 @@
-"""Workers that are forked with everything imported, into sandboxes that another program made."""
+"""Workers that are forked from a process with all imports done, and join a sandbox made by bubblewrap."""

@@ -1,4 +1,4 @@
-"""Joining a sandbox that is there, and giving up what leads out of it: what nsenter and setpriv do.
+"""Join an existing sandbox and give up the privileges that lead out of it, as nsenter and setpriv do.
 
 Source: setns(2), namespaces(7), user_namespaces(7), capset(2), prctl(2), seccomp(2); linux/sched.h,
 linux/capability.h, linux/filter.h.
@@ -22,14 +22,14 @@ _NAMESPACES = tuple(
         "cgroup": 0x02000000,
     }.items()
 )
-"""The name of each in /proc, its CLONE_NEW…, and the one that this process and its forks are in."""
+"""For each kind: its name in /proc, its CLONE_NEW… flag, and the namespace of this process and its forks."""
 _SET_DUMPABLE, _SET_SECCOMP, _DROP_FROM_BOUNDING_SET, _SET_NO_NEW_PRIVILEGES = 4, 22, 24, 38
 _FILTER = 2
 """SECCOMP_MODE_FILTER."""
 _CAPABILITIES_VERSION = 0x20080522
 with open("/proc/sys/kernel/cap_last_cap") as _file:
     _LAST_CAPABILITY = int(_file.read())
-    """Those that the kernel does not have are none to give up."""
+    """The highest capability that this kernel has."""
 _INSTRUCTION_BYTES = 8
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PRCTL = _LIBC.prctl
@@ -37,15 +37,15 @@ _PRCTL.argtypes = (ctypes.c_int, *(ctypes.c_ulong for _ in range(4)))
 
 
 class _FilterProgram(ctypes.Structure):
-    """What linux/filter.h calls sock_fprog."""
+    """The struct sock_fprog of linux/filter.h."""
 
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
 def join(pid: int, pidfd: int) -> None:
-    """Go where a process is: into all its namespaces that are not this one's already, and to its root.
+    """Join all namespaces of a process that this process is not in yet.
 
-    Into its process namespace go the children that this process will have.
+    This changes the root directory, too. Only future children of this process enter the process namespace.
 
     Raises:
         OSError: the kernel does not allow it, or the process has ended.
@@ -58,13 +58,13 @@ def join(pid: int, pidfd: int) -> None:
 
 
 def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
-    """Become an ordinary user for good, without capabilities and with the system calls of a task alone.
+    """Become an ordinary user for good, without capabilities, and limited to the system calls of a task.
 
-    Nobody but root can look into this process afterwards; see `be_dumpable`.
+    Afterwards only root can inspect this process, until `be_dumpable`.
 
     Args:
-        uid: The uid and gid to take on; None: this process keeps those it has.
-        system_calls: The filter, as bubblewrap takes it; empty: there is none.
+        uid: The new uid and gid, or None to keep the current ones.
+        system_calls: The filter in the format that bubblewrap takes, or empty for no filter.
 
     Raises:
         OSError: the kernel does not allow it.
@@ -85,7 +85,7 @@ def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
 
 
 def be_dumpable() -> None:
-    """Own the files of this process in /proc again, as one does that has just been started."""
+    """Own the files of this process in /proc again, like a process that has just been started."""
     _prctl(_SET_DUMPABLE, 1)
 
 

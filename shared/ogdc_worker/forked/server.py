@@ -1,13 +1,14 @@
-"""The process that forks workers: it has imported what they run, and knows nothing of any task.
+"""The server that forks workers. It has imported what they run, and holds no data of any task.
 
-For each task it is handed one end of a socket, and forks a supervisor. That reads the request from it, and
-then who is at the other end: the *holder*, a process that does nothing in the sandbox that bubblewrap made
-for the task. The supervisor joins the sandbox, gives up all privileges and forks the worker, which is then in
-the holder's process namespace and ends with it. The supervisor alone keeps its end of the socket, whose
-closing ends the holder: so a sandbox ends with its worker, and a worker with its supervisor.
+For each task, the server receives one end of a socket and forks a supervisor. The supervisor reads the
+request from the socket. It then learns from the kernel which process is at the other end: the *holder*, an
+idle process in the sandbox that bubblewrap made for the task. The supervisor joins the sandbox, gives up all
+privileges and forks the worker. The worker is in the holder's process namespace and ends with it. Only the
+supervisor keeps its end of the socket, and closing it ends the holder. A sandbox therefore ends with its
+worker, and a worker with its supervisor.
 
-What the supervisor has to tell, it writes where bubblewrap reports, in the same form, an object a line:
-`worker-pid`, then `worker-exit` (128 + N for signal N); or `join-error`, an errno.
+The supervisor reports to the same descriptor as bubblewrap and in the same format, one object per line:
+`worker-pid` and then `worker-exit` (128 + N for signal N), or `join-error` with an errno.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from socket import (
 )
 from typing import Any, NamedTuple
 
-# What a task imports, so that none has to.
+# The modules that tasks import, so that no worker has to load them.
 import ogdc_shared.copying
 import ogdc_shared.outputs.thumbnails  # noqa: F401
 import ogdc_worker.fetch.recipe_files
@@ -48,46 +49,46 @@ from ogdc_worker.forked.joining import be_dumpable, give_up_privileges, join
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _SANDBOX_HAS_ENDED = {errno.ESRCH, errno.ENOENT, errno.ENOMEM}
-"""What calls that have to do with it fail with; the last: fork(2), in pid_namespaces(7)."""
+"""Errors of system calls if the sandbox has ended. ENOMEM comes from fork(2): see pid_namespaces(7)."""
 _REQUEST_BYTES = 1 << 18
 _MAX_DESCRIPTORS = 16
 _INODE = struct.Struct("=Q")
-"""What a request begins with."""
+"""The first bytes of a request."""
 _CREDENTIALS = struct.Struct("=iII")
-"""Process, uid and gid of who has sent a message. Source: unix(7)."""
+"""Process id, uid and gid of a message's sender. Source: unix(7)."""
 
 
 class _Request(NamedTuple):
-    """A worker that is asked for."""
+    """A request for a worker."""
 
     content: bytes
-    """What only the worker reads: an object with its `argv` and its environment, `env`."""
+    """JSON that only the worker reads: an object with its `argv` and its environment, `env`."""
     inode: int
-    """Of the socket's other end, which tells the holder."""
+    """The inode of the socket's other end, which identifies the holder."""
     stdin: int
     output: int
     reports: int
-    """Where bubblewrap and the supervisor report."""
+    """The descriptor that bubblewrap and the supervisor report to."""
     group: int | None
-    """What a process writes 0 to, to enter the task's cgroup; None: there is none."""
+    """A process writes 0 to this descriptor to enter the task's cgroup; None if there is no cgroup."""
 
 
 class _Holder(NamedTuple):
-    """The process that keeps a sandbox."""
+    """The idle process that keeps a sandbox alive."""
 
     pid: int
     pidfd: int
 
 
 def serve() -> None:
-    """Fork a worker for each socket that comes, until nobody is left who could send one.
+    """Fork a worker for each socket that arrives, until no process is left that could send one.
 
-    The words of the command line: the descriptor they come from; the uid that workers take on, or nothing;
-    and the filter of system calls, in hexadecimal digits.
+    The command line has three arguments: the descriptor from which sockets are received, the uid for workers
+    (empty to keep the current one), and the system-call filter in hexadecimal digits.
     """
     descriptor, uid, system_calls = sys.argv[1:]
     control = socket(fileno=int(descriptor))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets supervisors that have ended
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps supervisors that have ended
     gc.collect()
     gc.freeze()
     with suppress(BrokenPipeError):
@@ -107,7 +108,7 @@ def serve() -> None:
 
 
 def _is_fork() -> bool:
-    """Fork, and say whether this is the child; where there can be none, the task is begun in another way."""
+    """Fork and return whether this is the child. If forking fails, the task is started in another way."""
     with suppress(OSError):
         return os.fork() == 0
     return False
@@ -119,7 +120,7 @@ def _next(control: socket) -> socket | None:
 
 
 def _worker(sandbox: socket, uid: int | None, system_calls: bytes) -> _Request:
-    """Fork a worker and return in it; the supervisor, which this process becomes, never does."""
+    """Fork a worker and return in it. This process becomes the supervisor and never returns."""
     request = _read_request(sandbox)
     try:
         holder = _await_holder(sandbox, request)
@@ -141,7 +142,7 @@ def _worker(sandbox: socket, uid: int | None, system_calls: bytes) -> _Request:
     _report(request, b"worker-pid", worker)
     code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
     _report(request, b"worker-exit", code if code >= 0 else 128 - code)
-    with suppress(OSError):  # a holder that a command has stopped; root's can be neither stopped nor killed
+    with suppress(OSError):  # a command may have stopped the holder, unless root runs it
         signal.pidfd_send_signal(holder.pidfd, signal.SIGKILL)
     os._exit(0)
 
@@ -154,31 +155,31 @@ def _read_request(sandbox: socket) -> _Request:
 
 
 def _await_holder(sandbox: socket, request: _Request) -> _Holder | None:
-    """Have the kernel say who is at the other end, once there is somebody; None: nobody is left there."""
+    """Wait for the holder and identify it by the credentials from the kernel; return None if it has ended."""
     content, ancillary, _, _ = sandbox.recvmsg(1, CMSG_SPACE(_CREDENTIALS.size))
     if not content:
         return None
     pid, _, _ = _CREDENTIALS.unpack(ancillary[0][2])
     with suppress(ProcessLookupError, FileNotFoundError):
         pidfd = os.pidfd_open(pid)
-        if os.stat(f"/proc/{pid}/fd/{_STDOUT}").st_ino == request.inode:  # no other has got its number
+        if os.stat(f"/proc/{pid}/fd/{_STDOUT}").st_ino == request.inode:  # no other process has taken its pid
             return _Holder(pid, pidfd)
     return None
 
 
 def _report(request: _Request, what: bytes, value: int) -> None:
-    with suppress(BrokenPipeError):  # the engine has ended the sandbox, and no longer listens
+    with suppress(BrokenPipeError):  # the engine has ended the sandbox and no longer reads
         os.write(request.reports, b'{"%s": %d}\n' % (what, value))
 
 
 def _begin(request: _Request) -> None:
-    """Become what bubblewrap starts as a worker: nothing of this process is left to it but the modules."""
+    """Make this process like a worker that bubblewrap starts. Only the imported modules remain."""
     os.setsid()
     for descriptor, number in ((request.stdin, _STDIN), (request.output, _STDOUT), (request.output, _STDERR)):
         os.dup2(descriptor, number)
     for descriptor in map(int, os.listdir("/proc/self/fd")):
         if descriptor > _STDERR:
-            with suppress(OSError):  # the one that they were listed by
+            with suppress(OSError):  # the descriptor of the listing itself is already closed
                 os.close(descriptor)
     be_dumpable()
     os.environ.clear()

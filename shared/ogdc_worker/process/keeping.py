@@ -70,7 +70,7 @@ class Keeper:
         self._kept = f"{paths.workspace}/{layout.KEPT}"
         self._known: Keys | None = None
         self.written: tuple[KeptFile, ...] = ()
-        """What the last command has left, as it was read to be kept; nothing where it was not."""
+        """The outputs of the last command, as they were read to be kept; empty if they were not kept."""
         self._last: About | None = None
 
     def before(self, step: str) -> None:
@@ -89,7 +89,7 @@ class Keeper:
                 self._keep_between(int(number))
 
     def at_end(self) -> None:
-        """Describe what the last command has left."""
+        """Describe the outputs of the last command."""
         with self._harmlessly():
             number = len(self._plan.commands)
             if key := self._key(number):
@@ -97,9 +97,9 @@ class Keeper:
                 self._last = About(key, number, tuple(self._checkpoint.finished), self.written, whole=True)
 
     def conclude(self) -> None:
-        """Note what the last command has left, once the rest of what a later run takes is in the workspace.
+        """Note the outputs of the last command, after everything else that a later run reuses was written.
 
-        What a task leaves that was killed before this is never taken for a whole result.
+        If a task was killed before this, its outputs are never mistaken for a whole result.
         """
         with self._harmlessly():
             if self._last:
@@ -129,8 +129,8 @@ class Keeper:
     def _key(self, number: int) -> str | None:
         """Return the key of a command's result, or None if it must not be reused.
 
-        The note was made before the first command; what it says has to be true still. Whether the programs
-        are as they were is for `harvest` to see, once for all partitions, where it sees the same files.
+        The note was written before the first command, and its keys must still hold. If `harvest` sees the
+        same files, it checks once for all partitions whether the programs are unchanged.
         """
         if number > self._reuse.commands or self._lacks_items():
             return None
@@ -176,7 +176,7 @@ class Keeper:
         for file in self._files:
             if file.kind != "url" or file.source not in fetched:
                 continue
-            from ogdc_worker.reuse.remembered import request_digest  # nobody else pays for it
+            from ogdc_worker.reuse.remembered import request_digest  # only imported if needed
 
             entry = answers.get(file.source, {})
             known = {name: str(entry.get(name, "")) for name in ("etag", "modified", "size")}

@@ -114,9 +114,9 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
 
 
 def _leave_facts(paths: ProcessPaths, done: FinishedTask, reporter: Reporter) -> bool:
-    """Leave what the task has done; what prevents that changes nothing of how the task ended.
+    """Write the facts about the task. If that fails, the task's outcome does not change.
 
-    Returns whether `publish` finds it in the workspace.
+    Returns whether the facts are in the workspace, where `publish` reads them.
     """
     try:
         if leave_facts(paths.facts, done) and done.succeeded:
@@ -170,7 +170,7 @@ class _Process:
         """Loads GDAL while the last command runs, to check its outputs."""
         self._file_by_file: FileByFile | None = None
         if plan.per_file:
-            from ogdc_worker.process.per_file import FileByFile  # no other plan pays for it
+            from ogdc_worker.process.per_file import FileByFile  # only imported if needed
 
             self._file_by_file = FileByFile(plan, self._execution, paths, reporter, checkpoint)
 
@@ -213,7 +213,8 @@ class _Process:
     def _is_repeatable(self) -> bool:
         """Whether later runs may take the results: not if a program was killed and its line continued.
 
-        It would succeed with more memory. One machine may fail the task for its memory after it has ended.
+        The program would succeed with more memory. The task itself may still fail: a single machine can
+        detect the lack of memory after the task has ended.
         """
         warnings = self._reporter.warnings
         return warnings is None or all(warning.kind != "shell_error" for warning in warnings.first)

@@ -1,5 +1,5 @@
 -- name: find_token_user
--- All that is to be known of who comes with a token, in one read.
+-- Everything about the caller with this token, in one read.
 SELECT
     api_tokens.id,
     api_tokens.name,

@@ -1,5 +1,6 @@
 -- name: prepare_to_migrate
--- Nobody may be kept waiting behind a statement that itself waits for a lock; but work once begun may take its time.
+-- A statement that waits for a lock blocks all that come after it, so it gives up after 5 seconds. A statement that has its
+-- locks may take as long as it needs.
 SELECT
     pg_try_advisory_xact_lock(%(lock)s::bigint),
     set_config('lock_timeout', '5s', true),

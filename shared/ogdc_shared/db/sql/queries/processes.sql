@@ -29,7 +29,7 @@ UPDATE processes SET snapshot = %(snapshot)s, description = %(description)s, dep
 DELETE FROM processes WHERE id = %(id)s
 
 -- name: offer_process
--- As a setting wants it; what somebody deployed under the id stays.
+-- Deploys a process named in a setting. A process that a user deployed under the same id is left unchanged.
 INSERT INTO processes (id, snapshot, description, location)
 VALUES (%(id)s, %(snapshot)s, %(description)s, %(location)s)
 ON CONFLICT (id) DO UPDATE SET
@@ -40,5 +40,5 @@ ON CONFLICT (id) DO UPDATE SET
 WHERE processes.owner IS NULL
 
 -- name: withdraw_processes
--- Those that the setting names no longer.
+-- Removes the processes that the setting no longer names.
 DELETE FROM processes WHERE owner IS NULL AND NOT location = ANY(%(locations)s)

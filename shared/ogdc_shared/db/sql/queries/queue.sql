@@ -1,12 +1,14 @@
 -- name: lock_queue
--- Until the transaction ends; a statement of its own, so that what follows sees what the one before has done.
+-- Holds the lock until the transaction ends. It is a separate statement, so that the next one sees what the previous holder
+-- committed.
 SELECT pg_advisory_xact_lock(%(lock)s)
 
 -- name: queue
--- The runs that wait, in their order: by priority, then users take turns, and the recipes of each user. Whoever has the fewest
--- under way comes first, and of those the one whose last turn is longest ago. `level` counts what a user has under way once
--- the run is; who would have too many is held up by nobody else, and holds up nobody. A run for which there is no room keeps
--- those behind it waiting, or smaller ones would pass it for ever. To be followed by one of the two below.
+-- The waiting runs in order. They are sorted by priority; then users take turns, and so do the recipes of each user. The user
+-- with the fewest runs under way comes first, and among equals the user who had a turn the longest ago. `level` is the number
+-- of runs that the user has under way once this run is. A run that would exceed its user's limit is `held`: it has a place
+-- among held runs only and does not block others. A run that does not fit blocks those behind it, because smaller runs would
+-- otherwise pass it forever. Follow this with `release` or `select_places`.
 WITH unfinished AS MATERIALIZED (
     SELECT
         id, name, submitted_by, recipe_id, submitted_at, priority,
@@ -64,7 +66,7 @@ WITH unfinished AS MATERIALIZED (
 )
 
 -- name: release
--- Later in one's turn, later by the clock: the next turns go by it.
+-- The times follow the order of the queue, because they decide who has the next turn.
 UPDATE runs SET released_at = clock_timestamp() + queue.place * interval '1 microsecond'
 FROM queue
 WHERE runs.id = queue.id
@@ -76,7 +78,7 @@ RETURNING runs.name
 SELECT name, held, place - 1 AS before, runs <= %(runs)s AS tasks_alone FROM queue
 
 -- name: digest
--- Of all that places depend on: which runs wait, which are under way, and their priorities.
+-- A digest of everything that places depend on: which runs wait, which are under way, and their priorities.
 SELECT count(*), bit_xor(hashtextextended(
     id::text, priority * 2 + (queued_at IS NOT NULL AND released_at IS NULL AND handed_over_at IS NULL)::integer
 ))

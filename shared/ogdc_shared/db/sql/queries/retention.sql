@@ -1,5 +1,5 @@
 -- name: claim_recipe
--- One at a time, so that sweeps that come together share them. Its runs are neither submitted nor retried meanwhile.
+-- Claims one recipe at a time, so that concurrent sweeps share the work. Its runs cannot be submitted or retried meanwhile.
 SELECT id FROM recipes
 WHERE pruned_at IS NULL OR pruned_at < now() - make_interval(secs => %(again_after)s)
 ORDER BY pruned_at NULLS FIRST
@@ -10,7 +10,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 UPDATE recipes SET pruned_at = now() WHERE id = %(recipe_id)s
 
 -- name: mark_runs
--- Ended runs that are too old, or behind the newest of their recipe; to be followed by `but_kept`.
+-- Ended runs that are too old, or beyond the number kept for their recipe. Follow this with `but_kept`.
 WITH bounds AS (
     SELECT
         CASE WHEN %(days)s > 0 THEN now() - make_interval(days => %(days)s) END AS age,
@@ -42,8 +42,9 @@ WITH found AS (
         AND logs_removed_at IS NULL AND removing IS NULL
 
 -- name: but_kept
--- What is published is of the newest run that has succeeded with such an output, and a package of its run for good; what a
--- run has taken is of another, and its provenance says so. As long as it is not known what is taken, nothing is removed.
+-- Keeps runs that others refer to. The published data come from the newest successful run with that type of output. A package
+-- refers to its run for good. A run that reused results names their run in its provenance. Nothing is removed as long as a run
+-- of the recipe has not recorded what it reused.
         AND NOT EXISTS (SELECT FROM runs AS taking WHERE taking.recipe_id = %(recipe_id)s AND taking.reused_from IS NULL)
         AND package IS NULL
         AND (status <> 'Succeeded' OR EXISTS (
@@ -84,7 +85,7 @@ UPDATE runs SET
 WHERE id = %(run_id)s AND removing = %(what)s
 
 -- name: runs_taking
--- Of which it is not known yet what they have taken, though it could be.
+-- Ended runs for which the reused results have not been recorded yet.
 SELECT id, name FROM runs WHERE reused_from IS NULL AND status IN ('Succeeded', 'Failed', 'Error') LIMIT %(limit)s
 
 -- name: record_taken

@@ -1,6 +1,6 @@
 -- name: select_runs
--- What a run looks like; to be followed by one of the two clauses below. Its status differs from Argo's phase only
--- where the workflow was deleted before it ended.
+-- The columns of a run. Follow this with one of the clauses below. A run's status differs from Argo's phase only if the
+-- workflow was deleted before it ended.
 SELECT
     runs.id,
     runs.name,
@@ -70,13 +70,14 @@ ORDER BY runs.submitted_at DESC, runs.id DESC
 LIMIT %(limit)s
 
 -- name: where_named
--- Those of `WITH named AS (SELECT runs.id FROM runs <where_page>)`: thousands may have a name that begins so, and which of them
--- are the newest is read in the index of names alone.
+-- The runs of `WITH named AS (SELECT runs.id FROM runs <where_page>)`. Thousands of names may have the prefix, and the
+-- newest of them are found in the index of names alone.
 WHERE runs.id IN (SELECT id FROM named)
 ORDER BY runs.submitted_at DESC, runs.id DESC
 
 -- name: recipes_named
--- The recipes whose runs' names begin so; and the stem's, of which only those runs do whose random part begins with the rest.
+-- The recipes with the prefix, all of whose runs match, and the recipe of the stem, which has matching runs only if their
+-- random part begins with the rest of the prefix.
 SELECT id, slug = %(stem)s FROM recipes WHERE slug LIKE %(names_like)s OR slug = %(stem)s LIMIT %(most)s + 1
 
 -- name: newest_of_recipes
@@ -91,7 +92,7 @@ ORDER BY page.submitted_at DESC, page.id DESC
 LIMIT %(limit)s
 
 -- name: some_names
--- The CASE keeps the planner from reading all names: it would expect that few of a recipe's runs have one of them.
+-- The CASE keeps the planner from reading all names. Without it, the planner expects few runs of a recipe to match.
 AND CASE WHEN runs.name LIKE %(names_like)s THEN true ELSE false END
 
 -- name: where_jobs
@@ -143,7 +144,7 @@ WHERE (
 ORDER BY submitted_at
 
 -- name: expired_outputs
--- The type (`outputs.policies.EXPIRING`) is written out, as in the index that this takes.
+-- The type (`outputs.policies.EXPIRING`) is a literal, as in the index that this query uses.
 SELECT name FROM runs
 WHERE output_type = 'temporary' AND status = 'Succeeded' AND output_removed_at IS NULL
     AND finished_at < now() - make_interval(secs => %(kept_for)s)

@@ -1,5 +1,5 @@
 -- name: due_trigger
--- One at a time, so that sweeps that come together share them.
+-- Selects one at a time, so that concurrent sweeps share the work.
 SELECT id, name, schedule, time_zone, due_at FROM triggers
 WHERE due_at <= coalesce(%(now)s::timestamptz, now())
 ORDER BY due_at
@@ -14,9 +14,10 @@ ON CONFLICT (trigger_id, due_at) DO NOTHING
 UPDATE triggers SET due_at = %(due_at)s WHERE id = %(trigger_id)s
 
 -- name: claim_start
--- Without a message a try is under way, for as long as a start may take; whoever dies over it leaves it to a later sweep. What a
--- try has left waiting is the next sweep's. Those of one trigger come one after the other: two sweeps would each find no run
--- before theirs. New ones come first: what waits for a server that hangs would keep them waiting, too.
+-- A waiting start that was tried and has no message is being tried now. If that try crashes, a later sweep tries the start
+-- again, after `untried_for`. A start that a try has left waiting is for the next sweep. The starts of one trigger are tried
+-- one after another, because two concurrent sweeps would each find no earlier run. Starts that have not been tried come first,
+-- so that those waiting for a server that hangs do not delay them.
 UPDATE scheduled_starts SET tried_at = now(), message = NULL
 WHERE id = (
     SELECT id FROM scheduled_starts
@@ -38,14 +39,14 @@ WHERE id = (
 RETURNING id, trigger_id, due_at, extract(epoch FROM now() - due_at)::float8 AS age_seconds
 
 -- name: unfinished_run
--- Of an earlier start of the same trigger.
+-- The unfinished run of an earlier start of the same trigger.
 SELECT runs.name FROM scheduled_starts
 JOIN runs ON runs.id = scheduled_starts.run_id
 WHERE scheduled_starts.trigger_id = %(trigger_id)s AND runs.status IN ('Pending', 'Running')
 LIMIT 1
 
 -- name: run_in_vain
--- The newest that it has started, where that has come to no good end.
+-- The newest run that the trigger started, if that run failed.
 SELECT runs.name FROM scheduled_starts
 JOIN runs ON runs.id = scheduled_starts.run_id
 WHERE scheduled_starts.id = (
@@ -57,7 +58,7 @@ WHERE scheduled_starts.id = (
     AND runs.status IN ('Failed', 'Error')
 
 -- name: skip_behind
--- Of starts that wait, the first goes on waiting; those behind it would do the same again.
+-- The first waiting start keeps waiting. Those behind it are skipped, because they would repeat its work.
 UPDATE scheduled_starts SET outcome = 'skipped', message = 'An earlier start waits already.'
 WHERE trigger_id = %(trigger_id)s AND outcome = 'waiting' AND id <> %(id)s AND due_at > %(due_at)s
 

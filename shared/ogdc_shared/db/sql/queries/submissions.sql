@@ -1,11 +1,11 @@
 -- name: claim_recipe
--- Locks the recipe until the transaction ends: submissions and retries of one recipe take turns.
+-- Locks the recipe until the transaction ends, so that submissions and retries of one recipe take turns.
 INSERT INTO recipes (id, name) VALUES (%(id)s, %(name)s)
 ON CONFLICT (id) DO UPDATE SET name = recipes.name
 RETURNING name
 
 -- name: lock_recipe_of
--- The same lock, for a run whose recipe is not known yet.
+-- Takes the same lock for a run when its recipe is not known yet.
 SELECT id FROM recipes WHERE id = (SELECT recipe_id FROM runs WHERE name = %(name)s) FOR NO KEY UPDATE
 
 -- name: find_submission
@@ -13,7 +13,7 @@ SELECT name, request_digest FROM runs
 WHERE submitted_by = %(submitted_by)s AND idempotency_key = %(idempotency_key)s
 
 -- name: earlier_runs
--- Of a recipe that runs all the time only the newest are looked at: a manifest takes a moment to read.
+-- Only the newest runs of a recipe are returned, because reading each manifest takes time.
 SELECT name, status = 'Succeeded' AS succeeded
 FROM (
     SELECT name, status, submitted_at, manifest FROM runs
@@ -26,7 +26,7 @@ ORDER BY submitted_at DESC
 LIMIT 5
 
 -- name: find_place_holders
--- The other runs that publish, or have published, to a recipe's place on the workflow volume.
+-- Another unfinished run that publishes to the recipe's directory on the workflow volume, and one that has published there.
 SELECT
     (
         SELECT name FROM runs
@@ -51,7 +51,7 @@ FROM runs
 WHERE submitted_by = %(user_id)s AND status IN ('Pending', 'Running') AND name IS DISTINCT FROM %(but)s
 
 -- name: insert_run
--- To be followed by `select_runs`: a run that was recorded is read at once.
+-- Follow this with `select_runs`, which reads the new row in the same statement.
 WITH runs AS (
 INSERT INTO runs (
     name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,
@@ -67,7 +67,7 @@ RETURNING *
 )
 
 -- name: record_handover
--- Does not wait for the disk: where the server's machine ends before it is there, the sweep hands the run over again.
+-- Does not wait for the disk. If the database server crashes before the row is written, the sweep hands the run over again.
 WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE runs SET workflow_uid = %(uid)s, handed_over_at = coalesce(handed_over_at, now())
 FROM unsynced

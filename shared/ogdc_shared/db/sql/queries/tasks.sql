@@ -16,7 +16,7 @@ FROM tasks
 WHERE run_id = %(run_id)s AND template = %(template)s AND partition IS NOT DISTINCT FROM %(partition)s::integer
 
 -- name: count_stages
--- The stages that have begun, in order, and how many of their tasks are in which phase.
+-- The stages that have begun, in order, with the number of tasks in each phase.
 SELECT stage, sum(tasks)::integer AS tasks, json_object_agg(phase, tasks) AS counts
 FROM (
     SELECT template AS stage, phase, count(*) AS tasks, min(started_at) AS started_at

@@ -50,11 +50,12 @@ ON CONFLICT (name) DO NOTHING
 DELETE FROM triggers WHERE name = %(name)s
 
 -- name: lock_object
--- Deliveries about one object take turns, also the first two.
+-- Makes deliveries about one object take turns, even if no upload of it is recorded yet.
 SELECT pg_advisory_xact_lock(hashtextextended(%(trigger_id)s::text || '/' || %(bucket)s || '/' || %(key)s, 0))
 
 -- name: find_upload
--- The same upload, reported by any event in any shape: what both tell of the object agrees, or it is the same event.
+-- Finds the same upload, whatever the format of the event that reported it. Two reports are of the same upload if they are the
+-- same event, or if everything that both contain about the object agrees.
 SELECT id FROM uploads
 WHERE trigger_id = %(trigger_id)s AND bucket = %(bucket)s AND md5(key) = md5(%(key)s) AND key = %(key)s
     AND (
@@ -107,7 +108,7 @@ WHERE outcome = 'waiting' AND trigger_id IS NOT NULL
 ORDER BY tried_at
 
 -- name: record_try
--- What became of an upload; one that has its run keeps it.
+-- Records the outcome of an upload. An upload that has started a run keeps that outcome.
 UPDATE uploads
 SET outcome = %(outcome)s, message = %(message)s, run_id = %(run_id)s, tried_at = now()
 WHERE id = %(id)s AND outcome <> 'started'

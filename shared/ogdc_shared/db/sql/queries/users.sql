@@ -11,7 +11,7 @@ WHERE issuer = %(issuer)s AND name = %(subject)s
 WHERE id = %(id)s
 
 -- name: where_called
--- Somebody's subject comes before others' names.
+-- A user with this subject is listed before users with this name.
 WHERE (%(issuer)s::text IS NULL OR issuer = %(issuer)s) AND (name = %(called)s OR display_name = %(called)s)
 ORDER BY (name = %(called)s) DESC
 LIMIT 2
@@ -29,7 +29,7 @@ VALUES (%(issuer)s, %(subject)s, nullif(%(name)s::text, %(subject)s::text), %(ro
 ON CONFLICT (issuer, name) DO NOTHING
 
 -- name: record_seen
--- Who calls at once as others of theirs write the row once a day, and where something has changed.
+-- Records that a user has called. It is run only for the first call of a day, or if something has changed.
 UPDATE users
 SET display_name = nullif(%(name)s::text, name), claimed_role = %(claimed_role)s, last_seen_on = current_date
 WHERE id = %(id)s

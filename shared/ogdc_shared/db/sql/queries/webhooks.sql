@@ -24,7 +24,7 @@ WHERE webhooks.owner = %(owner)s
 ORDER BY webhooks.created_at, webhooks.id
 
 -- name: count_webhooks
--- With a lock, so that two that are added at once do not both find room.
+-- Locks the user, so that two webhooks that are added at once cannot both pass the limit.
 SELECT count(*) FROM webhooks WHERE owner = (SELECT id FROM users WHERE id = %(owner)s FOR NO KEY UPDATE)
 
 -- name: delete_webhook
@@ -47,7 +47,7 @@ ORDER BY deliveries.created_at DESC, deliveries.id
 LIMIT %(limit)s
 
 -- name: find_end
--- Of one run, where it was not announced yet; to be followed by `announce`, as the next is.
+-- The end of one run, if it has not been announced yet. Follow this or `find_ends` with `announce`.
 WITH found AS (
     SELECT id FROM runs
     WHERE status IN ('Succeeded', 'Failed', 'Error') AND coalesce(announced, '') NOT IN (status, 'Unknown')
@@ -55,7 +55,7 @@ WITH found AS (
     FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: find_ends
--- Sorted as the index is that has these alone: PostgreSQL takes most runs for such, and would look through all of them.
+-- Sorted like the partial index of unannounced ends. Otherwise PostgreSQL, which expects most runs to match, scans all runs.
 WITH found AS (
     SELECT id FROM runs
     WHERE status IN ('Succeeded', 'Failed', 'Error') AND coalesce(announced, '') NOT IN (status, 'Unknown')
@@ -64,7 +64,7 @@ WITH found AS (
     FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: announce
--- Each end becomes a delivery to every webhook that is for it, and to the sink.
+-- Makes a delivery of each end for every matching webhook, and for the sink.
 ), ended AS (
     UPDATE runs SET announced = status
     FROM found
@@ -109,11 +109,11 @@ FROM meant
 RETURNING id
 
 -- name: forget_end
--- A run goes on: its next end is news, be it the same.
+-- For a run that continues. Its next end is announced even if the outcome is the same.
 UPDATE runs SET announced = NULL WHERE name = %(name)s
 
 -- name: claim_delivery
--- One that is due, for as long as an attempt may take; whoever dies over it leaves it to the next.
+-- Claims a due delivery for as long as an attempt may take. If the attempt crashes, a later one claims the delivery again.
 UPDATE deliveries SET attempts = attempts + 1, due_at = now() + make_interval(secs => %(lease)s)
 WHERE id = (SELECT id FROM deliveries WHERE due_at <= now() ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING
@@ -129,7 +129,7 @@ UPDATE deliveries SET message = %(message)s, due_at = now() + make_interval(secs
 WHERE id = %(id)s AND delivered_at IS NULL
 
 -- name: put_off
--- A receiver that does not answer is not asked about the next at once.
+-- Delays the other deliveries to a receiver that does not respond.
 UPDATE deliveries SET due_at = now() + make_interval(secs => %(again_after)s)
 WHERE due_at <= now() AND webhook_id IS NOT DISTINCT FROM %(webhook_id)s
 

@@ -1,9 +1,9 @@
 -- name: record_state
--- All that a state says, with the event that brought it, in one statement: tasks are compared and written on one snapshot,
--- and only those that differ (EXCEPT). With a base_version the tasks given are those that differ from that version's, and
--- `removed` are the others it had. Nothing changes, as the answer says, where another has changed the run since the
--- snapshot, or the base is not what is recorded (`stale`), or an event contradicts an end (`doubted`). What is `passing` waits
--- for no disk.
+-- Records a workflow's state and the event that reported it, in one statement. Tasks are compared and written on one snapshot,
+-- and only those that differ are written (EXCEPT). With a base_version, the given tasks are those that differ from that
+-- version, and `removed` lists the tasks that it had and this one does not. Nothing changes if the run was changed since the
+-- snapshot or the recorded version is not the base (the result is `stale`), or if an event contradicts a recorded end (the
+-- result is `doubted`). With `passing`, the commit does not wait for the disk.
 WITH old AS MATERIALIZED (
     SELECT
         id, status, workflow_uid, resource_version, tasks_version, deleted_at,
@@ -110,7 +110,7 @@ WITH old AS (
 SELECT old.status AS before, run.status AS after, false AS stale, false AS doubted FROM old LEFT JOIN run USING (id)
 
 -- name: record_reference
--- An event without a state: that there is news. Repeated, it is none.
+-- Records an event without a state, which requests a refresh. A repeated event does nothing.
 WITH old AS (
     SELECT id, status FROM runs WHERE name = %(name)s
 ), event AS (
@@ -128,17 +128,17 @@ WITH old AS (
 SELECT old.status AS before, run.status AS after, false AS stale, false AS doubted FROM old LEFT JOIN run USING (id)
 
 -- name: request_refresh
--- Asking Argo has left something undone: it is asked again, though not before a while.
+-- Requests another refresh, because the last one was incomplete. It is due after a while.
 UPDATE runs SET refresh_requested_at = coalesce(refresh_requested_at, asked_at, now()) WHERE name = %(name)s AND deleted_at IS NULL
 
 -- name: clear_refresh
--- Argo has been asked; what was requested since is still to be asked.
+-- Clears the request that a refresh has answered. A request made during the refresh stays.
 UPDATE runs SET refresh_requested_at = NULL WHERE name = %(name)s AND refresh_requested_at <= asked_at
 
 -- name: record_stop
--- Who stops a run, before Argo is asked to: it will only say that it was stopped.
+-- Records who stops a run and why, before Argo is asked to stop it. Argo reports only that it was stopped.
 UPDATE runs SET stopped_for = %(reason)s, cancelled_by = %(by)s WHERE name = %(name)s
 
 -- name: forget_version
--- What is recorded is newer than what Argo has, so it was never Argo's.
+-- Resets the version. It is newer than Argo's, so it did not come from this Argo.
 UPDATE runs SET resource_version = 0, tasks_version = 0 WHERE name = %(name)s AND resource_version = %(version)s
