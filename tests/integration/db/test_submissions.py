@@ -330,7 +330,7 @@ def test_a_run_whose_workflow_is_gone_cannot_be_retried(conn):
     submit(conn, "b-1")
     record_refusal(conn, "b-1", message="no")
     for name in ("a-1", "b-1"):
-        with pytest.raises(RunStateError, match="submit the recipe again"):
+        with pytest.raises(RunStateError, match="Submit the recipe again"):
             claim_retry(conn, name)
 
 

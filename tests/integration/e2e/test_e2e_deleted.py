@@ -26,7 +26,7 @@ def test_a_run_whose_workflow_is_deleted_by_hand_is_an_error_that_says_so(
     refused = stack.cli("get-output", name, cwd=tmp_path)
     assert (refused.code, refused.out) == (1, "")
     retried = stack.cli("retry", name)
-    assert (retried.code, "submit the recipe again" in retried.err) == (1, True)
+    assert (retried.code, "Submit the recipe again" in retried.err) == (1, True)
     again = stack.cli("submit", "--json", str(recipe("deleted", "true; cp /input_dir/* /output_dir/")))
     assert again.code == 0, "the place is free again"
     assert stack.wait(again.json()["name"])["status"] == "Succeeded"

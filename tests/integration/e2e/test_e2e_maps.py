@@ -205,7 +205,7 @@ VIEWS = {
 READY = {
     "overview": "On the command line",
     "logs": "lines",
-    "task": "looked at",
+    "task": "checked 6 of 6 results",
     "recipe": "recipe.sh",
     "inputs": "sha256",
     "outputs": "square.gpkg",

@@ -103,7 +103,7 @@ def test_what_is_not_kept_is_410(submit, status, end, artifacts: Path) -> None:
     (artifacts / description_key(name)).unlink()
     response = status.get(f"/runs/{name}/provenance")
     assert response.status_code == 410
-    assert "is not known" in response.get_json()["detail"]
+    assert "is not available: its artifacts were removed" in response.get_json()["detail"]
 
 
 def test_of_an_unknown_run_it_is_404(status) -> None:

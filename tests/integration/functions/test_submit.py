@@ -506,7 +506,7 @@ class TestAccessModes:
         response = send(serve("submit"))
 
         assert response.status_code == 401
-        assert "log in" in response.get_json()["detail"]
+        assert "You are not logged in, and this deployment requires it." in response.get_json()["detail"]
         assert response.headers["WWW-Authenticate"].startswith("Bearer resource_metadata=")
 
 

@@ -71,7 +71,7 @@ def test_where_nobody_logs_in_there_are_no_users_and_no_tokens(mode: str, permis
 
 @pytest.mark.parametrize("permission", [READ, CREATE, CHANGE, SELF, INSPECT])
 def test_an_authenticated_deployment_believes_no_name(permission: Permission):
-    with pytest.raises(UnauthenticatedError, match="log in") as refused:
+    with pytest.raises(UnauthenticatedError, match="You are not logged in") as refused:
         caller("authenticated", permission, claimed="anna")
 
     assert refused.value.error is None
