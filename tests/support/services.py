@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from support.forks import forked, take_streams
+from support.ports import free_ports
 
 ENTRYPOINTS = Path(__file__).parents[2] / "functions" / "entrypoints"
 
@@ -30,9 +31,7 @@ class Service:
             self._environ["WORKERS"] = str(processes)
 
     def __enter__(self) -> Service:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         options = {
             "target": self._name,
             "source": str(ENTRYPOINTS / f"{self._name}_service.py"),

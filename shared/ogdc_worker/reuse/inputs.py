@@ -3,8 +3,7 @@
 - A fetched file: its path below `/input_dir` and its SHA-256.
 - A file of the recipe: the same.
 - A file on a volume, which is read in place: its path, size and times of change. Two writes at the same
-moment have
-  the same times, so a file that was changed just now has no key yet.
+  moment have the same times, so a file that was changed just now has no key yet.
 """
 
 from __future__ import annotations
