@@ -34,8 +34,8 @@ _QUOTE = r"(?:\\?[\"'])?"
 """Optional quote before a value; in JSON with a backslash, which is kept."""
 _VALUE = r"(?![$`*=])(?:[^\s\"'<>|;&)\\]|\\[^\s\"'nrt]){4,}"
 """Not a reference to a variable, nor a comparison; shorter values are not secrets."""
-_NUMBER = r"(?!(?<=token=)\d{1,5}(?:/\w*)?(?!\S))"
-"""A number of tokens, as in `max_token=5000/b`."""
+_NUMBER = r"(?!(?<=token=)\d{1,5}(?-i:/[a-z]{1,9})?(?!\S))"
+"""A number of tokens, as in `max_token=5000/batch`; a token such as `1/fFAGRNJru1` is none."""
 _ASSIGNMENT = re.compile(
     rf"(?<![\w?&;#%/.-])((?:--)?[\w-]*{_WORDS}={_QUOTE}){_NUMBER}{_VALUE}", re.IGNORECASE
 )

@@ -89,6 +89,11 @@ def test_what_is_no_secret_stays(url: str) -> None:
     assert redact_text(url) == url
 
 
+@pytest.mark.parametrize("token", ["1/fFAGRNJru1FTz70BzhT3Zg", "54321/secretsecretsecret", "1/abcDEFghijk"])
+def test_a_token_that_begins_with_a_number_is_hidden(token: str) -> None:
+    assert token not in redact_text(f"export REFRESH_TOKEN={token}")
+
+
 def test_errors_do_not_repeat_secrets() -> None:
     url = f"http://ann:{_SECRET}@host/x?token={_SECRET}"
     assert _SECRET not in str(InputNotFoundError(f"{url!r} cannot be fetched."))
