@@ -20,7 +20,7 @@ from ogdc_shared.layout import COMPANIONS, PROCESS, RESULT, partition_workspace
 from ogdc_shared.phases import Phase
 
 if TYPE_CHECKING:
-    from ogdc_shared.api.answers import RunDetail, Stage
+    from ogdc_shared.api.answers import RunDetail
 
 
 class Finished(NamedTuple):
@@ -159,17 +159,10 @@ def zipped_directories(volume: Path, run: str, stages: Sequence[tuple[str, int]]
                 yield part
 
 
-def stages_in_order(partitions: int, started: Sequence[Stage]) -> list[tuple[str, int]]:
-    """Name a run's stages, the last one last, and say how many partitions each has.
-
-    A run lists its stages in the order in which they started, and `top` may start before `paint`.
-    """
-    later = [(each.stage, each.tasks) for each in started if each.stage != PROCESS]
-    if later:
-        from ogdc_shared.runs.visualization import TOP
-
-        later.sort(key=lambda stage: stage[0] == TOP)
-    return [(PROCESS, partitions), *later]
+def _stages(run: RunDetail) -> list[tuple[str, int]]:
+    """Name a run's stages in order, and say how many partitions each has; reused ones have no tasks."""
+    later = [(each.stage, each.tasks) for each in run.stages if each.stage != PROCESS]
+    return [(PROCESS, run.partitions or 0), *later]
 
 
 def _copy_outputs(run: RunDetail, target: Path) -> Path:
@@ -184,7 +177,7 @@ def _copy_outputs(run: RunDetail, target: Path) -> Path:
 
     volume = StatePaths.from_env().volume
     if policy_of(run.output_type).is_zip:
-        sources = [*zipped_directories(volume, run.name, stages_in_order(run.partitions or 0, run.stages))]
+        sources = [*zipped_directories(volume, run.name, _stages(run))]
     else:
         sources = [volume / run.recipe_id]
     for source in sources:

@@ -9,6 +9,9 @@ from __future__ import annotations
 PROCESS = "process"
 """The stage that every run has; it reads the recipe's inputs. Data of other stages are in separate places,
 given by the parameter `stage` below."""
+STAGES = (PROCESS, "build", "paint", "top")
+"""All stages that a run may have before `publish`, in the order of their plans. `paint` and `top` may run
+concurrently, so `top` may start first."""
 
 REUSE_TASK = "reuse"
 """The task that looks for reusable results of `process`."""

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.db.queries import load_queries
+from ogdc_shared.layout import STAGES
 
 
 def list_tasks(conn: Connection, run_id: UUID, *, limit: int = 1000, offset: int = 0) -> list[TaskState]:
@@ -39,7 +40,8 @@ class StageCounts(NamedTuple):
 def count_stages(conn: Connection, run_id: UUID) -> list[StageCounts]:
     """Count the tasks of each started stage of a run except publishing, in order."""
     with conn.cursor(row_factory=class_row(StageCounts)) as cursor:
-        return cursor.execute(load_queries("tasks")["count_stages"], {"run_id": run_id}).fetchall()
+        wanted = {"run_id": run_id, "stages": [*STAGES]}
+        return cursor.execute(load_queries("tasks")["count_stages"], wanted).fetchall()
 
 
 def partition_tasks(conn: Connection, run_id: UUID, numbers: range) -> dict[int, TaskState]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import UnsupportedError
 from ogdc_shared.inputs.resolve import volume_inputs
-from ogdc_shared.layout import PROCESS
+from ogdc_shared.layout import PROCESS, STAGES
 from ogdc_shared.plan import Command, Partitioning, Plan
 from ogdc_shared.recipe.models import VisualizationWorkflow
 from ogdc_shared.runs.stage_facts import Needs, RunFacts
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 PROGRAM = "ogdc-visualization"
 EXTRA = "visualization"
 """The extra that installs the program's dependencies."""
-BUILD, PAINT, TOP = "build", "paint", "top"
+_, BUILD, PAINT, TOP = STAGES
 _VERBS = {PROCESS: "scatter", BUILD: BUILD, PAINT: PAINT, TOP: TOP}
 """The program's subcommand for each stage, in order."""
-"""What the program is told in each stage, in order."""
 CONFIG_FILE = "CONFIG_FILE"
 """Environment variable with the configuration's path below RECIPE_DIR; unset if there is none."""
 _TASKS_PER_PLACE = 4

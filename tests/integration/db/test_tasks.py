@@ -2,7 +2,7 @@ import pytest
 
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.db.runs import get_run
-from ogdc_shared.db.tasks import list_tasks, partition_tasks
+from ogdc_shared.db.tasks import count_stages, list_tasks, partition_tasks
 from ogdc_shared.db.workflow_state import record_state
 from support.records import LONG_AGO, state, submit, task
 
@@ -47,6 +47,18 @@ def test_tasks_come_by_partition_then_start_and_those_of_none_last(conn):
     run_id = get_run(conn, "a-1").id
     assert list_tasks(conn, run_id) == [zero, first, retried, publish]
     assert list_tasks(conn, run_id, limit=2, offset=1) == [first, retried]
+
+
+def test_stages_come_in_the_order_of_their_plans_whichever_started_first(conn):
+    """`paint` and `top` may run concurrently; `run` takes the last one for the end of the result."""
+    started = ("top", "process", "paint", "build")
+    tasks = [
+        task(f"n-{at}", template=stage, partition=0, started_at=LONG_AGO.replace(hour=at))
+        for at, stage in enumerate(started)
+    ]
+    record_state(conn, state("a-1", tasks=tuple(tasks)))
+    counted = count_stages(conn, get_run(conn, "a-1").id)
+    assert [each.stage for each in counted] == ["process", "build", "paint", "top"]
 
 
 def test_runs_keep_their_tasks_apart(conn):

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from ogdc_cli.api import ApiClient, Submitted
-from ogdc_cli.running import _cancelled_with_us, stages_in_order, zipped_directories
+from ogdc_cli.running import _cancelled_with_us, zipped_directories
 from ogdc_cli.settings import ClientSettings
-from ogdc_shared.api.answers import Stage
 from ogdc_shared.layout import WORKSPACES
 
 
@@ -89,9 +88,3 @@ def test_a_zip_was_made_of_the_last_stage_and_of_what_earlier_ones_left_of_the_r
     ]
     (tmp_path / WORKSPACES / "ice-aaaaaaaaaa/0/output_dir").mkdir(parents=True)
     assert len([*zipped_directories(tmp_path, "ice-aaaaaaaaaa", [("process", 1)])]) == 1
-
-
-def test_the_last_stage_is_last_even_if_another_one_started_after_it() -> None:
-    started = [Stage(stage=name, tasks=2, counts={}) for name in ("process", "build", "top", "paint")]
-    assert stages_in_order(3, started) == [("process", 3), ("build", 2), ("paint", 2), ("top", 2)]
-    assert stages_in_order(1, started[:1]) == [("process", 1)]

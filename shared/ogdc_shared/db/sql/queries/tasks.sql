@@ -19,10 +19,10 @@ WHERE run_id = %(run_id)s AND template = %(template)s AND partition IS NOT DISTI
 -- The stages that have begun, in order, with the number of tasks in each phase.
 SELECT stage, sum(tasks)::integer AS tasks, json_object_agg(phase, tasks) AS counts
 FROM (
-    SELECT template AS stage, phase, count(*) AS tasks, min(started_at) AS started_at
+    SELECT template AS stage, phase, count(*) AS tasks
     FROM tasks
     WHERE run_id = %(run_id)s AND partition IS NOT NULL
     GROUP BY template, phase
 ) AS counted
 GROUP BY stage
-ORDER BY min(started_at), stage
+ORDER BY array_position(%(stages)s::text[], stage), stage
