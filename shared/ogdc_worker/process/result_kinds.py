@@ -61,12 +61,12 @@ def suffix_of(name: str) -> str:
     return ".shp.zip" if name.endswith(".shp.zip") else splitext(name)[1]
 
 
-_TILE = r"(^|\D)\d{1,2}([/_.-])\d+\2\d+(@\dx)?\.\w+$"
-"""Zoom, column and row; a zoom has at most two digits, which a year does not."""
+_TILE = r"((^|/)\d+/\d+/\d+|tiles?[_.-]?\d+([_.-])\d+\3\d+)(@\dx)?\.\w+$"
+"""Zoom, column and row: as directories, or after the word tile. Numbers alone may be a date or a version."""
 
 
 def is_tile(name: str) -> bool:
     """Whether a picture is a map tile, as `5/12/7@2x.png` or `tile_5_12_7.png`; some of those are empty."""
     import re  # results rarely have pictures
 
-    return re.search(_TILE, name) is not None
+    return re.search(_TILE, name, re.IGNORECASE) is not None

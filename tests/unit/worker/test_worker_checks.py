@@ -118,6 +118,11 @@ def test_good_results_are_not_warned_of(tmp_path: Path, make: Callable[[Path], o
 
 BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "zeros": ("no_data", "nothing but zeros", lambda d: raster(d / "a.tif", burn="0")),
+    "zeros in a picture with a date": (
+        "no_data",
+        "nothing but zeros",
+        lambda d: raster(d / "flood_06_15_2020.png", "-of", "PNG", burn="0", placed=False),
+    ),
     "nodata": ("no_data", "nothing but", lambda d: raster(d / "a.tif", "-a_nodata", "5")),
     "no numbers": ("no_data", "nothing but", lambda d: raster(d / "a.tif", "-ot", "Float32", burn="nan")),
     "no end": ("no_data", "nothing but", lambda d: raster(d / "a.tif", "-ot", "Float32", burn="inf")),
