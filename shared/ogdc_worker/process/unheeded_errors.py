@@ -34,8 +34,13 @@ class _Writer(NamedTuple):
     pattern: bytes
 
 
-_ENDED = (b"Killed", b"Segmentation fault", b"Bus error", b"Aborted")
-"""Signals that end a program which ran out of memory, or is broken; bash reports them."""
+_SIGNALS = (b"Killed", b"Segmentation fault", b"Bus error", b"Aborted")
+"""Signals that end a program which ran out of memory, or is broken; shells report them."""
+_ENDED = b"(?:" + b"|".join(_SIGNALS) + rb")\b"
+_NOTICE = rb"(?:[^\s:]+: (?:line )?\d+: *| +)\d+ " + _ENDED + rb"[^\r\n]*"
+"""How bash reports one: after the name of a shell, script or source, or in a pipe without one."""
+_BARE_NOTICE = _ENDED + rb"(?: \(core dumped\))?[ \t\r]*$"
+"""How dash does."""
 _WRITERS = (
     # A progress bar (`0...10...20`) may precede it on the same line.
     _Writer(
@@ -51,9 +56,10 @@ _WRITERS = (
     _Writer(
         "shell_error",
         "the shell",
-        (b"unbound variable", b"bad substitution", b"division by 0", *_ENDED),
-        rb"^(bash: (?:line )?\d+: (?:[^\r\n]*(?:unbound variable|bad substitution|division by 0)\b"
-        rb"| *\d+ (?:" + b"|".join(_ENDED) + rb")\b)[^\r\n]*)",
+        (b"unbound variable", b"bad substitution", b"division by 0", *_SIGNALS),
+        rb"^(bash: (?:line )?\d+: [^\r\n]*(?:unbound variable|bad substitution|division by 0)\b[^\r\n]*|"
+        + (_NOTICE + b"|" + _BARE_NOTICE)
+        + b")",
     ),
 )
 

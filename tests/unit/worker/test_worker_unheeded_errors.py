@@ -75,6 +75,13 @@ def test_only_gdal_s_own_lines_count(text: bytes, first: str) -> None:
     [
         (b"bash: line 1: x: unbound variable\n", ["shell_error"]),
         (b"bash: line 1:     5 Killed                  python3 a.py\n", ["shell_error"]),
+        (b"environment: line 1: 26571 Killed                  oom\n", ["shell_error"]),
+        (b"     26574 Killed                  | oom\n", ["shell_error"]),
+        (b"/lib/strict.bash: line 35: 26583 Aborted                 (core dumped) oom\n", ["shell_error"]),
+        (b"Killed\n", ["shell_error"]),
+        (b"Segmentation fault (core dumped)\n", ["shell_error"]),
+        (b"Killed 5 features\n", []),
+        (b"5 Killed\n", []),
         (b"bash: line 1:     5 Terminated              sleep 9\n", []),
         (b'bash: line 1: 1/0: division by 0 (error token is "0")\n', ["shell_error"]),
         (b"bash: line 1: ${x!}: bad substitution", ["shell_error"]),
