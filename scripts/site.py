@@ -1,4 +1,4 @@
-"""Hooks of the documentation's site: lists that would otherwise be kept by hand."""
+"""Hooks of the documentation's site: generate lists that would otherwise be maintained by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def on_page_markdown(markdown: str, *, page: Any, files: Any, **_: Any) -> str:
-    """Let the page of decisions list them."""
+    """Append a list of all decisions to their index page."""
     if page.file.src_uri != "decisions/index.md":
         return markdown
     pages = sorted(
