@@ -11,6 +11,10 @@ class StackError(OgdcError):
     """The local stack cannot start, run or stop; the message says why and what to do."""
 
 
+class RemovedStateError(StackError):
+    """State of a running stack was removed or replaced."""
+
+
 class DamagedStateError(StackError):
     """A damaged file or directory of the state.
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from ogdc_local.errors import DamagedStateError, StackError
+from ogdc_local.errors import DamagedStateError, RemovedStateError, StackError
 from ogdc_local.stack.binaries import Binaries
 from ogdc_local.stack.paths import open_log, read_state
 from ogdc_local.stack.privileges import Launcher, choose_launcher
@@ -86,6 +86,7 @@ class Postgres:
         self._settings = _SETTINGS | {"unix_socket_directories": str(socket_dir)} | dict(settings)
         self._launcher = Launcher(())
         self._process: subprocess.Popen[bytes] | None = None
+        self._started_on: os.stat_result | None = None
 
     @property
     def running(self) -> bool:
@@ -98,15 +99,19 @@ class Postgres:
         return self._process.pid if self._process is not None and self.running else None
 
     def start(self) -> None:
-        """Start the server, create its data directory if needed, and wait until it accepts connections.
+        """Start the server and wait until it accepts connections; the first start creates the data directory.
 
         Raises:
+            RemovedStateError: the data directory of an earlier start was removed or replaced. What is at its
+                path now may belong to another stack.
             StackError: it does not start; the message ends with PostgreSQL's output.
         """
         self._launcher = choose_launcher(self._data)
         self._clear()
-        if not self._data.exists():
-            self._initialise()
+        if self._started_on is None:
+            if not self._data.exists():
+                self._initialise()
+            self._started_on = self._data.stat()
         self._launcher.give(self._socket_dir)
         deadline = time.monotonic() + _START_SECONDS
         while (complaint := self._launch()) is not None:
@@ -133,7 +138,13 @@ class Postgres:
                 return
 
     def _clear(self) -> None:
-        """Stop a leftover server on the data directory, and remove sockets of dead ones."""
+        """Stop a leftover server on the data directory, and remove sockets of dead ones.
+
+        Raises:
+            RemovedStateError: as `start`.
+        """
+        if self._started_on is not None and not _is_at(self._data, self._started_on):
+            raise RemovedStateError(f"PostgreSQL's data directory {self._data} was removed or replaced.")
         stop_orphan(self._data)
         for leftover in self._socket_dir.glob(".s.PGSQL.*"):
             leftover.unlink(missing_ok=True)
@@ -185,6 +196,14 @@ class Postgres:
         with self._log.open(errors="replace") as file:
             file.seek(began)
             return _tail(file.read())
+
+
+def _is_at(path: Path, known: os.stat_result) -> bool:
+    """Whether a path still leads to the same directory."""
+    try:
+        return os.path.samestat(path.stat(), known)
+    except FileNotFoundError:
+        return False
 
 
 def stop_orphan(data: Path) -> None:

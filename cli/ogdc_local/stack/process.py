@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TextIO
 
-from ogdc_local.errors import DamagedStateError, StackError
+from ogdc_local.errors import DamagedStateError, RemovedStateError, StackError
 from ogdc_local.settings import StackSettings
 from ogdc_local.stack.binaries import find_binaries
 from ogdc_local.stack.control import Stack
@@ -154,7 +154,11 @@ def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
 
 
 def _supervise(postgres: Postgres, *, stop: threading.Event, done: Callable[[], bool]) -> None:
-    """Restart PostgreSQL when needed, until `stop` is set or `done` returns True."""
+    """Restart PostgreSQL when needed, until `stop` is set or `done` returns True.
+
+    Raises:
+        RemovedStateError: its data directory was removed or replaced.
+    """
     pause = _TICK_SECONDS
     while not stop.wait(pause) and not done():
         pause = _TICK_SECONDS if _revive(postgres) else min(2 * pause, _MAX_PAUSE)
@@ -166,6 +170,8 @@ def _revive(postgres: Postgres) -> bool:
     logger.warning("PostgreSQL has ended; starting it again")
     try:
         postgres.start()
+    except RemovedStateError:
+        raise
     except (StackError, OSError) as exc:
         logger.warning("PostgreSQL does not come back: %s", exc)
         return False

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ogdc_local.errors import StackError
+from ogdc_local.errors import RemovedStateError, StackError
 from ogdc_local.stack import postgres, privileges
 from ogdc_local.stack.binaries import find_binaries
 from ogdc_local.stack.postgres import DATABASE, USER, Postgres, stop_orphan
@@ -126,6 +126,20 @@ def test_data_outlive_a_stop(server):
     assert not server.postgres.running
     server.postgres.start()
     assert server.execute("SELECT one FROM kept") == (1,)
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_restart_neither_creates_a_removed_data_directory_nor_touches_its_replacement(server, replaced):
+    server.postgres.start()
+    server.postgres.stop()
+    server.data.rename(server.root / "pg-away")
+    if replaced:
+        server.data.mkdir()
+        (server.data / "postmaster.pid").write_text("of another server")
+    with pytest.raises(RemovedStateError, match="was removed or replaced"):
+        server.postgres.start()
+    assert server.data.exists() == replaced
+    assert not replaced or (server.data / "postmaster.pid").exists()
 
 
 def test_stop_leaves_no_process(server):
