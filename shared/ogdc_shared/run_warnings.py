@@ -39,15 +39,18 @@ class RunWarnings(NamedTuple):
 
     total: int = 0
     first: tuple[RunWarning, ...] = ()
-    """At most `MAX_WARNINGS`, and at most `MAX_OF_A_KIND` of each kind."""
+    """At most `MAX_WARNINGS`, at most `MAX_OF_A_KIND` of a kind. A new kind replaces a repeated one."""
 
     def plus(self, other: RunWarnings) -> RunWarnings:
         """Return both, in this order."""
         kept = list(self.first)
         for each in other.first:
-            if sum(each.kind == known.kind for known in kept) < MAX_OF_A_KIND:
+            kinds = [known.kind for known in kept]
+            if len(kept) >= MAX_WARNINGS and each.kind not in kinds and len(set(kinds)) < len(kinds):
+                del kept[max(at for at, kind in enumerate(kinds) if kinds.count(kind) > 1)]
+            if len(kept) < MAX_WARNINGS and kinds.count(each.kind) < MAX_OF_A_KIND:
                 kept.append(each)
-        return RunWarnings(self.total + other.total, tuple(kept[:MAX_WARNINGS]))
+        return RunWarnings(self.total + other.total, tuple(kept))
 
     def of_partition(self, number: int) -> RunWarnings:
         """Return the same warnings, marked as a partition's."""

@@ -47,6 +47,17 @@ def test_what_happens_with_every_file_does_not_hide_what_happens_once() -> None:
     assert many.total == 1001
 
 
+def test_many_kinds_do_not_hide_another() -> None:
+    """`shell_error` among them decides whether a result may be used again."""
+    many = RunWarnings()
+    for kind in "abcd":
+        for message in range(MAX_OF_A_KIND):
+            many = many.plus(one_warning(kind, str(message)))
+    many = many.plus(one_warning("shell_error", "Killed")).plus(one_warning("a", "5"))
+    assert [each.kind for each in many.first] == [*"aaaaabbbbbcccccdddd", "shell_error"]
+    assert many.total == 22
+
+
 @given(st.text())
 def test_a_message_is_a_line_that_any_terminal_and_database_takes(text: str) -> None:
     (warning,) = one_warning("kind", text).first

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _TOLERANCE = 0.05
 """Degrees: authors round to tenths."""
+_CELL = 1.0
+"""Degrees: a global grid is often described by its outermost cell centers, as in -180 to 179.75."""
 
 
 def coverage_problem(metadata: bytes, boxes: Mapping[str, Box]) -> str | None:
@@ -58,10 +60,12 @@ def _box(element: ElementTree.Element) -> Box | None:
 
 def _contains(outer: Box, inner: Box) -> bool:
     """Whether a box contains another, or lacks less than the tolerance on each side."""
-    is_wide = _width(outer) + 2 * _TOLERANCE >= 360
+    is_wide = _width(outer) + 2 * _CELL >= 360
     begin = (inner[0] - outer[0] + _TOLERANCE) % 360
     is_within = is_wide or begin + _width(inner) <= _width(outer) + 2 * _TOLERANCE
-    return is_within and outer[1] - _TOLERANCE <= inner[1] and inner[3] <= outer[3] + _TOLERANCE
+    south = -90 if is_wide and outer[1] - _CELL <= -90 else outer[1] - _TOLERANCE
+    north = 90 if is_wide and outer[3] + _CELL >= 90 else outer[3] + _TOLERANCE
+    return is_within and south <= inner[1] and inner[3] <= north
 
 
 def _width(box: Box) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.recipe.other_shells import STARTED, other_shells
 from ogdc_shared.recipe.shell import is_plain
 from ogdc_shared.recipe.syntax import has_node, name_of, nodes, parsed, short, text_of
 from ogdc_shared.recipe.unnoticed import unnoticed_failures
@@ -46,7 +47,6 @@ _STOPPING = re.compile(
 """Programs that stop reading before the end."""
 _FAILS_ON_ERRORS = re.compile(r"-[a-zA-Z]*f[a-zA-Z]*|--fail(-with-body)?", re.ASCII)
 """Options that make curl exit with a code other than 0 if a server responds with an error."""
-_OTHER_SHELL = re.compile(r"""\b(?P<shell>bash|sh)\s+-c\s+(['"])(?P<commands>.*?)\2""", re.DOTALL)
 _JOINED = "Join it to the line that needs it with `;`, as in `cd /output_dir; …`."
 
 
@@ -88,13 +88,24 @@ def _findings(root: Node, shell: Shell, *, parallel: bool) -> Findings:
     return Findings(tuple(problems), tuple(advice))
 
 
+def _err_traps(root: Node, shell: Shell) -> Iterator[str]:
+    """Yield advice on a trap that replaces the worker's own."""
+    traps = (text_of(node).upper().split()[1:] for node in nodes(root, "command") if name_of(node) == "trap")
+    if shell.strict and shell.program == "bash" and any("ERR" in words for words in traps):
+        yield (
+            "sets a trap for ERR, so a failed program in `$(…)` or `<(…)` goes unnoticed. Omit it: a line "
+            "ends at the first program that fails, and the message names that program."
+        )
+
+
 def _needs_parsing(text: str) -> bool:
     """Whether a plain line can have findings other than odd characters."""
     first = text.split(maxsplit=1)[0]
     return (
         "=" in first
         or "|" in text
-        or first in _SETTING | {"source", ".", "declare", "typeset", "find", "curl", "bash", "sh", "parallel"}
+        or first in _SETTING | {"source", ".", "declare", "typeset", "find", "curl", "trap"}
+        or STARTED.search(text) is not None
         or any(name in text for name in _FILE_VARIABLES)
     )
 
@@ -188,7 +199,8 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
                 "make the file an input (type: url)."
             )
             break
-    yield from _other_shells(root)
+    yield from other_shells(root)
+    yield from _err_traps(root, shell)
     if any(name_of(node) == "coproc" for node in nodes(root, "command")):
         yield "starts a coproc, and its exit code is ignored. Use a pipe, or `&` and `wait`."
     for node in nodes(root, "command"):
@@ -204,32 +216,3 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
             f"has a pipe, and {shell.program} only checks its last program. "
             "Start the file with #!/bin/bash, or omit the #! line."
         )
-
-
-def _other_shells(root: Node) -> Iterator[str]:
-    """Yield advice on shells that continue after a failed command; only the line's own shell is strict."""
-    if re.search(r"\b(bash|sh) -\w*e", text_of(root)):
-        return
-    exported = {
-        argument
-        for node in nodes(root, "declaration_command")
-        if re.match(r"export\s.*-\w*f|(declare|typeset)\s.*-\w*x", text_of(node), re.DOTALL)
-        for argument in text_of(node).split()[1:]
-    }
-    for node in nodes(root, "function_definition"):
-        name, body = text_of(node.child_by_field_name("name")), node.child_by_field_name("body")
-        if name in exported and body is not None and _goes_on(text_of(body).strip("{( ")):
-            yield (
-                f"exports the function {name} to shells that continue after a failed command. "
-                f"Begin it with `set -e`, as in `{name}() {{ set -e; …; }}`."
-            )
-            return
-    for found in _OTHER_SHELL.finditer(text_of(root)):
-        if _goes_on(found["commands"].strip()):
-            shell = found["shell"]
-            yield f"runs `{shell} -c`, which continues after a failed command. Write `{shell} -ec`."
-            return
-
-
-def _goes_on(commands: str) -> bool:
-    return re.search(r"[;\n]\s*[^\s;})]", commands) is not None and re.match(r"set\s+-\w*e", commands) is None

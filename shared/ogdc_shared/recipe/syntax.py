@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 NOT = "__not"
 """Stands for a `!` before a compound command."""
+_BEFORE = r"((?:^|[;&|({!\n]|\b(?:if|then|elif|else|while|until|do)\s)\s*)"
+"""What may precede a command."""
 _NOT_COMPOUND = re.compile(
-    r"((?:^|[;&|({]|\b(?:if|then|elif|else|while|until|do)\s)\s*)!(?=\s+(?:\{\s|\(\(|(?:if|for|while|until|case|select)\b))"
+    rf"{_BEFORE}!(?=\s+(?:\{{\s|\(\(|(?:if|for|while|until|case|select)\b))",
 )
+_TIME = re.compile(rf"{_BEFORE}time(?:[ \t]+-p)?(?:[ \t]+--)?[ \t]+(?=[^\s;&|)])")
 
 
 @cache
@@ -30,8 +33,10 @@ def _parser() -> Parser:
 def parsed(text: str) -> Node:
     """The root of a line's syntax tree; its `has_error` is true if the grammar does not know the line.
 
-    The grammar takes the brace of `! { a; b; }` for a program. `__not | { a; b; }` has the same structure.
+    The grammar takes the brace of `! { a; b; }` for a program. `__not | { a; b; }` has the same structure. It
+    takes that of `time { a; b; }` for one, too. `time` does not change an exit code, so it is left out.
     """
+    text = _TIME.sub(r"\1", text)
     return _parser().parse(_NOT_COMPOUND.sub(rf"\1{NOT} |", text).encode()).root_node
 
 

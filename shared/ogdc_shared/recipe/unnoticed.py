@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ogdc_shared.recipe.syntax import NOT, name_of, nodes, short, text_of
+from ogdc_shared.recipe.attempts import LOOPS, is_attempt, is_exhaustion_noticed
+from ogdc_shared.recipe.syntax import NOT, has_node, name_of, nodes, short, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -29,7 +30,6 @@ _HARMLESS = frozenset(
 """Commands that lose no data if they fail, unless `&&` makes others depend on them."""
 _JUMPS = frozenset({"return", "exit", "continue"})
 """Commands that leave the rest of a list: `a && return 0; b` runs b only if a fails."""
-_LOOPS = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
 _NOT_COMMANDS = frozenset({"comment", "file_redirect", "heredoc_redirect", "herestring_redirect"})
 _SUBSTITUTIONS = ("command_substitution", "process_substitution")
 
@@ -62,6 +62,19 @@ def unnoticed_failures(root: Node) -> list[str]:
             for node, context in search.statement(body, _Context()):
                 return [_problem(node, context)]
     return []
+
+
+def goes_on_after(root: Node) -> Iterator[Node]:
+    """Yield the commands after whose failure a shell without `set -e` continues, although it matters."""
+    return (node for node, _ in _Search(root).sequence(root, _Context(exits=False)))
+
+
+def begins_strictly(root: Node) -> bool:
+    """Whether the first command of a script makes the shell exit after a failure."""
+    first = next((child for child in root.named_children if child.type != "comment"), None)
+    while first is not None and first.type == "list":
+        first = first.named_children[0]
+    return first is not None and _errexit(first, default=False)
 
 
 def _problem(node: Node, context: _Context) -> str:
@@ -108,7 +121,7 @@ class _Search:
             "case_statement": self._cases,
             "subshell": self._subshell,
             "compound_statement": self.sequence,
-            **dict.fromkeys(_LOOPS, self._loop),
+            **dict.fromkeys(LOOPS, self._loop),
         }
 
     def sequence(self, node: Node, context: _Context) -> _Found:
@@ -160,7 +173,10 @@ class _Search:
         left, operator, right = node.named_children[0], text_of(node.children[1]), node.named_children[-1]
         last = _last_name(right)
         if operator == "&&":
-            used = context.leaves if last == "break" else context.used or last in _JUMPS
+            if last == "break":
+                used = context.leaves or is_exhaustion_noticed(node)
+            else:
+                used = context.used or last in _JUMPS
             answer = _Context(exits=False, used=used, skips=True, leaves=context.leaves)
         else:
             answer = _Context(exits=False, leaves=last in _JUMPS)
@@ -188,7 +204,12 @@ class _Search:
 
     def _branches(self, node: Node, context: _Context) -> _Found:
         then = next(index for index, child in enumerate(node.children) if child.type == "then")
-        yield from self._commands(node.children[:then], _Context(exits=False))
+        is_unnoticed = is_attempt(node) and not is_exhaustion_noticed(node.children[then])
+        answer = _Context(exits=False, used=not is_unnoticed, skips=is_unnoticed)
+        asked = [child for child in node.children[:then] if child.is_named]
+        if is_unnoticed and len(asked) == 1 and asked[0].type == "negated_command":
+            asked = asked[0].named_children
+        yield from self._commands(asked, answer)
         other = [child for child in node.children[then:] if child.type in {"elif_clause", "else_clause"}]
         yield from self._commands([child for child in node.children[then:] if child not in other], context)
         for branch in other:
@@ -209,7 +230,8 @@ class _Search:
     def _simple(self, node: Node, context: _Context) -> _Found:
         name = name_of(node)
         noticed = context.exits or context.used
-        if not noticed and not _is_question(node) and (context.skips or name not in _HARMLESS):
+        can_fail = not _is_question(node) and not _is_plain_assignment(node)
+        if not noticed and can_fail and (context.skips or name not in _HARMLESS):
             yield node, context
         body = self.functions.get(name)
         if body is not None and (name, context) not in self.called:
@@ -248,13 +270,21 @@ def _is_arithmetic(node: Node) -> bool:
     return text_of(node).startswith("((")
 
 
+def _is_plain_assignment(node: Node) -> bool:
+    return node.type == "variable_assignment" and not has_node(node, *_SUBSTITUTIONS)
+
+
 def _is_question(node: Node) -> bool:
     return node.type in {"test_command", "compound_statement"} or name_of(node) in _QUESTIONS
 
 
 def _is_tried_again(node: Node) -> bool:
-    """Whether success leaves a loop: `a && break`."""
+    """Whether success leaves a loop: `a && break`, `if a; then break; fi`."""
     parent = node.parent
+    if parent is not None and parent.type == "negated_command":
+        parent = parent.parent
+    if parent is not None and parent.type == "if_statement":
+        return True
     return parent is not None and parent.type == "list" and _last_name(parent.named_children[-1]) == "break"
 
 

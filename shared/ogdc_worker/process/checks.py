@@ -38,6 +38,8 @@ _MAX_WHOLE_BYTES = 32 << 20
 """Size limit for files that GDAL reads as a whole."""
 _MAX_LINE = 65536
 _HEAD = 512
+_GRID_COLUMNS = 16
+"""Minimum number of columns for a text without a header to count as a grid."""
 _TEXT = bytes((*b"\t\n\f\r", *range(0x20, 0x7F), *range(0x80, 0x100)))
 
 
@@ -176,12 +178,21 @@ def _kind_of(directory: str, name: str) -> str:
     if suffix in SIGNATURES and (head := _head(path)) and _is_text(head):
         import re  # which most tasks do not need
 
-        return suffix if re.match(SIGNATURES[suffix], head, re.IGNORECASE) else ""
+        known = re.match(SIGNATURES[suffix], head, re.IGNORECASE)
+        return suffix if known or (suffix == ".asc" and _is_grid_without_header(head)) else ""
     return ".geojson" if suffix == ".json" and _is_geojson(_head(path)) else suffix
 
 
 def _is_text(head: bytes) -> bool:
     return not head.translate(None, _TEXT)
+
+
+def _is_grid_without_header(head: bytes) -> bool:
+    """Whether a text is long rows of numbers, unlike a list of points."""
+    if head.translate(None, b"0123456789.,eE+- \t\r\n"):
+        return False
+    first, *rows = (len(line.split()) for line in head.split(b"\n"))
+    return first >= _GRID_COLUMNS and all(count == first for count in rows[:-1])
 
 
 def _is_geojson(head: bytes) -> bool:

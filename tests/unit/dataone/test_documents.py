@@ -178,6 +178,26 @@ def test_files_that_lie_outside_the_given_coverage_are_named(box: Box, is_contai
     assert coverage_problem(eml(data_set(geographic=None)), {"a.tif": box}) is None
 
 
+@pytest.mark.parametrize(
+    ("given", "is_contained"),
+    [
+        ((-180, -90, 179.75, 90), True),
+        ((-179.5, -89.5, 179.5, 89.5), True),
+        ((0, -90, 359, 90), True),
+        ((-180, -90, 177, 90), False),
+        ((-180, -88, 180, 90), False),
+    ],
+)
+def test_a_global_grid_may_be_described_by_its_cell_centers(given: Box, is_contained: bool) -> None:
+    west, south, east, north = given
+    geographic = {"description": "Earth", "west": -180, "south": south, "east": 180, "north": north}
+    document = eml(data_set(geographic=geographic)).decode()
+    for side, old, new in (("west", -180.0, float(west)), ("east", 180.0, float(east))):
+        document = document.replace(f"<{side}BoundingCoordinate>{old}<", f"<{side}BoundingCoordinate>{new}<")
+    problem = coverage_problem(document.encode(), {"a.tif": (-180, -90, 180, 90)})
+    assert (problem is None) is is_contained
+
+
 def test_a_map_names_each_object_once_and_says_what_it_belongs_to() -> None:
     found = triples(resource_map(PACKAGE))
     whole = f"{resolve_url('map:1')}#aggregation"

@@ -55,6 +55,14 @@ false | cat | cat && true; true
 for f in a b; do false && break; done; true
 for f in a b; do false && break; true; done
 for f in a b; do false && break || sleep 0; done; true
+time { false; true; } || false
+time -p ! { false; true; } || [ -e . ]; true
+true && time for f in a b; do false; true; done || false
+for f in a b; do if false; then break; fi; done
+for f in a b; do if false; then echo; break; else sleep 0; fi; done; true
+for f in a b; do if ! false; then sleep 0; else break; fi; done; true
+n=0; while [ $n -lt 2 ]; do if false; then break; fi; n=$((n + 1)); done; true
+for f in a b; do false && s=0 && break || s=$? && sleep 0; done; true
 """.strip().splitlines()
 
 NOTICED = r"""
@@ -85,6 +93,16 @@ x=$({ echo a; false; }) || false
 x=$(false; true); true
 (true && false) || false
 [ "$(cat nowhere)" = a ] || false
+time { false; true; }
+for f in a b; do false && break; sleep 0; [ $f = b ] && exit 1; done
+for f in a b; do if false; then break; fi; [ $f != b ] || exit 1; done; true
+for f in a b; do if false; then break; elif [ $f = b ]; then exit 1; fi; done; true
+for f in a b; do false && break; true; done; [ $f = a ]
+for f in a b; do if false; then break; fi; sleep 0; done; test $f = a
+for f in a b; do false && s=0 && break || s=$? && sleep 0; done; (exit $s)
+for f in a b; do if false; then s=0; break; fi; done; echo $s
+while true; do false && break; false; done
+f() { for f in a b; do if false; then return 0; fi; done; return 1; }; f
 """.strip().splitlines()
 
 MEANT = r"""
@@ -115,6 +133,21 @@ case x in x) [ -e . ]; esac || false
 f() { shopt -s nullglob; mkdir -p x; rm -f x/*; date; [ -d x ]; }; f || false
 set +e; false && true; { false; true; } || false
 bash -c 'false && true; true'
+for f in a b; do if [ -e nowhere ]; then break; fi; done
+for f in a b; do if false; then break; fi; touch $f; done
+""".strip().splitlines()
+
+OTHER_SHELLS = r"""
+sh -c 'false; true'
+/bin/sh -uc 'false; true'
+bash -c $'false\ntrue'
+bash -c "for f in a b; do false; true; done"
+env A=1 bash -u -c 'false | cat'
+bash -ec 'false | cat'
+bash -eo pipefail -c 'false && true; true'
+echo a | xargs -I{} sh -c 'test -z {} -o -z {} ; cat nowhere/{}; true'
+f() { false; true; }; export -f f; bash -c f
+trap '' ERR; echo $(false)
 """.strip().splitlines()
 
 NO_EFFECT = r"""
@@ -172,6 +205,14 @@ def test_a_list_that_begins_with_a_question_is_taken(text: str, tmp_path: Path) 
 @pytest.mark.parametrize("text", UNNOTICED)
 def test_a_recipe_that_is_not_strict_may_go_on(text: str) -> None:
     assert look(text, shell=Shell("sh", strict=False)).problems == ()
+
+
+@pytest.mark.parametrize("text", OTHER_SHELLS)
+def test_a_failure_that_only_another_shell_would_notice_is_advised_on(text: str, tmp_path: Path) -> None:
+    assert exit_code(text, tmp_path) == 0
+    found = look(text)
+    assert found.problems == ()
+    assert len(found.advice) == 1
 
 
 @pytest.mark.parametrize("text", NO_EFFECT)
@@ -232,8 +273,15 @@ def test_characters_of_word_processors_are_told_of(text: str, named: str) -> Non
         ("cd /output_dir; curl -O https://example.org/a.tif", Shell(), "--fail"),
         ("coproc a; b", Shell(), "its exit code is ignored"),
         ("ogr2ogr a b | gzip > c", Shell("sh"), "#!/bin/bash"),
-        ("ls | xargs -I{} sh -c 'a {}; b {}'", Shell(), "Write `sh -ec`"),
-        ("f() { a; b; }; export -f f; ls | xargs -I{} bash -c 'f {}'", Shell(), "f() { set -e; …; }"),
+        ("ls | xargs -I{} sh -c 'a {}; b {}'", Shell(), "Write `bash -eo pipefail -c`"),
+        (
+            "f() { a; b; }; export -f f; ls | xargs -I{} bash -c 'f {}'",
+            Shell(),
+            "f() { set -eo pipefail; …; }",
+        ),
+        ("parallel 'a {}; b {}' ::: 1", Shell(), "Begin its command with `set -eo pipefail; `"),
+        ('parallel -j 2 "a {} | gzip > {.}.gz" ::: *', Shell(), "only checks the last program of a pipe"),
+        ("bash -ec 'a && b; c'", Shell(), "Write `;` instead of &&"),
         (". /input_dir/settings.sh", Shell(), "ends with reading a file"),
     ],
 )
@@ -256,6 +304,12 @@ def test_what_would_fail_unnoticed_is_told_of(text: str, shell: Shell, named: st
         "a | grep mosaic && b",
         "ls | xargs -I{} sh -ec 'a {}; b {}'",
         "bash -c 'a && b'",
+        "bash -c 'set -euo pipefail; a | b; c'",
+        "bash -eo pipefail -c 'a | b; c'",
+        "parallel a {} {.}.png ::: *.tif",
+        "parallel 'set -eo pipefail; a {}; b {}' ::: 1",
+        "trap 'rm -f a' EXIT; b",
+        "cp /bin/sh a",
         "f() { set -eu; a; b; }; export -f f; ls | xargs -I{} bash -c 'f {}'",
     ],
 )

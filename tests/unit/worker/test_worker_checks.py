@@ -98,6 +98,7 @@ GOOD: dict[str, Callable[[Path], object]] = {
         (d / name).write_text("depth\ttemperature\n1\t2\n")
         for name in ("a.dat", "a.hdr", "b.tab", "b.asc", "b.bag", "b.pix", "b.ntf")
     ],
+    "points in a text": lambda d: (d / "a.asc").write_text("571000.5 7243000.5 12.25\n" * 100),
     "an empty tile of a map": lambda d: (
         (d / "tiles/3/1").mkdir(parents=True),
         raster(d / "tiles/3/1/2.png", "-of", "PNG", burn="0", placed=False),
@@ -133,6 +134,11 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     ),
     "no row in a .tab": ("no_data", "no feature", lambda d: converted(d / "a.tab", "-where", "n > 1")),
     "no row in a zip": ("no_data", "no feature", lambda d: converted(d / "a.shp.zip", "-where", "n > 1")),
+    "a grid without its header": (
+        "unreadable",
+        "'a.asc'",
+        lambda d: (d / "a.asc").write_text("1.5 -9999 2e3 4 " * 20 + "\n" + "1 2 3 4 " * 20 + "\n"),
+    ),
     "a .tab alone": ("unreadable", "'a.tab'", lambda d: (converted(d / "a.tab"), (d / "a.dat").unlink())),
     "a zip that is cut off": ("unreadable", "not a whole archive", lambda d: cut(converted(d / "a.shp.zip"))),
     "a zip of nothing": ("no_data", "without a file", lambda d: zipfile.ZipFile(d / "a.zip", "w").close()),
