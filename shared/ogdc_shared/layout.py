@@ -291,6 +291,10 @@ OUTPUT_ZIP_PATH = "/tmp/ogdc-output.zip"  # noqa: S108  the task's own /tmp
 TERMINATION_LOG_PATH = "/dev/termination-log"
 """Kubernetes reads a container's termination message here (terminationMessagePath), at most 4096 bytes."""
 
+MEMORY_EVENTS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+"""Where the kernel counts the programs of a container that it killed for lack of memory: with version 2 of
+cgroups, and with version 1."""
+
 
 DISK = "OGDC_DISK"
 """Variable with the name of the disk that a task writes to, for messages."""

@@ -40,6 +40,7 @@ class ReusedRuns:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.memory_events = directory.with_name("memory.events")
         self.volume = directory / "volume"
         self.recipe = directory / "recipe"
         self.recipe.mkdir(parents=True)
@@ -140,6 +141,7 @@ class ReusedRuns:
             recipe=str(self.recipe),
             scratch=str(place / "scratch"),
             facts=str(place / f"facts-{number}.json"),
+            memory_events=(str(self.memory_events),),
         )
 
     def publish(

@@ -100,6 +100,9 @@ class Bubblewrap:
     def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
         """See `Sandbox`."""
         group = self._group(container)
+        if group is not None:
+            events = (Mount(file, target, writable=False) for file, target in group.events())
+            container = container._replace(mounts=(*container.mounts, *events))
         status, status_writer = os.pipe()
         calls = open_filter(self._filter)
         gate = () if container.gate is None else (container.gate,)

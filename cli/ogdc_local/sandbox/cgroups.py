@@ -15,10 +15,11 @@ import os
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
 from ogdc_local.sandbox.processes import descendants
+from ogdc_shared.layout import MEMORY_EVENTS
 
 _CONTROLLERS = frozenset({"memory", "pids"})
 _OWN_GROUP = "stack"
@@ -27,7 +28,6 @@ _TRIES = 100
 _ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
 _ENTER_TASK = 'echo 0 > "$0/tasks" && exec "$@"'
 _OPTIONAL = frozenset({"memory.swap.max", "memory.memsw.limit_in_bytes"})
-_EVENTS = ("memory.events", "memory.oom_control")
 _PEAKS = ("memory.peak", "memory.max", "memory.max_usage_in_bytes")
 """Files with the peak memory usage, best first; memory.peak exists since Linux 5.19."""
 
@@ -55,12 +55,17 @@ class Group(NamedTuple):
 
     def out_of_memory(self) -> int | None:
         """Return the peak memory in bytes if the kernel killed a process for lack of memory, else None."""
-        for file in _EVENTS:
+        for file, _ in self.events():
             with suppress(OSError, ValueError, KeyError):
-                if int(_table(self.path / file)["oom_kill"]):
+                if int(_table(file)["oom_kill"]):
                     peaks = (self.path / name for name in _PEAKS)
                     return int(next(path for path in peaks if path.exists()).read_text())
         return None
+
+    def events(self) -> list[tuple[Path, str]]:
+        """Return the file that counts killed processes, and where a container would find it."""
+        found = ((self.path / PurePath(target).name, target) for target in MEMORY_EVENTS)
+        return [(file, target) for file, target in found if file.exists()]
 
     def refused_a_process(self) -> bool:
         """Whether the kernel has denied it a further process."""

@@ -13,6 +13,7 @@ from ogdc_shared.errors import CommandFailedError, InvalidRecipeError
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush
 from ogdc_worker.process.command import command_environment, run_command
+from ogdc_worker.process.memory_kills import MemoryKills
 from ogdc_worker.process.outputs import OutputDefects, prepare_outputs
 from ogdc_worker.process.unheeded_errors import UnheededErrors
 from ogdc_worker.process.usage import Usage
@@ -61,6 +62,9 @@ class Execution:
         self._mask: Mask | None = None
         self._usage = Usage()
         """Resources used by the last command."""
+        self.memory_kills = MemoryKills(paths.memory_events)
+        self._killed = 0
+        """Programs killed before the current command."""
         if os.path.isdir(paths.secrets):
             self._take_secrets(paths.secrets)
 
@@ -118,10 +122,12 @@ class Execution:
             "cpu_seconds": round(self._usage.cpu_seconds, 3),
             "max_memory": self._usage.max_memory,
         }
-        if outcome.exit_code or outcome.timed_out or outcome.left:
+        before, self._killed = self._killed, self.memory_kills.total()
+        killed = self._killed - before
+        if outcome.exit_code or outcome.timed_out or outcome.left or killed:
             self._reporter.event("command_failed", **facts, timed_out=outcome.timed_out)
             raise CommandFailedError(
-                self._failure(number, file, outcome), number=number, exit_code=outcome.exit_code
+                self._failure(number, file, outcome, killed), number=number, exit_code=outcome.exit_code
             )
         self._look_at_outputs(number, file, errors)
         self._reporter.refuse_warnings()
@@ -205,7 +211,7 @@ class Execution:
         which = f"command {number} of {len(self._plan.commands)}"
         return f"{which}, for {file.path!r}," if file else which
 
-    def _failure(self, number: int, file: WorkFile | None, outcome: CommandResult) -> str:
+    def _failure(self, number: int, file: WorkFile | None, outcome: CommandResult, killed: int) -> str:
         from ogdc_worker.process.error_lines import error_lines
         from ogdc_worker.process.reasons import hints
         from ogdc_worker.room import shortage
@@ -218,7 +224,7 @@ class Execution:
             else ""
         )
         quoted = f" — it wrote: {clip(lines, _QUOTED_BYTES)}" if lines else ""
-        how = _how_it_failed(outcome, self._plan.command_timeout)
+        how = _how_it_failed(outcome, self._plan.command_timeout, killed)
         what_to_do = hints(
             command.text,
             exit_code=outcome.exit_code,
@@ -236,7 +242,7 @@ def _has_parts(text: str) -> bool:
     return not _PARTS.isdisjoint(text)
 
 
-def _how_it_failed(outcome: CommandResult, timeout: float | None) -> str:
+def _how_it_failed(outcome: CommandResult, timeout: float | None, killed: int) -> str:
     left = ", ".join(outcome.left)
     if outcome.timed_out:
         waiting = f", while it waited for what it had left running ({left})" if left else ""
@@ -246,5 +252,12 @@ def _how_it_failed(outcome: CommandResult, timeout: float | None) -> str:
             f"ended and left running what does not end with it ({left}). Have the line itself end it, or not "
             "start it as a daemon"
         )
-    failed = f"failed with exit code {outcome.exit_code}"
-    return failed + _EXPLAINED.get(outcome.exit_code, "")
+    ended = f"failed with exit code {outcome.exit_code}" if outcome.exit_code else "ended with exit code 0"
+    if killed:
+        programs = "a program" if killed == 1 else f"{killed} programs"
+        but = "" if outcome.exit_code else ", but its outputs may be incomplete"
+        return (
+            f"{ended}{but}: the kernel killed {programs} of it for lack of memory "
+            "(workflow.resources.memory asks for more)"
+        )
+    return ended + _EXPLAINED.get(outcome.exit_code, "")

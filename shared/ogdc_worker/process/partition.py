@@ -213,11 +213,17 @@ class _Process:
     def _is_repeatable(self) -> bool:
         """Whether later runs may take the results: not if a program was killed and its line continued.
 
-        The program would succeed with more memory. The task itself may still fail: a single machine can
-        detect the lack of memory after the task has ended.
+        The program would succeed with more memory. A full list of warnings may lack this one.
         """
+        if self._execution.memory_kills.total():
+            return False
         warnings = self._reporter.warnings
-        return warnings is None or all(warning.kind != "shell_error" for warning in warnings.first)
+        if warnings is None:
+            return True
+        from ogdc_shared.run_warnings import MAX_WARNINGS
+
+        first = warnings.first
+        return len(first) < MAX_WARNINGS and all(warning.kind != "shell_error" for warning in first)
 
     def _run_step(self, step: Step) -> dict[str, Any] | None:
         """Run a step; a failure is recorded in the checkpoint, since this try's log may be lost."""

@@ -23,6 +23,7 @@ class ProcessPaths(NamedTuple):
     cache: str = layout.CACHE_PATH
     secrets: str = layout.SECRETS_PATH
     facts: str = layout.FACTS_PATH
+    memory_events: tuple[str, ...] = layout.MEMORY_EVENTS
     scratch: str = "/tmp"  # noqa: S108  private to the task
 
     @property

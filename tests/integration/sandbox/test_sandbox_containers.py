@@ -54,6 +54,23 @@ def test_exit_codes_and_signals_are_reported(sandbox: Sandbox, tmp_path: Path) -
     assert run(sandbox, tmp_path / "b", "kill -9 $$")[0] == Exit(137)
 
 
+def test_a_task_finds_how_many_of_its_programs_the_kernel_has_killed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    if getattr(sandbox, "_cgroups", None) is None:
+        pytest.skip("no cgroup can be made here")
+    kill = "/usr/bin/python3 -c 'b\"x\" * (200 << 20)'"
+    script = f"{kill}; grep -rh '^oom_kill ' /sys/fs/cgroup"
+    with (tmp_path / "log").open("ab") as log:
+        container = Container(
+            name="killed", image="", argv=("sh", "-c", script), env={}, mounts=(), memory=64 << 20
+        )
+        ended = wait(sandbox.start(container, log=log.fileno()))
+    assert ended.memory is not None
+    # Version 2 kills all of the group.
+    assert ended.code == 137 or (tmp_path / "log").read_text().endswith("oom_kill 1\n")
+
+
 def test_a_sandbox_that_cannot_be_set_up_is_told_apart_from_a_command_that_fails(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ogdc_shared import run_warnings
+from ogdc_shared.errors import CommandFailedError
 from ogdc_worker.process import partition
 from support.crashes import killed
 from support.reused_runs import ReusedRuns, let_clock_tick
@@ -57,6 +59,46 @@ def test_what_a_line_made_after_a_program_was_killed_is_not_kept(
     line = f'cp "$INPUT_DIR"/* "$OUTPUT_DIR"; echo "bash: line 1: {shell_writes}" >&2'
     runs.run(line, partitions=ONE)
     assert runs.run(line, partitions=ONE).left == left
+
+
+def test_a_line_that_hides_a_program_killed_for_lack_of_memory_fails_and_nothing_is_kept(
+    runs: ReusedRuns,
+) -> None:
+    count = runs.memory_events
+    count.write_text("oom 4\noom_kill 3\n")
+    line = f'cp "$INPUT_DIR"/* "$OUTPUT_DIR"; grep -q 5 {count} || echo oom_kill 5 > {count}'
+    stopped = runs.begin(line, partitions=ONE)
+    with pytest.raises(
+        CommandFailedError, match=r"ended with exit code 0.*killed 2 programs.*resources\.memory"
+    ):
+        runs.process(stopped, 0)
+
+    assert runs.run(line, partitions=ONE, unended=(stopped,)).left == [0]
+    assert runs.run(line, partitions=ONE).left == []
+
+
+def test_nothing_is_kept_if_a_killed_program_was_none_of_a_command(
+    runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It checked the outputs."""
+
+    def check(task: Any, *_: Any) -> None:
+        runs.memory_events.write_text(f"oom_kill {task._checkpoint.finished.count('run 1')}\n")
+
+    runs.memory_events.write_text("oom_kill 0\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(partition._Process, "_report_progress", check)
+        runs.run(WARNS, partitions=ONE)
+    assert runs.run(WARNS, partitions=ONE).left == [0]
+
+
+def test_nothing_is_kept_if_the_list_of_warnings_is_full_and_may_lack_the_one_that_matters(
+    runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_warnings, "MAX_WARNINGS", 1)
+    line = f'{WARNS}; echo "bash: line 1: 5 Killed  tool" >&2'
+    runs.run(line, partitions=ONE)
+    assert runs.run(line, partitions=ONE).left == [0]
 
 
 class TestPrograms:
