@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ogdc_cli.tasklog import size_in_words
-from ogdc_shared.phases import REUSED
+from ogdc_cli.amounts import size_in_words
+from ogdc_shared.layout import REUSE_TASK, STAGES
+from ogdc_shared.phases import REUSED, TERMINAL_PHASES
 
 if TYPE_CHECKING:
     from ogdc_shared.api.answers import Facts, FileTotals, RunDetail
@@ -15,12 +16,20 @@ _HEADING = ("TASK", "STAGE", "PHASE", "FETCHED", "RAN", "SECONDS", "CPU", "MEMOR
 
 def rows(tasks: list[Facts]) -> list[tuple[str, ...]]:
     """Return a table of tasks with its heading; with a column for reused results if there are any."""
+    tasks = sorted(tasks, key=_place)
     table = [_HEADING, *map(_row, tasks)]
     if not any(task.reused for task in tasks):
         return table
     width = len(_HEADING)
     reused = ["REUSED", *map(_reused, tasks)]
     return [(*row, *[""] * (width - len(row)), each) for row, each in zip(table, reused, strict=True)]
+
+
+def _place(task: Facts) -> tuple[int, int]:
+    """Return what tasks are sorted by: their stage, then their partition. A stage's listing comes first."""
+    stages = (REUSE_TASK, *STAGES)
+    stage = stages.index(task.stage) if task.stage in stages else len(stages)
+    return stage, -1 if task.partition is None else task.partition
 
 
 def _reused(task: Facts) -> str:
@@ -45,7 +54,8 @@ def _counted(counts: dict[str, int]) -> str:
 def _row(task: Facts) -> tuple[str, ...]:
     named = (task.name, task.stage, task.phase)
     if task.facts is None:
-        return (*named, "unknown") if task.partition is not None and task.phase != REUSED else named
+        is_lost = task.partition is not None and task.phase in TERMINAL_PHASES
+        return (*named, "not recorded") if is_lost else named
     totals = task.facts.totals
     ran = totals.ran
     return (
@@ -60,4 +70,4 @@ def _row(task: Facts) -> tuple[str, ...]:
 
 
 def _files(total: FileTotals) -> str:
-    return f"{total.files} ({size_in_words(total.bytes)})"
+    return f"{total.files} ({size_in_words(total.bytes)})" if total.files else "0"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from ogdc_cli.amounts import counted
 from ogdc_cli.tasklog import plain
 from ogdc_cli.terminal import one_line
 from ogdc_shared.outputs.policies import policy_of
-from ogdc_shared.phases import Phase
+from ogdc_shared.phases import TERMINAL_PHASES, Phase
 
 if TYPE_CHECKING:
     from ogdc_shared.api.answers import Run, RunDetail
@@ -20,7 +21,7 @@ def outcome(run: RunDetail) -> str:
     if run.status != Phase.SUCCEEDED:
         return failure(run)
     if policy_of(run.output_type).is_zip:
-        where = f"Fetch the result with: ogdc-runner get-output {name}"
+        where = _removed(run) or f"Fetch the result with: ogdc-runner get-output {name}"
     else:
         where = f"Published as {run.recipe_id}/ on the workflow volume."
     return "\n".join((f"{name}: Succeeded. {where}", *package(run), *warnings(run)))
@@ -30,7 +31,7 @@ def status(run: Run) -> str:
     """Return a run's status, whether it is queued, and its number of warnings."""
     count = run.warning_count
     queued = ", queued" if run.waiting_since else ""
-    return f"{run.status}{queued}, {_counted(count)}" if count else f"{run.status}{queued}"
+    return f"{run.status}{queued}, {counted(count, 'warning')}" if count else f"{run.status}{queued}"
 
 
 def parameters(run: RunDetail) -> list[str]:
@@ -54,15 +55,31 @@ def warnings(run: RunDetail) -> list[str]:
     more = run.warning_count - len(lines)
     if more <= 0:
         return lines
-    return [*lines, f"{_counted(more)}{' more' if lines else ''}: ogdc-runner logs {run.name}"]
+    return [*lines, f"{counted(more, 'warning')}{' more' if lines else ''}: ogdc-runner logs {run.name}"]
 
 
 def failure(run: Run) -> str:
     """Return why a run has no result, and what to look at."""
     name = run.name
     reason = plain(run.message or "No reason is known.").replace("\n", "\n  ")
-    return f"{name}: {run.status}. {reason}\nSee what it wrote: ogdc-runner logs {name}"
+    more = _removed(run) or f"See what it wrote: ogdc-runner logs {name}"
+    return f"{name}: {run.status}. {reason}\n{more}"
 
 
-def _counted(count: int) -> str:
-    return f"{count} warning{'' if count == 1 else 's'}"
+def cancelling(run: Run) -> str:
+    """Return what happens to a run after `cancel`."""
+    if run.status in TERMINAL_PHASES:
+        return f"Cancelled {run.name}."
+    return f"Cancelling {run.name}. Its tasks are being stopped."
+
+
+def retrying(run: Run) -> str:
+    """Return what happens to a run after `retry`."""
+    return f"Retrying {run.name}. See how it goes with: ogdc-runner watch {run.name}"
+
+
+def _removed(run: Run) -> str:
+    """Return when a run's artifacts were removed; empty if they are kept."""
+    if run.deleted_at is None:
+        return ""
+    return f"Its logs and artifacts were removed at {run.deleted_at:%Y-%m-%d %H:%M} UTC."

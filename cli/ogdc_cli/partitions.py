@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ogdc_cli.tasklog import plain, size_in_words
+from ogdc_cli.amounts import counted, size_in_words
+from ogdc_cli.tasklog import plain
 from ogdc_cli.terminal import printable
 from ogdc_shared.shortening import shortened
 
@@ -23,9 +24,9 @@ def summary(run: Run) -> str:
     begun = [f"{number} {phase}" for phase, number in sorted(run.partition_counts.items())]
     if left := count - sum(run.partition_counts.values()):
         begun.append(f"{left} not begun")
-    files = "" if run.input_files is None else f" of {_plural(run.input_files, 'file')}"
+    files = "" if run.input_files is None else f" of {counted(run.input_files, 'file')}"
     size = "" if run.input_bytes is None else f", {size_in_words(run.input_bytes)}"
-    return f"{_plural(count, 'partition')}{files}{size}: {', '.join(begun)}"
+    return f"{counted(count, 'partition')}{files}{size}: {', '.join(begun)}"
 
 
 def rows(partitions: list[Partition]) -> list[tuple[str, ...]]:
@@ -47,7 +48,3 @@ def _row(partition: Partition) -> tuple[str, ...]:
 def _in_a_line(message: str) -> str:
     line = printable(" ".join(plain(message).split()))
     return shortened(line, _MESSAGE)
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

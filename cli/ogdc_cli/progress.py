@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from ogdc_cli.amounts import counted
 from ogdc_cli.api import ApiClient, ApiError
 from ogdc_cli.tasklog import LogSummary
 from ogdc_cli.terminal import one_line, say
@@ -135,10 +136,10 @@ def _plain() -> Report:
             print_once(step, seconds)
         if held := _held_up(run):
             print_once(held, seconds)
-        elif not shown:
-            print_once(_overview(run) or _waiting(run), seconds)
         elif run.status in TERMINAL_PHASES:
             print_once(_overview(run) or shown, seconds)
+        elif not shown:
+            print_once(_overview(run) or _waiting(run), seconds)
         elif seconds - shown_at >= _CHATTER_SECONDS:
             print_once(_overview(run) or summary.last or shown, seconds)
 
@@ -150,8 +151,7 @@ def _shortened(steps: list[str]) -> Iterator[str]:
     for fetching, group in groupby(steps, lambda step: step.startswith("fetched ")):
         found = list(group)
         if fetching and len(found) > 1:
-            others = len(found) - 1
-            yield f"{found[-1]}, {others} other file{'s' if others > 1 else ''} before it"
+            yield f"{found[-1]} and {counted(len(found) - 1, 'other file')}"
         else:
             yield from found
 

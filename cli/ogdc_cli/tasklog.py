@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ogdc_cli.amounts import counted, size_in_words
 from ogdc_cli.terminal import printable
 
 _WORDS = {
-    "fetched": "fetched {name} ({size} bytes)",
-    "listed": "listed the inputs: {files} files of {bytes} bytes in {partitions} partitions",
     "fetch_delayed": "{source}: {reason}; trying again in {seconds} s ({attempt} of {of})",
     "fetch_failed": "done without {source}: {reason}",
-    "command_started": "command {number} of {of}: {command}",
-    "command_background": "command {number} of {of} has left running and waits for: {processes}",
-    "command_finished": "command {number} of {of} finished after {seconds} s",
-    "command_failed": "command {number} of {of} failed with exit code {exit_code} after {seconds} s",
-    "reused": "reused {partitions} of {of} partitions from earlier runs, and the first commands of {begun}",
-    "resumed": "continues after {after}",
+    "command_started": "command {number} of {of}{item}: {command}",
+    "command_background": "command {number} of {of}{item} waits for its background processes: {processes}",
+    "command_finished": "command {number} of {of}{item} finished after {seconds} s",
+    "command_failed": "command {number} of {of}{item} failed with exit code {exit_code} after {seconds} s",
     "published": "published ({output})",
     "warning": "warning: {message}",
-    "outputs_checked": "checked {files} of {of} results",
-    "checks_skipped": "results are not checked: {reason}",
+    "checks_skipped": "the outputs were not checked: {reason}",
     "failed": "failed: {message}",
     "failed_before": "an earlier try failed: {message}",
     "stopped": "stopped: {message}",
@@ -39,7 +36,6 @@ _STEPS = {
     "check": "the last command",
 }
 """Step of a task without a command's number → what had finished by its end."""
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _ENDINGS = frozenset({"command_finished", "command_failed", "failed", "stopped"})
 _TASK = re.compile(r"\[([^\]\s]+)\] (.*)", re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*[mK]")
@@ -151,26 +147,65 @@ def _finished(step: str) -> str:
     return _STEPS.get(step) or re.sub(r"^(run|clear|hand on) (?=\d+$)", "command ", step)
 
 
-def size_in_words(number: float) -> str:
-    """Render bytes in the unit that leaves one to four figures."""
-    for unit in _UNITS:
-        if number < 1024 or unit == _UNITS[-1]:
-            break
-        number /= 1024
-    return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
-
-
 def _in_words(event: dict[str, str]) -> str:
-    if event["event"] == "fetching":
-        return _fetching(event)
-    if event["event"] == "fetched" and event.get("cached") == "True":
-        return f"fetched {event.get('name')} before, and it is still the same"
-    if event["event"] == "reused" and event.get("begun") == "0":
-        return f"reused {event.get('partitions')} of {event.get('of')} partitions from earlier runs"
-    if event["event"] == "resumed":  # after a step of its checkpoint
-        event = event | {"after": _finished(event.get("after", ""))}
+    kind = event["event"]
     try:
-        return _WORDS[event["event"]].format_map(event)
-    except KeyError:  # a newer worker's, or not the worker's at all
+        if sentence := _SENTENCES.get(kind):
+            return sentence(event)
+        return _WORDS[kind].format_map({"item": _item(event)} | event)
+    except (KeyError, ValueError):  # a newer worker's, or not the worker's at all
         facts = (f"{key}={value}" for key, value in event.items() if key not in {"time", "event"})
-        return " ".join((event["event"].replace("_", " "), *facts))
+        return " ".join((kind.replace("_", " "), *facts))
+
+
+def _item(event: dict[str, str]) -> str:
+    """Return the input that a command runs for, in parentheses; empty if it runs for all of them."""
+    file = event.get("file", "").removeprefix("/input_dir/")
+    return f" ({file})" if file else ""
+
+
+def _fetched(event: dict[str, str]) -> str:
+    if event.get("cached") == "True":
+        return f"{event['name']} is unchanged since it was last fetched"
+    return f"fetched {event['name']} ({size_in_words(int(event['size']))})"
+
+
+def _listed(event: dict[str, str]) -> str:
+    """Return what a listing has found; sizes are only known where files were listed."""
+    files, size, partitions = (int(event[key]) for key in ("files", "bytes", "partitions"))
+    of_size = f" ({size_in_words(size)})" if size else ""
+    return f"listed the inputs: {counted(files, 'file')}{of_size} in {counted(partitions, 'partition')}"
+
+
+def _reused(event: dict[str, str]) -> str:
+    partitions, of, begun = (int(event[key]) for key in ("partitions", "of", "begun"))
+    first = f"the first commands of {counted(begun, 'partition')}" if begun else ""
+    if not partitions:
+        return f"reused {first or 'nothing'} from earlier runs"
+    return f"reused {partitions:,} of {counted(of, 'partition')} from earlier runs" + (
+        f", and {first}" if first else ""
+    )
+
+
+def _checked(event: dict[str, str]) -> str:
+    """Return how many outputs of a task were checked; its text files are not opened with GDAL."""
+    files, of = int(event["files"]), int(event["of"])
+    part = f"{files:,} of " if files < of else ""
+    return f"checked {part}{counted(of, 'output')} with GDAL"
+
+
+def _resumed(event: dict[str, str]) -> str:
+    return f"continues after {_finished(event['after'])}"
+
+
+_SENTENCES: dict[str, Callable[[dict[str, str]], str]] = {
+    "fetching": _fetching,
+    "fetched": _fetched,
+    "listed": _listed,
+    "reused": _reused,
+    "outputs_checked": _checked,
+    "resumed": _resumed,
+}
+"""Event of the worker → the function that words it, where its facts need more than a template.
+
+They raise KeyError or ValueError if a fact is missing."""

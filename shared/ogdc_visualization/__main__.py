@@ -80,11 +80,12 @@ def _find_grids(config: VisualizationConfig) -> None:
 
 
 def _warn(kind: str, message: str) -> None:
-    """Hand a warning to the worker (`WARNINGS_FILE`); without one, say it."""
-    print(f"warning: {message}", file=sys.stderr)
+    """Hand a warning to the worker (`WARNINGS_FILE`), which logs it. Without a worker, print it."""
     if path := os.environ.get("WARNINGS_FILE"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, "message": message}) + "\n")
+    else:
+        print(f"warning: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

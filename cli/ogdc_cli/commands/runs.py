@@ -24,6 +24,8 @@ from ogdc_cli.terminal import fields, one_line, print_json, say, say_plain
 from ogdc_shared.phases import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ogdc_cli.api import ApiClient
     from ogdc_shared.api.answers import Partition, Run
 
@@ -165,8 +167,10 @@ def logs(
 
 def cancel(name: RunArgument, as_json: JsonOption = False) -> None:
     """Stop a run."""
+    from ogdc_cli.outcome import cancelling
+
     client, name = chosen(name)
-    _changed(client.cancel(name), as_json=as_json)
+    _changed(client.cancel(name), cancelling, as_json=as_json)
 
 
 def retry(name: RunArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
@@ -174,12 +178,14 @@ def retry(name: RunArgument, wait: WaitOption = False, as_json: JsonOption = Fal
 
     The recipe is used as it was submitted. If you have changed it, submit it again instead.
     """
+    from ogdc_cli.outcome import retrying
+
     client, name = chosen(name)
     run = client.retry(name)
     if wait:
         _finish(client, name, as_json=as_json)
     else:
-        _changed(run, as_json=as_json)
+        _changed(run, retrying, as_json=as_json)
 
 
 def outputs(name: RunArgument, as_json: JsonOption = False) -> None:
@@ -272,11 +278,11 @@ def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _changed(run: Run, *, as_json: bool) -> None:
+def _changed(run: Run, in_words: Callable[[Run], str], *, as_json: bool) -> None:
     if as_json:
         print_json(run)
     else:
-        say(one_line(f"{run.name}: {run.status}"))
+        say(in_words(run))
 
 
 def _row(run: Run) -> tuple[str, ...]:

@@ -60,8 +60,8 @@ def open_output(context: Context, name: str, path: str) -> OutputFile:
     )
     if found is None:
         raise OutputUnavailableError(
-            f"There is no file {path[:500]!r} in the result of run {name}; "
-            f"GET /runs/{name}/outputs lists its files.",
+            f"There is no file {path[:500]!r} in the result of run {name}. To list its files: "
+            f"`ogdc-runner outputs {name}`, or GET /runs/{name}/outputs.",
             elsewhere=True,
         )
     return found

@@ -31,6 +31,10 @@ _DIRECTORIES = ("dir_staged", "dir_geotiff", "dir_web_tiles", "dir_3dtiles", "di
 _PRODUCTS = ("index.html", "item.json", "preview.png", "WMTSCapabilities.xml")
 _OTHER_FILES = (".gpkg", ".tif", ".png", ".b3dm", ".glb", ".json", ".pmtiles", ".html", ".js", ".css", ".xml")
 """File name extensions of output files other than tables."""
+_MAX_SIMILAR = 5
+"""Maximum number of words to suggest that share a part with a misspelt one, as `tile_size` with `tile_px`."""
+_MAX_LISTED = 20
+"""Maximum number of words that a message lists; the configuration has 59 keys."""
 _LENGTHS = (
     *("simplify_tolerance", "geometricError"),
     *("deduplicate_overlap_tolerance", "deduplicate_centroid_tolerance"),
@@ -152,9 +156,14 @@ def _shared_names(config: VisualizationConfig) -> Iterator[tuple[str, str, str]]
 
 
 def nearest(word: str, known: tuple[str, ...]) -> str:
-    """Return the known word that is closest to a misspelt one, or list all of them."""
+    """Suggest known words for a misspelt one. Without any, list all of them, or say where a list is."""
     from difflib import get_close_matches  # only a mistake pays for this import
 
     if near := get_close_matches(word, known, n=1):
         return f"did you mean {near[0]}?"
-    return f"possible here: {', '.join(known)}."
+    if len(known) <= _MAX_LISTED:
+        return f"possible here: {', '.join(known)}."
+    parts = {*word.lower().split("_")}
+    similar = [each for each in known if parts & {*each.split("_")}][:_MAX_SIMILAR]
+    like = f"similar ones are {', '.join(similar)}; " if similar else ""
+    return f"{like}docs/visualization.md lists all of them (Keys of config.json)."

@@ -123,7 +123,7 @@ def _features(  # noqa: PLR0917  one place calls it
     )
     for name in sorted(config.columns):
         missing = ~np.isfinite(rows.columns[name][usable].astype(np.float64))
-        findings.add_some(usable, missing, f"have no number in {name!r}: statistics of it are without them")
+        findings.add_some(usable, missing, f"have no number for the statistics of {name!r}")
     return Features(
         kept,
         {name: column[usable] for name, column in rows.columns.items()},

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Warn = Callable[[str], None]
 
 _SHOWN = 5
+_SINGULAR = {"have": "has", "lie": "lies", "were": "was"}
+"""The verbs that findings begin with."""
 
 
 class Findings:
@@ -25,7 +27,7 @@ class Findings:
         self._rows: dict[str, list[int]] = {}
 
     def add(self, which: NDArray[np.bool_], words: str) -> None:
-        """Note which of the rows (n,) that are looked at these words are about."""
+        """Note which of the rows (n,) of the batch a finding is about; its first word is a plural verb."""
         rows = np.flatnonzero(which)
         if len(rows):
             self._counts[words] = self._counts.get(words, 0) + len(rows)
@@ -39,7 +41,9 @@ class Findings:
         self.add(found, words)
 
     def tell(self, filename: str, warn: Warn) -> None:
-        """Warn of all."""
+        """Warn of each finding, with the number of rows and the first few of them."""
         for words, count in self._counts.items():
             shown = ", ".join(map(str, self._rows[words])) + (", …" if count > _SHOWN else "")
-            warn(f"{filename}: {count} rows {words} (row {shown})")
+            verb, _, rest = words.partition(" ")
+            verb, rows = (_SINGULAR[verb], "row") if count == 1 else (verb, "rows")
+            warn(f"{filename}: {count} {rows} {verb} {rest} ({rows} {shown})")

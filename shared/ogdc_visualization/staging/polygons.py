@@ -34,7 +34,7 @@ def select_polygons(geometries: Geometries, findings: Findings) -> Geometries:
     is_polygon = np.isin(kinds, (_POLYGON, _MULTIPOLYGON))
     for name, which in (
         ("have no geometry", (kinds == -1) | shapely.is_empty(geometries)),
-        ("are not polygons", (kinds != -1) & ~is_polygon),
+        ("have a geometry other than a polygon", (kinds != -1) & ~is_polygon),
     ):
         findings.add(which, name)
     polygons = geometries.copy()
@@ -86,7 +86,7 @@ def leave_out_unusable(polygons: Geometries, grid: Grid, findings: Findings) -> 
 def repair(polygons: Geometries, findings: Findings) -> None:
     """Make invalid polygons valid, in place."""
     invalid = shapely.is_geometry(polygons) & ~shapely.is_valid(polygons)
-    findings.add(invalid, "were invalid and are repaired")
+    findings.add(invalid, "were repaired because of an invalid geometry")
     polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
 
 

@@ -34,9 +34,9 @@ def test_a_task_is_a_row() -> None:
     assert [cell.split()[0] for cell in (row[3], row[8])] == ["2", "1"]
 
 
-def test_facts_of_a_task_that_left_none_are_unknown() -> None:
+def test_facts_of_an_ended_task_that_left_none_are_not_recorded() -> None:
     _, row, publish = rows([TASK, Facts("publish", "publish", None, "Succeeded", None, None)])
-    assert row[3:] == ("unknown",)
+    assert row[3:] == ("not recorded",)
     assert publish[3:] == ()
 
 
@@ -44,12 +44,18 @@ def test_what_was_taken_is_a_column_and_its_partitions_are_rows() -> None:
     summary: Any = FactsSummary(succeeded=True, totals=TOTALS)
     ran = Facts("process(0:1)", "process", 1, "Succeeded", summary, None, Taken("lakes-a", 2))
     whole = Facts("process(0:0)", "process", 0, "Reused", None, None, Taken("lakes-b", 3))
-    heading, first, publish, last = rows(
+    heading, last, first, publish = rows(
         [ran, Facts("publish", "publish", None, "Failed", None, None), whole]
     )
     assert {len(row) for row in (heading, first, publish, last)} == {10}
     assert (heading[9], first[9], publish[9]) == ("REUSED", "commands 1 to 2 from run lakes-a", "")
     assert last[2:] == ("Reused", "", "", "", "", "", "", "all from run lakes-b")
+
+
+def test_tasks_are_listed_by_stage_and_partition() -> None:
+    stages = ("publish", None), ("top", 0), ("build", 1), ("reuse", None), ("build", None), ("process", 0)
+    tasks = [Facts(stage, stage, partition, "Running", None, None) for stage, partition in stages]
+    assert [row[0] for row in rows(tasks)[1:]] == ["reuse", "process", "build", "build", "top", "publish"]
 
 
 def test_stages_are_told_where_there_are_several() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ogdc_cli.outcome import outcome, parameters, status, warnings
+from ogdc_cli.outcome import cancelling, outcome, parameters, retrying, status, warnings
 from ogdc_shared.api.answers import RunDetail
 from support.answers import run_detail, run_fields
 
@@ -18,6 +18,19 @@ def warned(*messages: str) -> list[dict[str, Any]]:
 def test_a_good_end_without_warnings_is_one_line() -> None:
     assert outcome(run_detail()) == "seals-1: Succeeded. Published as seals/ on the workflow volume."
     assert status(run_detail()) == "Succeeded"
+
+
+def test_a_removed_run_suggests_nothing_that_is_gone() -> None:
+    removed = "Its logs and artifacts were removed at 2026-01-02 03:04 UTC."
+    ended: dict[str, Any] = {"deleted_at": "2026-01-02T03:04:05Z", "message": "no"}
+    assert outcome(run_detail(status="Failed", **ended)) == f"seals-1: Failed. no\n{removed}"
+    assert outcome(run_detail(output_type="temporary", **ended)) == f"seals-1: Succeeded. {removed}"
+
+
+def test_a_change_says_what_was_asked_for_and_what_happens() -> None:
+    assert cancelling(run_detail(status="Running")) == "Cancelling seals-1. Its tasks are being stopped."
+    assert cancelling(run_detail(status="Failed")) == "Cancelled seals-1."
+    assert retrying(run_detail()).startswith("Retrying seals-1. See how it goes with: ogdc-runner watch")
 
 
 def test_warnings_come_after_the_result_and_none_is_left_out_unsaid() -> None:

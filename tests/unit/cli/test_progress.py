@@ -104,7 +104,7 @@ def test_many_fetched_files_are_one_line(
     service.looks = [("Succeeded", fetched + started(1, 1))]
     progress.follow(service.client, "r")
     assert printed(capsys) == [
-        f"fetched {count - 1}.tif (1 bytes), {others} before it",
+        f"fetched {count - 1}.tif (1 B) and {others}",
         "command 1 of 9: do 1",
     ]
 

@@ -22,11 +22,26 @@ def command(number: int, text: str, *, time: str) -> str:
     [
         (
             event("fetched", source="http://x/a", name="a.csv", size=12, seconds=1.0),
-            "fetched a.csv (12 bytes)",
+            "fetched a.csv (12 B)",
         ),
         (
             event("listed", partitions=2, files=4, bytes=457, seconds=0.1),
-            "listed the inputs: 4 files of 457 bytes in 2 partitions",
+            "listed the inputs: 4 files (457 B) in 2 partitions",
+        ),
+        (
+            event("listed", partitions=1, files=1, bytes=0, seconds=0.1),
+            "listed the inputs: 1 file in 1 partition",
+        ),
+        (
+            event("command_finished", number=1, of=2, line=2, file="/input_dir/a/b.gpkg", seconds=0.5),
+            "command 1 of 2 (a/b.gpkg) finished after 0.5 s",
+        ),
+        (event("outputs_checked", files=1, of=1), "checked 1 output with GDAL"),
+        (event("outputs_checked", files=200, of=1340), "checked 200 of 1,340 outputs with GDAL"),
+        (event("reused", partitions=0, of=1, begun=0), "reused nothing from earlier runs"),
+        (
+            event("reused", partitions=2, of=4, begun=1),
+            "reused 2 of 4 partitions from earlier runs, and the first commands of 1 partition",
         ),
         (command(2, "cp   a\n b", time="t"), "command 2 of 3: cp a b"),
         (
@@ -90,8 +105,8 @@ def test_story_tells_each_step_once_however_often_it_is_read() -> None:
         command(1, "first", time="1"),
     ]
     assert summary.update("\n".join(log)) == [
-        "fetched a (1 bytes)",
-        "fetched b (1 bytes)",
+        "fetched a (1 B)",
+        "fetched b (1 B)",
         "command 1 of 3: first",
     ]
     log += ["[process-1] chatter", event("command_finished", time="2", number=1, of=3, seconds=1)]
@@ -124,7 +139,7 @@ def test_what_was_taken_is_counted() -> None:
     ]
     assert LogSummary().update("\n".join(log)) == [
         "reused 3 of 3 partitions from earlier runs",
-        "reused 1 of 3 partitions from earlier runs, and the first commands of 2",
+        "reused 1 of 3 partitions from earlier runs, and the first commands of 2 partitions",
         "continues after command 1",
         "continues after command 2",
         "continues after the last command",

@@ -188,6 +188,16 @@ def test_the_documentation_has_every_key_with_its_default() -> None:
         ({"simplify_tolerance": -1}, "simplify_tolerance: -1.0 is negative"),
         ({"geometricError": -1}, "geometricError: -1.0 is negative"),
         ({"ext_input": ""}, "ext_input: is empty"),
+        (
+            {"tile_resolution": 256},
+            "tile_resolution: no such key; similar ones are tile_path_structure, tile_size, "
+            "dir_tile_matrix_sets, prop_tile, prop_centroid_tile; "
+            "docs/visualization.md lists all of them (Keys of config.json).",
+        ),
+        (
+            {"maximum": 3},
+            "maximum: no such key; docs/visualization.md lists all of them (Keys of config.json).",
+        ),
         ({"ext_web_tiles": ".jpg"}, "ext_web_tiles: invalid enum value '.jpg'; possible here: .png."),
         (
             {"deduplicate_keep_rules": [["area", "best"]]},

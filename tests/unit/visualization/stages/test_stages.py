@@ -334,8 +334,8 @@ def test_odd_features_are_shown_or_told_of(tmp_path: Path) -> None:
     columns = {int(path.parent.name) for path in result.glob("geotiff/WGS1984Quad/6/*/*.tif")}
     assert {0, 127} <= columns
     assert len(columns) < 12
-    assert any("not polygons (row 4)" in warning for warning in warnings)
-    assert any("repaired (row 1)" in warning for warning in warnings)
+    assert any("1 row has a geometry other than a polygon (row 4)" in warning for warning in warnings)
+    assert any("was repaired because of an invalid geometry (row 1)" in warning for warning in warnings)
 
 
 def test_a_missing_column_is_named_with_those_there_are(inputs: Path, tmp_path: Path) -> None:
@@ -552,7 +552,7 @@ def test_a_layer_that_is_not_read_and_a_value_that_is_none_are_told_of(tmp_path:
     warnings: list[str] = []
     scatter(config(), tmp_path / "inputs", tmp_path / "out", warnings.append)
     assert warnings == [
-        "a.gpkg: 2 rows have no number in 'depth': statistics of it are without them (row 1, 2)",
+        "a.gpkg: 2 rows have no number for the statistics of 'depth' (rows 1, 2)",
         "b.gpkg has layers of which the first, 'a', is read, and not second",
     ]
 

@@ -41,7 +41,7 @@ def placed(
     found = put_on_map(selected, pyproj.CRS(crs), VisualizationConfig(**keys), grid)
     leave_out_unusable(found, grid, findings)
     findings.tell("a", warnings.append)
-    return found.tolist()[:-1], [each for each in warnings if "have no geometry" not in each]
+    return found.tolist()[:-1], [each for each in warnings if "no geometry" not in each]
 
 
 def test_an_edge_over_the_antimeridian_divides_a_polygon() -> None:
@@ -127,12 +127,12 @@ def test_what_cannot_be_shown_is_told_of_with_its_row() -> None:
         shapely.box(0, 0, 1, 1),
     )
     assert [shape is not None for shape in shapes] == [True, *[False] * 5, True]
-    assert {each.partition(" rows ")[2] for each in warnings} == {
-        "are not polygons (row 4)",
-        "have coordinates that are not numbers (row 2)",
-        "have no area (row 1)",
-        "have coordinates that are not longitude and latitude (row 3, 5)",
-        "were invalid and are repaired (row 0, 1)",
+    assert {each.removeprefix("a: ") for each in warnings} == {
+        "1 row has a geometry other than a polygon (row 4)",
+        "1 row has coordinates that are not numbers (row 2)",
+        "1 row has no area (row 1)",
+        "2 rows have coordinates that are not longitude and latitude (rows 3, 5)",
+        "2 rows were repaired because of an invalid geometry (rows 0, 1)",
     }
 
 
@@ -148,7 +148,7 @@ def test_what_lies_beside_the_map_is_told_of() -> None:
         shapely.box(0, -70, 1, -69), shapely.box(0, 80, 1, 81), grid=load_grid("UPSArctic3413Quad")
     )
     assert [shape is not None for shape in shapes] == [False, True]
-    assert warnings == ["a: 1 rows lie beyond the map (row 0)"]
+    assert warnings == ["a: 1 row lies beyond the map (row 0)"]
 
 
 def test_a_middle_beyond_the_map_is_counted_nowhere() -> None:
