@@ -11,17 +11,22 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
+from ogdc_shared.forks import forked, shares_of
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PIECE = 1 << 20
 _BLOCK = 4096
 _PERMISSIONS = 0o777
+_BATCH, _SHARE = 20_000, 500
+"""Number of files that are listed before they are copied, and minimum number for a process."""
 
 
 def copy_tree(source: str, target: str) -> None:
@@ -33,7 +38,7 @@ def copy_tree(source: str, target: str) -> None:
         OSError: something cannot be read or written, exists already, or is a pipe or device.
     """
     os.makedirs(target, exist_ok=True)
-    directories = [(source, target)]
+    directories, files = [(source, target)], list[tuple[str, str]]()
     for name, entry in walk(source):
         place = f"{target}/{name}"
         if entry.is_symlink():
@@ -43,9 +48,28 @@ def copy_tree(source: str, target: str) -> None:
             _make_directory(place, entry.stat(follow_symlinks=False).st_mode)
             directories.append((entry.path, place))
         else:
-            copy_file(entry.path, place)
+            files.append((entry.path, place))
+            if len(files) >= _BATCH:
+                _copy_files(files)
+                files.clear()
+    _copy_files(files)
     for directory, place in reversed(directories):  # copying into a directory has changed its time
         _set_time(place, os.lstat(directory))
+
+
+def _copy_files(files: Sequence[tuple[str, str]]) -> None:
+    """Copy files to new paths; many files are copied by several processes."""
+    first, *others = shares_of(files, least=_SHARE)
+    with ExitStack() as stack:
+        results = [stack.enter_context(forked(partial(_copy_each, share))) for share in others]
+        _copy_each(first)
+        for result in results:
+            result()
+
+
+def _copy_each(files: Sequence[tuple[str, str]]) -> None:
+    for source, target in files:
+        copy_file(source, target)
 
 
 def copy_file(source: str, target: str) -> None:
@@ -63,9 +87,9 @@ def copy_file(source: str, target: str) -> None:
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             _copy_content(reading, writing, status)
+            os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
         finally:
             os.close(writing)
-        _set_time(target, status)
     finally:
         os.close(reading)
 

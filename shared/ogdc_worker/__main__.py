@@ -92,7 +92,7 @@ def _run(arguments: list[str], reporter: Reporter) -> None:
 def _prepare_for_commands() -> None:
     """Lower the priority where configured, and keep commands from inspecting this process."""
     from ogdc_shared.layout import SHARED_MACHINE
-    from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
+    from ogdc_shared.prctl import SET_DUMPABLE, prctl
 
     if SHARED_MACHINE in os.environ:
         from ogdc_worker.process.priority import give_way

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ogdc_shared import copying, forks
 from ogdc_shared.copying import copy_file, copy_tree
 from support.trees import plant, tree
 
@@ -40,6 +41,18 @@ def test_a_tree_arrives_with_its_links_times_and_permissions(tmp_path: Path) -> 
     for path in (tmp_path / "from").rglob("*"):
         copy = tmp_path / "to" / path.relative_to(tmp_path / "from")
         assert copy.lstat().st_mtime_ns == path.lstat().st_mtime_ns, path
+
+
+def test_several_processes_copy_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "may_fork", lambda: True)
+    monkeypatch.setattr(forks, "_processors", lambda: 3)
+    monkeypatch.setattr(copying, "_BATCH", 7)
+    monkeypatch.setattr(copying, "_SHARE", 2)
+    plant(tmp_path / "from", {f"{number % 3}/{number}.tif": b"%d" % number for number in range(20)})
+    copy_tree(str(tmp_path / "from"), str(tmp_path / "to"))
+    assert tree(tmp_path / "to") == tree(tmp_path / "from")
+    with pytest.raises(FileExistsError):
+        copy_tree(str(tmp_path / "from"), str(tmp_path / "to"))
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1777, 0o7777])

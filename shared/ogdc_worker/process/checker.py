@@ -15,7 +15,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
+from ogdc_shared.prctl import SET_DUMPABLE, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

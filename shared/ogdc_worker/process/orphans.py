@@ -13,7 +13,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ogdc_worker.process.prctl import SET_CHILD_SUBREAPER, prctl
+from ogdc_shared.prctl import SET_CHILD_SUBREAPER, prctl
 from ogdc_worker.process.usage import Usage, wait_for
 
 if TYPE_CHECKING:

@@ -6,10 +6,12 @@ Each is a hidden directory, since it is not an output. A failure to make one is 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
+from ogdc_shared.forks import forked, may_fork
 from ogdc_shared.removal import remove
 from ogdc_shared.trees import flush
 from ogdc_shared.walking import is_directory, walk
@@ -22,12 +24,18 @@ if TYPE_CHECKING:
     from ogdc_worker.publish.publication import Publication
     from ogdc_worker.report import Reporter
 
+    Writer = Callable[[Publication, str, Container[str]], None]
+    """Writes a companion to an empty directory, given the names of everything that is published."""
+
+_MANY = 200
+"""Number of partitions that make it worthwhile to write the crate in a process of its own."""
+
 
 class _Companion(NamedTuple):
     name: str
     """Name in the result."""
     tells: str
-    write: Callable[[Publication, str, Container[str]], None]
+    write: Writer
 
     @property
     def warning(self) -> str:
@@ -39,19 +47,50 @@ class _Companion(NamedTuple):
         return f"{publication.volume}/{layout.workspace(publication.run)}/{self.name.removeprefix('.')}"
 
 
+_CRATE = _Companion(layout.PROVENANCE, "how the result came to be", write_crate_of)
 _COMPANIONS = (
-    _Companion(layout.PROVENANCE, "how the result came to be", write_crate_of),
+    _CRATE,
     _Companion(layout.STAC, "where on the Earth the result lies", write_catalog_of),
 )
 
 
-def make_companions(publication: Publication, reporter: Reporter, names: Container[str]) -> dict[str, str]:
+@contextmanager
+def crate_begun(publication: Publication) -> Iterator[Writer]:
+    """Begin to write the crate of a run of many partitions in another process, and yield what finishes it."""
+    count = sum(partitions for _, partitions in publication.stages())
+    if count < _MANY or not may_fork() or not os.path.isfile(publication.description):
+        yield write_crate_of
+        return
+    ahead = f"{_CRATE.place(publication)}.ahead"
+
+    def finish(publication: Publication, directory: str, names: Container[str]) -> None:
+        try:
+            result()
+        except OSError:  # the process may have been killed
+            write_crate_of(publication, directory, names)
+        else:
+            os.rename(ahead, directory)
+
+    with forked(partial(_write_ahead, publication, ahead)) as result:
+        yield finish
+
+
+def _write_ahead(publication: Publication, directory: str) -> None:
+    remove(directory)
+    os.makedirs(directory)
+    write_crate_of(publication, directory, ())
+
+
+def make_companions(
+    publication: Publication, reporter: Reporter, names: Container[str], write_crate: Writer = write_crate_of
+) -> dict[str, str]:
     """Write the companions of a result beside its workspaces.
 
     Args:
         publication: What is published.
         reporter: Receives warnings.
         names: Names of everything that is published.
+        write_crate: As `crate_begun` yields it.
 
     Returns:
         Name in the result → path, for each file and directory.
@@ -60,7 +99,8 @@ def make_companions(publication: Publication, reporter: Reporter, names: Contain
         reporter.event("provenance_not_kept", reason="nothing is known of the run as a whole")
         return {}
     for companion in _COMPANIONS:
-        _make(companion, publication, reporter, names)
+        begun = companion._replace(write=write_crate) if companion is _CRATE else companion
+        _make(begun, publication, reporter, names)
     return dict(_members(publication))
 
 

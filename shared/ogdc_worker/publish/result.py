@@ -37,7 +37,7 @@ from ogdc_shared.trees import exchange, flush_entries, move_children, write_dura
 from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
 from ogdc_worker.publish.clearing import clear_away
-from ogdc_worker.publish.companions import flush_companions, make_companions, move_companions
+from ogdc_worker.publish.companions import crate_begun, flush_companions, make_companions, move_companions
 from ogdc_worker.publish.output_check import check_outputs
 from ogdc_worker.publish.rights import AS_LEFT, Rights
 from ogdc_worker.warning_files import gather_warnings
@@ -155,9 +155,10 @@ def _look_through(
 def _publish_zip(publication: Publication, reporter: Reporter) -> None:
     missing = _list_missing(publication, reporter)
     outputs = publication.outputs()
-    names = _look_through(publication, reporter, Rights(AS_LEFT), missing)
-    found = {name: f"{outputs[number].directory}/{name}" for name, number in names.items()}
-    found |= make_companions(publication, reporter, names)
+    with crate_begun(publication) as write_crate:
+        names = _look_through(publication, reporter, Rights(AS_LEFT), missing)
+        found = {name: f"{outputs[number].directory}/{name}" for name, number in names.items()}
+        found |= make_companions(publication, reporter, names, write_crate)
     from ogdc_worker.publish.archive import write_zip
 
     write_zip(publication.zip_path, found)
@@ -185,8 +186,10 @@ def _assemble(publication: Publication, reporter: Reporter) -> None:
     staging = _at(publication, layout.staging(publication.run))
     if not is_directory(staging):
         rights = Rights(publication.rights)
-        names = _look_through(publication, reporter, rights, missing)
-        for path in make_companions(publication, reporter, names).values():
+        with crate_begun(publication) as write_crate:
+            names = _look_through(publication, reporter, rights, missing)
+            made = make_companions(publication, reporter, names, write_crate)
+        for path in made.values():
             rights.give(path)
         flush_companions(publication)
         _check_linked(publication)

@@ -97,7 +97,7 @@ def _kept_file(name: str, kind: str, mode: int, size: int = 0, what: str = "") -
     Raises:
         TypeError: a value has the wrong type.
     """
-    if not all(isinstance(each, str) for each in (name, kind, what)):
+    if {type(name), type(kind), type(what)} != {str}:
         raise TypeError(f"a file is described by {name!r}, {kind!r}, {what!r}")
     return KeptFile(name, kind, mode & _PERMISSIONS, size + 0, what)
 
@@ -142,6 +142,15 @@ def sha256_of(path: str) -> str:
     descriptor = open_plain(path)
     try:
         return sha256_of_open(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def status_and_sha256_of(path: str) -> tuple[os.stat_result, str]:
+    """Return the status of a regular file before it was read, and its SHA-256 as `sha256_of` does."""
+    descriptor = open_plain(path)
+    try:
+        return os.fstat(descriptor), sha256_of_open(descriptor)
     finally:
         os.close(descriptor)
 

@@ -31,8 +31,13 @@ def note_linked(workspaces: str, number: int, linked: Sequence[LinkedFile]) -> N
         OSError: it cannot be written.
     """
     if linked:
-        with open(f"{workspaces}/{layout.LINKED}", "a", encoding="ascii") as file:
-            file.write(f"\n{json.dumps([number, linked])}\n")  # keeps an incomplete line separate
+        with open(f"{workspaces}/{layout.LINKED}", "ab") as file:
+            file.write(linked_note(number, linked))
+
+
+def linked_note(number: int, linked: Sequence[LinkedFile]) -> bytes:
+    """Return the record of a partition as a line, which is kept apart from an incomplete one before it."""
+    return f"\n{json.dumps([number, linked])}\n".encode("ascii")
 
 
 def read_linked(workspaces: str) -> dict[int, list[LinkedFile]]:

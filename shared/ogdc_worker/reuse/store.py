@@ -30,7 +30,7 @@ from ogdc_worker.reuse.kept import (
     NotAsKeptError,
     read_plain,
     second_name,
-    sha256_of,
+    status_and_sha256_of,
 )
 
 if TYPE_CHECKING:
@@ -53,9 +53,8 @@ class LinkedFile(NamedTuple):
     ctime_ns: int
 
     @classmethod
-    def of(cls, file: KeptFile, path: str) -> LinkedFile:
-        """Describe a file in its current state."""
-        status = os.lstat(path)
+    def of(cls, file: KeptFile, status: os.stat_result) -> LinkedFile:
+        """Describe a file of this status."""
         return cls(file.name, file.size, file.what, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -158,18 +157,18 @@ def _take_file(file: KeptFile, source: str, place: str, *, linked: bool) -> list
     if not is_linked:
         copy_file(source, place)
         os.chmod(place, file.mode)
-    found = LinkedFile.of(file, place)
-    if sha256_of(place) != file.what:
+    status, found = status_and_sha256_of(place)
+    if found != file.what:
         raise NotAsKeptError(f"{file.name} is not what it was")
-    return [found] if is_linked else []
+    return [LinkedFile.of(file, status)] if is_linked else []
 
 
 def linked_of(files: Sequence[KeptFile], directory: str) -> list[LinkedFile]:
     """Describe those of a directory's files that have more names than one, as `give_names` leaves them."""
     return [
-        LinkedFile.of(file, path)
+        LinkedFile.of(file, status)
         for file in files
-        if file.kind == "file" and os.lstat(path := f"{directory}/{file.name}").st_nlink > 1
+        if file.kind == "file" and (status := os.lstat(f"{directory}/{file.name}")).st_nlink > 1
     ]
 
 

@@ -14,13 +14,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
+import tempfile
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.digests import digest, root_of
 from ogdc_shared.errors import NO_ROOM, IntegrityError, OgdcError
+from ogdc_shared.forks import forked, shares_of
 from ogdc_shared.plan import Partition, manifests_of, split_pack
 from ogdc_shared.removal import remove
 from ogdc_worker.expected import Expected, check_recipe, read_plan
@@ -29,22 +33,32 @@ from ogdc_worker.reuse.harvest import harvest
 from ogdc_worker.reuse.inputs import of_all
 from ogdc_worker.reuse.kept import NotAsKeptError
 from ogdc_worker.reuse.keys import Keys
-from ogdc_worker.reuse.linked import note_linked
+from ogdc_worker.reuse.linked import linked_note
 from ogdc_worker.reuse.remembered import Remembered
 from ogdc_worker.reuse.store import Entry, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
+    from collections.abc import Iterator, Sequence
+    from typing import IO
 
     from ogdc_shared.plan import Plan
     from ogdc_worker.report import Reporter
 
+_SHARE = 200
+"""Minimum number of partitions that are worth a process of their own."""
 _UNTAKEN = (OSError, ValueError, KeyError, NotAsKeptError, OgdcError)
 
 
 class _UnfitError(Exception):
     """The entry is of a finished partition, whose workspace the final step changed irreversibly."""
+
+
+class _Files(NamedTuple):
+    """The files that one process writes for all of its partitions."""
+
+    facts: IO[bytes]
+    linked: IO[bytes]
+    """What `publish` reads as `layout.LINKED`."""
 
 
 class ReusePaths(NamedTuple):
@@ -109,8 +123,9 @@ def reuse(
     partitions = [*_partitions(paths.packs, expected)]
     draft = store.draft()
     try:
-        with open(paths.facts, "wb") as facts:
-            taken = dict(_Taking(plan, store, paths, run, draft=draft, facts=facts).of_all(partitions))
+        with open(paths.facts, "wb") as facts, open(f"{draft}/{layout.LINKED}", "wb") as linked:
+            taking = _Taking(plan, store, paths, run, draft=draft)
+            taken = taking.of_all(partitions, _Files(facts, linked))
         _show(draft, f"{paths.volume}/{layout.workspace(run)}")
     finally:
         remove(draft)
@@ -145,9 +160,7 @@ def _show(draft: str, workspace: str) -> None:
 class _Taking:
     """Reuses known results for the partitions of one run."""
 
-    def __init__(
-        self, plan: Plan, store: Store, paths: ReusePaths, run: str, *, draft: str, facts: BinaryIO
-    ) -> None:
+    def __init__(self, plan: Plan, store: Store, paths: ReusePaths, run: str, *, draft: str) -> None:
         assert plan.reuse is not None
         self._plan = plan
         self._reuse = plan.reuse
@@ -155,17 +168,36 @@ class _Taking:
         self._paths = paths
         self._run = run
         self._draft = draft
-        self._facts = facts
         self._keys = Keys(plan, os.environ)
 
-    def of_all(self, partitions: list[Partition]) -> Iterator[tuple[int, Taken]]:
-        """Yield of each partition for which something was taken its number and what."""
+    def of_all(self, partitions: list[Partition], files: _Files) -> dict[int, Taken]:
+        """Return what was reused by the number of its partition; many partitions take several processes."""
         fetched = self._fetched(partitions)
+        first, *others = shares_of(partitions, least=_SHARE)
+        with ExitStack() as stack:
+            begun = []
+            for share in others:
+                theirs = _Files(*(stack.enter_context(tempfile.TemporaryFile()) for _ in _Files._fields))
+                begun.append(
+                    (stack.enter_context(forked(partial(self._of_share, share, fetched, theirs))), theirs)
+                )
+            taken = self._of_share(first, fetched, files)
+            for result, theirs in begun:
+                taken |= _appended(result(), theirs, files)
+        return taken
+
+    def _of_share(
+        self, partitions: Sequence[Partition], fetched: dict[str, tuple[str, str]], files: _Files
+    ) -> dict[int, Taken]:
+        found = {}
         for partition in partitions:
             with suppress(*_UNTAKEN):
-                taken = self._of(partition, fetched)
+                taken = self._of(partition, fetched, files)
                 if taken is not None:
-                    yield partition.number, taken
+                    found[partition.number] = taken
+        for file in files:
+            file.flush()
+        return found
 
     def _fetched(self, partitions: list[Partition]) -> dict[str, tuple[str, str]]:
         files = [file for each in partitions for file in each.files if file.kind == "url"]
@@ -177,7 +209,7 @@ class _Taking:
         known = Credentials.read(self._paths.credentials) if os.path.isdir(self._paths.credentials) else None
         return Remembered(self._store.directory, Web(threads=6, credentials=known)).known(files)
 
-    def _of(self, partition: Partition, fetched: dict[str, tuple[str, str]]) -> Taken | None:
+    def _of(self, partition: Partition, fetched: dict[str, tuple[str, str]], files: _Files) -> Taken | None:
         inputs = of_all(partition.files, recipe=self._paths.recipe, fetched=fetched)
         if inputs is None:
             return None
@@ -191,7 +223,7 @@ class _Taking:
                 self._mark_sampled(partition.number)
                 return None
             try:
-                return self._put(entry, partition.number, keys)
+                return self._put(entry, partition.number, keys, files)
             except _UnfitError:
                 continue
             except (OSError, ValueError, NotAsKeptError) as exc:
@@ -210,11 +242,11 @@ class _Taking:
         os.mkdir(place)
         _write(f"{place}/{layout.SAMPLED}", True)
 
-    def _put(self, entry: Entry, number: int, keys: list[str]) -> Taken:
+    def _put(self, entry: Entry, number: int, keys: list[str], files: _Files) -> Taken:
         """Put a result into what will be a partition's workspace."""
         about, last = entry.about, len(self._plan.commands)
         is_whole = about.whole and about.commands == last
-        begin, facts, place = self._facts.tell(), b"", f"{self._draft}/{number}"
+        begin, facts, place = files.facts.tell(), b"", f"{self._draft}/{number}"
         os.mkdir(place)
         try:
             linked = self._store.take(entry, f"{place}/output_dir", linked=is_whole)
@@ -224,8 +256,9 @@ class _Taking:
                 facts = self._put_end(entry, place, number)
             else:
                 self._put_middle(entry, place, keys)
-            self._facts.write(facts)
-            note_linked(self._draft, number, linked)
+            files.facts.write(facts)
+            if linked:
+                files.linked.write(linked_note(number, linked))
         except BaseException:
             remove(place)
             raise
@@ -256,6 +289,15 @@ class _Taking:
         _write_bytes(f"{place}/{layout.JOURNAL}", journal)
         note = {"keys": keys, "inputs": [], "moment": self._keys.moment}
         _write(f"{place}/{layout.REUSE_NOTE}", note)
+
+
+def _appended(taken: dict[int, Taken], theirs: _Files, files: _Files) -> dict[int, Taken]:
+    """Append what another process wrote, and return what it reused, with the new places of its facts."""
+    before = files.facts.tell()
+    for source, target in zip(theirs, files, strict=True):
+        source.seek(0)
+        shutil.copyfileobj(source, target)
+    return {number: each._replace(begin=before + each.begin) for number, each in taken.items()}
 
 
 def _step(line: bytes) -> bytes:

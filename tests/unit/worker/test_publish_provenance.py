@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import stat
 import zipfile
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
 
 from ogdc_shared import layout
 from ogdc_shared.provenance import crate as _crate  # else each process that is killed imports it anew
+from ogdc_worker.publish import companions
+from ogdc_worker.publish.provenance import write_crate_of
 from ogdc_worker.publish.publication import Publication
 from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
@@ -89,6 +94,44 @@ def test_a_workflow_of_before_publishes_without(volume: Path, publication: Publi
     assert tree(volume / "seal-tags") == RESULT
     assert reporter.warnings is not None
     assert reporter.warnings.total == 0
+
+
+@pytest.fixture
+def is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(companions, "_MANY", 1)
+    monkeypatch.setattr(companions, "may_fork", lambda: True)
+
+
+@pytest.mark.usefixtures("is_forked")
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_another_process_writes_the_crate_of_many_partitions(
+    volume: Path, publication: Publication, monkeypatch: pytest.MonkeyPatch, *, is_killed: bool
+) -> None:
+    workspace, ours, writers = leave(volume).parent, os.getpid(), []
+
+    def write(publication: Publication, directory: str, names: Container[str]) -> None:
+        if is_killed and os.getpid() != ours:
+            (Path(directory) / "half").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        writers.append(os.getpid())
+        write_crate_of(publication, directory, names)
+
+    monkeypatch.setattr(companions, "write_crate_of", write)
+    publish(publication, Reporter())
+    checked(volume / "seal-tags/.provenance")
+    assert writers == ([ours] if is_killed else [])
+    assert not workspace.exists()
+
+
+@pytest.mark.usefixtures("is_forked")
+def test_what_another_process_cannot_write_is_warned_of(volume: Path, publication: Publication) -> None:
+    leave(volume)
+    Path(publication.description).write_text("[]")
+    reporter = Reporter()
+    publish(publication, reporter)
+    assert reporter.warnings is not None
+    assert [each.kind for each in reporter.warnings.first] == ["provenance_not_kept"]
+    assert tree(volume / "seal-tags") == RESULT
 
 
 @pytest.mark.parametrize("output", ["pvc", "temporary"])

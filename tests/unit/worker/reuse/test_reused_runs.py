@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_shared import forks
 from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.trees import move_children
 from ogdc_worker.publish import result
@@ -74,6 +75,27 @@ class TestUnchanged:
         facts = (runs.workspace(name, 1) / "facts.json").read_text()
         assert '"reused": {"run": "run-1", "commands": 1}' in facts
         assert '"partition": 1' in facts
+
+    def test_several_processes_take_what_one_would(
+        self, runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(forks, "may_fork", lambda: True)
+        monkeypatch.setattr(forks, "_processors", lambda: 2)
+        monkeypatch.setattr(taking, "_SHARE", 1)
+        first = runs.run(counted(), partitions=TWO)
+        name = runs.begin(counted(), partitions=TWO)
+        left, taken = runs.take(name)
+        place = runs.directory / name
+        facts = (place / "reused-facts").read_bytes()
+        for number, (*_, begin, size) in json.loads((place / "reused.json").read_text()).items():
+            assert facts[begin : begin + size] == (runs.workspace(name, number) / "facts.json").read_bytes()
+        linked = read_linked(str(runs.workspace(name, 0).parent))
+        assert {number: [file.name for file in files] for number, files in linked.items()} == {
+            0: ["a.txt"],
+            1: ["b.txt"],
+        }
+        assert runs.publish(name, 2, left=left, taken=taken).result == first.result
+        assert times(runs) == 2
 
     def test_names_the_run_that_made_the_result_and_not_the_one_that_it_began_with(
         self, runs: ReusedRuns

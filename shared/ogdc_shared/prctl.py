@@ -5,6 +5,7 @@ Source: prctl(2).
 
 from __future__ import annotations
 
+SET_DEATH_SIGNAL = 1
 SET_DUMPABLE = 4
 SET_CHILD_SUBREAPER = 36
 
