@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -17,6 +16,7 @@ from ogdc_shared.plan import Plan
 from ogdc_worker import report
 from ogdc_worker.process.command import run_command
 from ogdc_worker.process.execution import Execution
+from ogdc_worker.process.paths import ProcessPaths
 from ogdc_worker.secrets import Mask, read_secrets
 
 _VALUE = st.text('abAB*\n"é ', min_size=4, max_size=12).filter(lambda text: len(text.strip()) >= 4)
@@ -64,7 +64,7 @@ def test_a_secret_and_a_parameter_of_one_name_run_nothing(tmp_path: Path) -> Non
     (tmp_path / "earthdata").mkdir()
     (tmp_path / "earthdata" / "TOKEN").write_text("abcd")
     plan = Plan("seals", (), variables=(("TOKEN", "mine"),))
-    paths: Any = SimpleNamespace(secrets=str(tmp_path))
+    paths = ProcessPaths(secrets=str(tmp_path))
     with pytest.raises(InvalidRecipeError, match="TOKEN comes from a secret and from a parameter"):
         Execution(plan, paths, cast("Any", None))
 
