@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.provenance.values import number_of, shown_span, text_of, time_of, whole_of
+from ogdc_shared.provenance.values import number_of, shown, span_of, text_of, time_of, whole_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from ogdc_shared.provenance.task_facts import TaskRecord
@@ -40,8 +41,6 @@ class Total:
         count: How often it ran.
         failures: How often it failed.
         exit_code: Of the last time.
-        started_at: When it first began; None: that is not known.
-        ended_at: When it last ended; likewise.
         cpu_seconds: In all.
         max_memory: Bytes of the largest process.
         is_failed: Whether a task failed at it.
@@ -52,22 +51,31 @@ class Total:
         self.stage, self.number, self.partition = stage, number, partition
         self.count = self.failures = self.exit_code = self.max_memory = 0
         self.cpu_seconds = 0.0
-        self.started_at: str | None = None
-        self.ended_at: str | None = None
+        self._begin: datetime | None = None
+        self._end: datetime | None = None
         self.is_failed = False
         self.message: str | None = None
 
-    def add(self, execution: Execution) -> None:
-        """Take in one time."""
+    @property
+    def started_at(self) -> str | None:
+        """When it first began, or None if that is not known."""
+        return None if self._begin is None else shown(self._begin)
+
+    @property
+    def ended_at(self) -> str | None:
+        """When it last ended, or None if that is not known."""
+        return None if self._end is None else shown(self._end)
+
+    def add(self, execution: Execution, span: tuple[datetime, datetime] | None) -> None:
+        """Take in one time, and when it began and ended."""
         self.count += 1
         self.failures += execution.failed
         self.exit_code = execution.exit_code
         self.cpu_seconds += execution.cpu_seconds
         self.max_memory = max(self.max_memory, execution.max_memory)
-        if span := shown_span(execution.started_at, seconds=execution.seconds):
-            started_at, ended_at = span
-            self.started_at = min(self.started_at or started_at, started_at)
-            self.ended_at = max(self.ended_at or ended_at, ended_at)
+        if span:
+            self._begin = min(self._begin or span[0], span[0])
+            self._end = max(self._end or span[1], span[1])
 
     def judge(self, failed: bool, message: str | None) -> None:
         """Note whether a task that failed did so at this, as far as that is known by now."""
@@ -110,8 +118,9 @@ class Executions:
             totals.append(self._each.setdefault(key, Total(*key)))
             if len(self._each) > self._most:
                 self._each = None
+        span = span_of(execution.started_at, seconds=execution.seconds)
         for total in totals:
-            total.add(execution)
+            total.add(execution, span)
             if not task.succeeded:
                 total.judge(execution.failed, self._failed.get((task.stage, task.partition)))
 

@@ -46,12 +46,17 @@ def shown_time(time: str | None) -> str | None:
 
     In UTC with milliseconds, as the profiles' validator requires. In this format, texts sort by time.
     """
-    span = shown_span(time, seconds=0.0)
-    return span and span[0]
+    span = span_of(time, seconds=0.0)
+    return span and shown(span[0])
 
 
-def shown_span(time: str | None, *, seconds: float) -> tuple[str, str] | None:
-    """Return a time as `shown_time` does, and the time `seconds` later; None if one is invalid."""
+def shown(moment: datetime) -> str:
+    """Return a time of `span_of` in the format of crates."""
+    return moment.isoformat(timespec="milliseconds")
+
+
+def span_of(time: str | None, *, seconds: float) -> tuple[datetime, datetime] | None:
+    """Return a time in UTC, and the time `seconds` later; None if one is invalid."""
     if time is None:
         return None
     try:
@@ -59,4 +64,4 @@ def shown_span(time: str | None, *, seconds: float) -> tuple[str, str] | None:
         later = moment + timedelta(seconds=seconds) if seconds else moment
     except (ValueError, OverflowError):
         return None
-    return moment.isoformat(timespec="milliseconds"), later.isoformat(timespec="milliseconds")
+    return moment, later
