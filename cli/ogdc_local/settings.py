@@ -40,7 +40,7 @@ def _claim_directory(name: str, claim: str, path: str) -> Path:
     directory = Path(path).expanduser()
     if not directory.is_absolute() or not directory.is_dir():
         raise ConfigurationError(
-            f"{name}: {path!r} (claim {claim}) is not a directory; give the whole path of one."
+            f"{name}: {path!r} (claim {claim}) is not a directory; give its absolute path."
         )
     return directory.resolve()
 

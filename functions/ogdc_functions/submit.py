@@ -158,8 +158,7 @@ def _in_json(body: bytes, *, overwrite: bool | None) -> _Asked:
     asked = read_json(body, refusal="The body is not JSON")
     if not isinstance(asked, dict) or not asked.keys() <= _JSON_KEYS:
         raise InvalidRequestError(
-            "The body has to be a JSON object with `recipe_path` and, if wanted, `overwrite` and "
-            "`parameters`."
+            "The body must be a JSON object with `recipe_path` and, if wanted, `overwrite` and `parameters`."
         )
     location, in_body = asked.get("recipe_path"), asked.get("overwrite", bool(overwrite))
     if not isinstance(location, str):

@@ -25,7 +25,7 @@ def add_trigger(context: Context, call: Call) -> trigger_answers.Trigger:
     asked = read_json(call.request.get_data(), refusal="The body is not JSON")
     if not isinstance(asked, dict):
         raise InvalidRequestError(
-            "The body has to be a JSON object with `name`, and `bucket` or `schedule`, at least."
+            "The body must be a JSON object with `name`, and `bucket` or `schedule`, at least."
         )
     return _trigger_view(manage.define_trigger(context, caller=call.caller, asked=asked))
 

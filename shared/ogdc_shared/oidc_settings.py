@@ -79,17 +79,17 @@ def _issuer(entry: object) -> TrustedIssuer:
     except ValidationError as exc:
         raise ValueError(f"{exc}; docs/issuers.md shows an entry for each kind of issuer.") from exc
     if not _url(issuer.issuer) or not _url(issuer.keys_url or "https://"):
-        raise ValueError(f"{issuer.issuer!r}: issuer and keys_url have to be https URLs, or http ones.")
+        raise ValueError(f"{issuer.issuer!r}: issuer and keys_url must be https or http URLs.")
     if not issuer.audience:
         raise ValueError(
-            f"{issuer.issuer}: give `audience`, or its tokens for others would be taken as well."
+            f"{issuer.issuer}: give `audience`. Without it, tokens for other services would be accepted."
         )
     return issuer
 
 
 def _word(entry: object) -> str:
     if not isinstance(entry, str) or not entry:
-        raise ValueError(f'{entry!r} is not a text; give a JSON list such as ["ogdc"].')
+        raise ValueError(f'{entry!r} is not a string; give a JSON list such as ["ogdc"].')
     return entry
 
 
@@ -213,8 +213,8 @@ class OidcSettings(NamedTuple):
         found = (*self.of_users(), *self.sources)
         if len({each.issuer for each in found}) < len(found):
             raise ConfigurationError(
-                "OGDC_OIDC_ISSUER, OGDC_OIDC_ISSUERS and OGDC_EVENT_ISSUERS name an issuer twice: give it "
-                "one entry, with all its grants."
+                "OGDC_OIDC_ISSUER, OGDC_OIDC_ISSUERS and OGDC_EVENT_ISSUERS contain an issuer twice. Give it "
+                "one entry with all its grants."
             )
         return found
 
@@ -257,6 +257,6 @@ class OidcSettings(NamedTuple):
             return decode(content, type=ConfidentialClient)
         except (OSError, MsgspecError) as exc:
             raise ConfigurationError(
-                f"OIDC_CLIENT_SECRETS_FILE={self.client_file}: {exc}. It holds a JSON object with client_id, "
-                "client_secret, server_metadata_url and redirect_uris."
+                f"OIDC_CLIENT_SECRETS_FILE={self.client_file}: {exc}. It must contain a JSON object with "
+                "client_id, client_secret, server_metadata_url and redirect_uris."
             ) from exc

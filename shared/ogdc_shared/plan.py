@@ -203,9 +203,9 @@ class Plan(NamedTuple):
 def _check_version(version: int) -> None:
     if version > PLAN_VERSION:
         raise UnsupportedError(
-            f"The plan of this run has version {version}, and the worker is older: it knows plans up to "
-            f"version {PLAN_VERSION}. Have the operator set OGDC_WORKER_IMAGE to the image of the services' "
-            "version, and submit again."
+            f"The plan of this run has version {version}, but the worker is older and supports plans only "
+            f"up to version {PLAN_VERSION}. Ask the operator to set OGDC_WORKER_IMAGE to the image of the "
+            "services' version, and submit again."
         )
 
 

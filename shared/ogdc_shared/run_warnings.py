@@ -100,7 +100,7 @@ def read_warnings(text: str | bytes) -> RunWarnings:
 def _warning(fields: dict[str, Any]) -> RunWarning:
     kind, message, partition = fields["kind"], fields["message"], fields["partition"]
     if not isinstance(kind, str) or not isinstance(message, str):
-        raise TypeError("kind and message are texts")
+        raise TypeError("kind and message must be strings")
     return RunWarning(
         kind=_line(kind)[:_MAX_KIND_CHARACTERS],
         message=_line(message),

@@ -37,10 +37,10 @@ def _resources(fields: Mapping[str, Any]) -> TaskResources:
     found = TaskResources()
     for stage, given in fields.items():
         if stage not in found._fields or not isinstance(given, dict):
-            raise ValueError(f"{stage!r}: {given!r} is nothing for a stage; {_FORM}")
+            raise ValueError(f"{stage!r}: {given!r} is not valid for a stage; {_FORM}")
         for what, amount in given.items():
             if what not in _AMOUNTS or not _AMOUNTS[what].fullmatch(str(amount)):
-                raise ValueError(f"{stage}: {what!r}: {amount!r} cannot be asked for; {_FORM}")
+                raise ValueError(f"{stage}: {what!r}: {amount!r} is not a valid amount; {_FORM}")
         asked = {what: str(amount) for what, amount in given.items()}
         found = found._replace(**{stage: getattr(found, stage)._replace(**asked)})
     return found

@@ -45,4 +45,4 @@ def find_file(roots: Sequence[Path], path: Path) -> Path:
     for root in roots:
         if (found := root / path).is_file():
             return found
-    raise FileNotFoundError(f"{path}: no task has left it")
+    raise FileNotFoundError(f"{path}: no task has written it")

@@ -121,6 +121,6 @@ def _content(path: str) -> bytes:
 
 def _refuse(what: str, found: str) -> NoReturn:
     raise IntegrityError(
-        f"The {what} that this task was handed is not what was submitted (it is {found[:16]}): something "
-        "was changed in the artifact store. Nothing of it was run. Tell the operator, and submit again."
+        f"The {what} of this task is not what was submitted (its digest is {found[:16]}): something "
+        "was changed in the artifact store. Nothing was run. Tell the operator, and submit again."
     )

@@ -29,7 +29,5 @@ def open_locked(path: str, *, patience: float = 20.0) -> int:
         return file  # a file system without locks must not prevent the work
     if not locked:
         os.close(file)
-        raise UnavailableError(
-            f"Another worker is at work here: it holds {path}. A later try may find it gone."
-        )
+        raise UnavailableError(f"Another worker is running here: it holds {path}. Try again later.")
     return file

@@ -116,8 +116,8 @@ def add_up_missing(workspaces: Iterable[str], allowed: str) -> MissingItems:
     )
     if account.exceeds(allowed):
         raise PublishError(
-            f"{account.to_text()}. That is more than workflow.parallel.allowed_failures: {allowed} allows, "
-            "so nothing is published. The tasks' logs tell why each of them failed."
+            f"{account.to_text()}. This exceeds workflow.parallel.allowed_failures: {allowed}, "
+            "so nothing is published. The logs of the tasks contain the reasons."
         )
     return account
 
@@ -130,11 +130,13 @@ def _checked(number: int, workspace: str) -> MissingItems:
         account = MissingItems(int(read["items"]) + len(commands.get(FETCHING, ())), tuple(rows))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise PublishError(
-            f"Partition {number} has left no account of which items failed ({type(exc).__name__}); nothing "
+            f"Partition {number} has no readable record of its failed items ({type(exc).__name__}); nothing "
             "is published. A command may have removed or changed it."
         ) from exc
     if 1 not in commands:
-        raise PublishError(f"Partition {number} has not left how many items it had. Submit the recipe again.")
+        raise PublishError(
+            f"Partition {number} has not recorded how many items it had. Submit the recipe again."
+        )
     return account
 
 

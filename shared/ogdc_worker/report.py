@@ -122,7 +122,7 @@ class Reporter:
             from ogdc_shared.errors import WarningsError
 
             text = self._unrecorded.to_text()
-            raise WarningsError(f"The recipe takes warnings for failures (workflow.warnings: fail). {text}")
+            raise WarningsError(f"The recipe treats warnings as failures (workflow.warnings: fail). {text}")
 
     def leave_warnings(self, path: str) -> None:
         """Write all warnings to an Argo output parameter; writes nothing if there are none."""

@@ -86,7 +86,9 @@ def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
             directory = os.path.dirname(found.path.removeprefix(f"{top}/")) or None
             yield InputFile(_readable(found.path), kind="volume", directory=directory, size=found.size())
     if nothing:
-        raise InputNotFoundError(f"The stage {stage} has left no file for the next one. See its tasks' logs.")
+        raise InputNotFoundError(
+            f"The stage {stage} has written no file for the next one. See its tasks' logs."
+        )
 
 
 def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) -> Iterator[InputFile]:
@@ -115,7 +117,9 @@ def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) ->
             size = found.size() if measured else None
             yield InputFile(_readable(found.path), kind="volume", name=number, directory=key, size=size)
     if nothing:
-        raise InputNotFoundError(f"The stage {stage} has found nothing to go on with. See its tasks' logs.")
+        raise InputNotFoundError(
+            f"The stage {stage} has found nothing for the next one. See its tasks' logs."
+        )
 
 
 def find_shares(stage: str, how: Partitioning, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
@@ -134,7 +138,9 @@ def find_shares(stage: str, how: Partitioning, mount: str = STAGE_MOUNT) -> Iter
     sizes = {number: _Found(top, top).size() for number, top in tops.items()}
     left = [number for number in numbers if sizes[number]]
     if not left:
-        raise InputNotFoundError(f"The stage {stage} has found nothing to go on with. See its tasks' logs.")
+        raise InputNotFoundError(
+            f"The stage {stage} has found nothing for the next one. See its tasks' logs."
+        )
     shares = max(1, min(how.tasks, sum(sizes.values()) // (how.bytes or 1)))
     for share in range(shares):
         for number in left:
@@ -181,7 +187,7 @@ class _Search:
         """
         if not os.path.isdir(self._top):
             raise InputNotFoundError(
-                f"The volume {self._volume.claim} has no directory {self._volume.path!r}; mend "
+                f"The volume {self._volume.claim} has no directory {self._volume.path!r}; correct "
                 "input.params: path."
             )
         nothing = True

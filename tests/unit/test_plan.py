@@ -38,5 +38,5 @@ def test_a_plan_without_a_version_is_of_the_first() -> None:
 
 def test_a_worker_that_is_older_than_the_plan_says_so() -> None:
     later = {"version": PLAN_VERSION + 1, "stages": ["of", "another", "form"]}
-    with pytest.raises(UnsupportedError, match=r"and the worker is older.*OGDC_WORKER_IMAGE"):
+    with pytest.raises(UnsupportedError, match=r"but the worker is older.*OGDC_WORKER_IMAGE"):
         Plan.from_json(json.dumps(later))

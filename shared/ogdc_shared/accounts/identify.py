@@ -51,7 +51,7 @@ def identify(context: Context, credentials: Credentials, permission: Permission)
         )
     if mode == "read_only" and permission.writes:
         raise ForbiddenError(
-            "This deployment is read-only (ACCESS_MODE=read_only): runs can be looked at, not changed."
+            "This deployment is read-only (ACCESS_MODE=read_only): runs can be viewed but not changed."
         )
     return claimed_caller(credentials.claimed, role=_OPEN_ROLES[mode])
 

@@ -31,8 +31,8 @@ def check_priority(priority: int, *, caller: Caller) -> None:
     """
     if priority > 0 and caller.role != Role.ADMIN:
         raise RoleError(
-            f"priority={priority}: above 0 takes the role admin; {caller.name} is {caller.role}. "
-            "Leave it out, or give one below 0 to let others go first."
+            f"priority={priority}: a priority above 0 requires the role admin, and {caller.name} is "
+            f"{caller.role}. Leave it out, or give one below 0 to let other runs go first."
         )
 
 
@@ -69,7 +69,7 @@ def require_room(
 def _require_fewer(count: int, most: int, what: str, *, variable: str) -> None:
     if most and count >= most:
         raise LimitError(
-            f"You have {count} runs that are {what}, and may have {most} ({variable}). "
+            f"You have {count} runs that are {what}, and the limit is {most} ({variable}). "
             "Wait for one to end, or cancel one.",
             retry_after=_RETRY_SECONDS,
         )

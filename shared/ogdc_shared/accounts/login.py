@@ -89,8 +89,8 @@ def _seen(conn: LimitedConnection, identity: Identity, *, create: bool) -> User:
     while (user := find_user(conn, identity.subject, issuer=identity.issuer)) is None:
         if not create:
             raise ForbiddenError(
-                f"{identity.name} has logged in and is not a user of this deployment: an admin adds them, "
-                f"as {identity.subject} of {identity.issuer}."
+                f"{identity.name} has logged in but is not a user of this deployment. Ask an admin to add "
+                f"the user {identity.subject} of the issuer {identity.issuer}."
             )
         insert_user(conn, NewUser(identity.issuer, identity.subject, identity.name))
     today = datetime.now(UTC).date()

@@ -40,9 +40,9 @@ def admitted(name: str, role: Role | None, *, is_disabled: bool) -> Role:
         ForbiddenError: they may not: they are disabled, or have no role.
     """
     if is_disabled:
-        raise ForbiddenError(f"{name} is disabled: an admin of the deployment has refused them.")
+        raise ForbiddenError(f"{name} is disabled. Ask an admin of the deployment to enable this user.")
     if role is None:
-        raise ForbiddenError(f"{name} has no role at this deployment yet; ask an admin for one.")
+        raise ForbiddenError(f"{name} has no role in this deployment yet. Ask an admin for one.")
     return role
 
 

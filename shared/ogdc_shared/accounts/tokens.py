@@ -33,11 +33,11 @@ def add_token(context: Context, asked: TokenRequest, *, caller: Caller) -> MadeT
         UnknownUserError: the user does not exist.
     """
     if not asked.name.isprintable():
-        raise InvalidRequestError("name: give printable characters.")
+        raise InvalidRequestError("name: contains a character that is not printable; remove it.")
     days = asked.days or context.settings.access.token_days
     if days > (most := context.settings.access.max_token_days):
         raise InvalidRequestError(
-            f"days={days}: a token is valid for {most} days at most (OGDC_MAX_TOKEN_DAYS)."
+            f"days={days}: a token can be valid for at most {most} days (OGDC_MAX_TOKEN_DAYS)."
         )
     with context.database.transaction() as conn:
         owner = get_user(conn, caller_id(conn, caller) if asked.user is None else read_id(asked.user))
@@ -81,22 +81,25 @@ def _limit(context: Context, owner: User, *, caller: Caller, wanted: Role | None
     """
     if context.settings.oidc.lets_in_by_grants_alone(owner.issuer):
         raise ForbiddenError(
-            f"{owner.name} gets a role from each login at {owner.issuer}, and an API token would outlive it. "
-            "Log in each time, or ask an admin for a token for a program."
+            f"{owner.name} gets a role from each login at {owner.issuer}, and an API token could outlive "
+            "that role. Log in each time, or ask an admin for a token for a program."
         )
     if owner.id == caller.user_id:
         most = caller.role
     else:
         if caller.role != Role.ADMIN or owner.issuer != OWN_ISSUER:
             raise ForbiddenError(
-                f"Tokens of others are made by admins, for users of the issuer {OWN_ISSUER!r} alone: "
-                "all others log in and make theirs."
+                f"Only admins can create tokens for others, and only for users of the issuer {OWN_ISSUER!r}. "
+                "All other users log in and create their own."
             )
         own = role_of(context.settings, issuer=owner.issuer, given=owner.role, claimed=owner.claimed_role)
         if own is None:
-            raise ForbiddenError(f"{owner.name} has no role here; give them one first.")
+            raise ForbiddenError(f"{owner.name} has no role in this deployment. Give them a role first.")
         most = lesser(own, caller.role)
     role = wanted or most
     if not most.covers(role):
-        raise ForbiddenError(f"The token would be {role}; its owner and its maker may be {most} at most.")
+        raise ForbiddenError(
+            f"The token would have the role {role}, but the roles of its owner and creator allow at most "
+            f"{most}."
+        )
     return role

@@ -44,10 +44,12 @@ def add_user(context: Context, asked: UserRequest, *, caller: Caller) -> User:
         UserExistsError: the user is already recorded.
     """
     if asked.issuer in {OPEN, ""}:
-        raise InvalidRequestError(f"issuer={asked.issuer!r}: there are no logins from this issuer.")
+        raise InvalidRequestError(
+            f"issuer={asked.issuer!r}: this deployment accepts no logins from this issuer."
+        )
     for field in ("subject", "issuer", "name"):
         if not (getattr(asked, field) or "x").isprintable():
-            raise InvalidRequestError(f"{field}: give printable characters.")
+            raise InvalidRequestError(f"{field}: contains a character that is not printable; remove it.")
     new = NewUser(asked.issuer, asked.subject, asked.name or asked.subject, asked.role)
     with context.database.transaction() as conn:
         user = db.add_user(conn, new)

@@ -54,7 +54,9 @@ class ArgoClient:
         name = manifest["metadata"]["name"]
         workflow = self.get(name)
         if workflow is None:
-            raise ArgoUnavailableError(f"Argo refuses workflow {name} as existing, yet has none; try again.")
+            raise ArgoUnavailableError(
+                f"Argo reports that workflow {name} exists, but cannot find it. Try again."
+            )
         return workflow
 
     def get(self, name: str) -> dict[str, Any] | None:
@@ -140,7 +142,7 @@ def _log_blocks(response: BaseHTTPResponse, *, workflow: str) -> Iterator[bytes]
         else:
             yield from _together(_log_lines(pieces, workflow=workflow))
     except HTTPError as exc:
-        raise ArgoUnavailableError(f"The logs broke off: {exc}.") from exc
+        raise ArgoUnavailableError(f"The logs ended early: {exc}.") from exc
 
 
 def _log_lines(pieces: Iterator[bytes], *, workflow: str) -> Iterator[str]:

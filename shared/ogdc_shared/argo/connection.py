@@ -187,7 +187,7 @@ def accepted(response: BaseHTTPResponse) -> BaseHTTPResponse:
         raise ArgoUnavailableError(f"Argo failed at the call {problem}", maybe_done=True)
     if response.status in {401, 403}:
         raise ConfigurationError(
-            f"Argo forbids the call {problem} Mend ARGO_TOKEN or ARGO_TOKEN_FILE, or the account's role."
+            f"Argo forbids the call {problem} Correct ARGO_TOKEN or ARGO_TOKEN_FILE, or the account's role."
         )
     refused = ArgoRefusedError if response.status in _REFUSALS else ConfigurationError
     raise refused(f"Argo refuses the call {problem}")
@@ -205,7 +205,7 @@ def document(response: BaseHTTPResponse) -> dict[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         raise ConfigurationError(
-            f"What answers at ARGO_WORKFLOWS_SERVICE_URL is not an Argo Server; it sent {reason(response)!r}."
+            f"The server at ARGO_WORKFLOWS_SERVICE_URL is not an Argo Server. It sent {reason(response)!r}."
         )
     return answer
 

@@ -49,13 +49,13 @@ def read_lines(pieces: Iterable[bytes]) -> Iterator[Result]:
                 yield from _results(whole)
         yield from _results(rest)
     except msgspec.MsgspecError as exc:
-        raise ArgoUnavailableError(f"The logs broke off: {exc}.") from exc
+        raise ArgoUnavailableError(f"The logs ended early: {exc}.") from exc
 
 
 def _results(lines: bytes) -> Iterator[Result]:
     for entry in _entries(lines):
         if entry.error is not None:
-            raise ArgoUnavailableError(f"Argo broke off the logs: {entry.error.message}")
+            raise ArgoUnavailableError(f"Argo stopped sending the logs: {entry.error.message}")
         if entry.result is not None:
             yield entry.result
 

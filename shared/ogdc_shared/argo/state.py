@@ -133,7 +133,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     status = _object(workflow.get("status"), "status")
     phase = _text(status, "phase") or Phase.PENDING
     if phase not in RUN_STATUSES:
-        raise ValueError(f"status.phase {phase!r} is none of {', '.join(sorted(RUN_STATUSES))}.")
+        raise ValueError(f"status.phase {phase!r} is not one of {', '.join(sorted(RUN_STATUSES))}.")
     nodes = _nodes(status)
     elsewhere = any(status.get(field) for field in ("offloadNodeStatusVersion", "compressedNodes"))
     spec = _object(workflow.get("spec"), "spec")
@@ -352,7 +352,7 @@ def _object(value: object, what: str) -> _Object:
 def _text(fields: _Object, key: str) -> str | None:
     value = fields.get(key)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{key} {value!r} is not a text.")
+        raise ValueError(f"{key} {value!r} is not a string.")
     return _storable(value)
 
 

@@ -53,10 +53,10 @@ class Caller(NamedTuple):
             RoleError: they have not.
         """
         if permission.role is not None and not self.role.covers(permission.role):
-            limited = f", as far as its token {self.token.name!r} goes" if self.token else ""
+            limited = f" with the token {self.token.name!r}" if self.token else ""
             raise RoleError(
-                f"This takes the role {permission.role}; {self.name} is {self.role}{limited}. "
-                "An admin of the deployment gives roles."
+                f"This requires the role {permission.role}, but {self.name}{limited} has the role "
+                f"{self.role}. Ask an admin of the deployment for it."
             )
 
     def require_own(self, owner: UUID, what: str) -> None:

@@ -50,7 +50,7 @@ class Rates:
                 self._buckets[who] = _Bucket(left - 1, now)
         if left < 1:
             raise LimitError(
-                f"Too many requests: {self._most} a minute are taken of one user (OGDC_MAX_REQUESTS).",
+                f"Too many requests: the limit is {self._most} a minute for each user (OGDC_MAX_REQUESTS).",
                 retry_after=ceil((1 - left) * 60 / self._most),
             )
 

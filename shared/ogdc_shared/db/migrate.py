@@ -107,7 +107,7 @@ def load_migrations(directory: Path) -> list[Migration]:
     for one, next_one in pairwise(found):
         if _number(one) == _number(next_one):
             raise ConfigurationError(
-                f"The migrations {one.name} and {next_one.name} bear one number: renumber the newer."
+                f"The migrations {one.name} and {next_one.name} have the same number. Renumber the newer one."
             )
     return found
 
@@ -148,7 +148,7 @@ def _require_unicode(conn: Connection) -> None:
     encoding = conn.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise ConfigurationError(
-            f"The database has the encoding {encoding}, and file names and messages need UTF8. Make it anew: "
+            f"The database has the encoding {encoding}, but file names and messages need UTF8. Recreate it: "
             "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
         )
 
@@ -158,7 +158,7 @@ def _require_unedited(migrations: list[Migration], applied: dict[str, str]) -> N
         if applied.get(migration.name, migration.checksum) != migration.checksum:
             raise ConfigurationError(
                 f"Migration {migration.name} was edited after it was applied to this database. "
-                "Restore the file, and put the change into a migration of its own."
+                "Restore the file, and put the change into a new migration."
             )
 
 

@@ -89,8 +89,8 @@ def require_turn(conn: Connection, name: str, bounds: QueueSettings) -> None:
     runs, tasks, of_user, own = _under_way(conn, most, but=name)
     if runs + 1 > most["runs"] or tasks + (own or 1) > most["tasks"] or of_user + 1 > most["user_runs"]:
         raise LimitError(
-            f"There is no room for run {name!r}: {runs} runs are under way, with up to {tasks} tasks, "
-            f"{of_user} of them of its user. At most {_listed(bounds)} run at a time. "
+            f"There is no capacity for run {name!r}: {runs} runs are active, with up to {tasks} tasks, "
+            f"{of_user} of them by the same user. At most {_listed(bounds)} run at a time. "
             "Try again when one has ended.",
             retry_after=_RETRY_SECONDS,
         )

@@ -320,5 +320,5 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
         return datetime.fromisoformat(time), UUID(run_id)
     except ValueError as exc:
         raise InvalidRequestError(
-            f"{cursor!r} is not a place in the list of runs; give the `next` of an earlier answer."
+            f"{cursor!r} is not a position in the list of runs; give `next` of an earlier response."
         ) from exc

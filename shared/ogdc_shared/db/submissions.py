@@ -136,8 +136,8 @@ def find_submission(
     name, digest = found
     if digest != request_digest:
         raise InvalidRequestError(
-            f"Idempotency-Key {idempotency_key!r} belongs to a different request, which made run {name!r}. "
-            "Give each request a key of its own."
+            f"Idempotency-Key {idempotency_key!r} was used for a different request, which created run "
+            f"{name!r}. Give each request its own key."
         )
     return find_run(conn, name)
 
@@ -250,8 +250,8 @@ def _claim_recipe(conn: Connection, recipe_id: str, *, name: str) -> None:
     if found != (name,):
         known = found[0] if found else None
         raise RecipeIdTakenError(
-            f"The recipe names {known!r} and {name!r} both make the recipe id {recipe_id!r}, "
-            f"which stands for {known!r} already. Choose another name."
+            f"The recipe names {known!r} and {name!r} both give the recipe id {recipe_id!r}, "
+            f"which {known!r} uses already. Choose another name."
         )
 
 

@@ -82,7 +82,7 @@ def find_called(conn: Connection, called: str, *, issuer: str | None = None) -> 
     """
     found = _select(conn, "where_called", called=called, issuer=issuer).fetchall()
     if len({user.subject == called for user in found}) < len(found):
-        raise InvalidRequestError(f"Several users are called {called!r}: say what their issuer calls them.")
+        raise InvalidRequestError(f"Several users are called {called!r}. Give the subject of one of them.")
     return found[0] if found else None
 
 
@@ -106,7 +106,7 @@ def add_user(conn: Connection, new: NewUser) -> User:
     """
     if not insert_user(conn, new):
         raise UserExistsError(
-            f"There is a user whom {new.issuer} calls {new.subject!r} already; change their role instead."
+            f"The user {new.subject!r} of the issuer {new.issuer} exists already. Change their role instead."
         )
     user = find_user(conn, new.subject, issuer=new.issuer)
     assert user is not None

@@ -104,9 +104,7 @@ def record_state(
             return _applied(answer)
         if parameters["base_version"] is not None:
             parameters |= _tasks(state.tasks)
-    raise DatabaseUnavailableError(
-        f"Run {state.name!r} is being changed all the time; try again in a moment."
-    )
+    raise DatabaseUnavailableError(f"Run {state.name!r} keeps changing. Try again in a moment.")
 
 
 def record_absence(conn: Connection, name: str) -> Applied:

@@ -115,7 +115,7 @@ def _read_item(item: Any) -> Event:
     try:
         body = json.dumps(item).encode()
     except RecursionError as exc:
-        raise InvalidRequestError("A CloudEvent of the batch is nested too deep.") from exc
+        raise InvalidRequestError("A CloudEvent of the batch is nested too deeply.") from exc
     return _read({"content-type": STRUCTURED_TYPE}, body)
 
 
@@ -155,9 +155,7 @@ def _data(content: Any) -> Any:
 def _attribute(event: CloudEvent, name: str) -> str:
     value = event.get(name)
     if not isinstance(value, str) or not value or "\0" in value:
-        raise InvalidRequestError(
-            f"The CloudEvent's {name} is {value!r:.80}; it has to be a text that is not empty."
-        )
+        raise InvalidRequestError(f"The CloudEvent's {name} is {value!r:.80}; it must be a non-empty string.")
     if len(value.encode(errors="replace")) > MAX_ATTRIBUTE:
         raise InvalidRequestError(f"The CloudEvent's {name} has more than {MAX_ATTRIBUTE} bytes.")
     return value

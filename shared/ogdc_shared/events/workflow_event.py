@@ -51,7 +51,7 @@ def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | Refe
 def _read_reference(reference: dict[str, Any]) -> ReferenceEvent:
     name, namespace = reference.get("name"), reference.get("namespace")
     if not isinstance(name, str) or not isinstance(namespace, str):
-        raise InvalidRequestError(f"The event's data name no workflow: {reference!r:.200}")
+        raise InvalidRequestError(f"The event's data do not name a workflow: {reference!r:.200}")
     return ReferenceEvent(name, namespace)
 
 

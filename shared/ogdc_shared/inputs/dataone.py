@@ -219,20 +219,20 @@ def _read(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> tup
         ) from exc
     if response.status in {401, 403}:
         raise InputNotFoundError(
-            f"The DataONE node at {url} answered with status {response.status}: it wants a login, or the "
-            "token it was given is over. Give one for its host (docs/recipes.md, Inputs behind a login)."
+            f"The DataONE node at {url} answered with status {response.status}: it requires a login, or the "
+            "token has expired. Give a token for its host (docs/recipes.md, Inputs behind a login)."
         )
     if response.status not in {200, 404}:
         raise _not_a_node(url, f"status {response.status}")
     if len(body) > _MAX_PAGE:
-        raise _not_a_node(url, "an endless answer")
+        raise _not_a_node(url, f"more than {_MAX_PAGE:,} bytes")
     return response.status, body
 
 
 def _not_a_node(url: str, what: str) -> SourceUnavailableError:
     return SourceUnavailableError(
-        f"The DataONE node at {url} answered with {what}. Try again later; if that does not help, the "
-        "operator has to check DATAONE_NODE_URL."
+        f"The DataONE node at {url} answered with {what}. Try again later. If that does not help, the "
+        "operator must check DATAONE_NODE_URL."
     )
 
 

@@ -114,7 +114,9 @@ def _parse(content: bytes) -> Element:
     try:
         return parse(content)
     except ParseError as exc:
-        raise SourceUnavailableError(f"The DataONE node answers something that is not XML ({exc}).") from exc
+        raise SourceUnavailableError(
+            f"The DataONE node answered with something that is not XML ({exc})."
+        ) from exc
 
 
 def _segment(identifier: str) -> str:

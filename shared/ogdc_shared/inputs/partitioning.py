@@ -66,8 +66,8 @@ def _by_names(names: Sequence[int], how: Partitioning) -> Iterator[Sequence[int]
         found.append(range(start, len(names)))
     if len(found) > how.most:
         raise InvalidRecipeError(
-            f"{_KEY}: by the names of {len(names):,} files there are {len(found):,} partitions, and no run "
-            f"may have more than {how.most:,}; give a larger partition_size than {size:,}."
+            f"{_KEY}: the names of {len(names):,} files give {len(found):,} partitions, but a run "
+            f"may have at most {how.most:,}; give a partition_size larger than {size:,}."
         )
     return iter(found)
 
@@ -106,7 +106,7 @@ def _weights(sizes: Sequence[int]) -> Sequence[int]:
     known = [size for size in sizes if size != UNKNOWN]
     if not known:
         raise InvalidRecipeError(
-            f"{_KEY}.partition_bytes: no size of an input is known before it is fetched; "
+            f"{_KEY}.partition_bytes: the sizes of the inputs are not known before they are fetched; "
             "give partition_size, a number of files, instead."
         )
     if len(known) == len(sizes):

@@ -114,7 +114,7 @@ def _dataone_files(
     credentials: Callable[[], Credentials] | None,
 ) -> Iterator[InputFile]:
     if node_url is None:
-        raise ConfigurationError(f"meta.yml: {key} is a DataONE package and DATAONE_NODE_URL is not set.")
+        raise ConfigurationError(f"meta.yml: {key} is a DataONE package, but DATAONE_NODE_URL is not set.")
     try:
         for file in dataset_files(
             param.dataset_identifier,

@@ -120,7 +120,7 @@ def _checked(pieces: Iterator[bytes], member: Member) -> Iterator[bytes]:
             yield held
         held, computed = piece, zlib.crc32(piece, computed)
     if computed != member.crc:
-        raise DamagedZipError(f"{member.path!r} is damaged in its zip: its checksum is another.")
+        raise DamagedZipError(f"{member.path!r} is damaged in the zip: its checksum does not match.")
     yield held
 
 
@@ -145,7 +145,7 @@ def _inflated(packed: Iterator[bytes], begin: int, end: int) -> Iterator[bytes]:
 def _bytes(source: Source, begin: int, end: int) -> bytes:
     found = b"".join(source(begin, end))
     if len(found) != end - begin:
-        raise DamagedZipError(f"The zip ends within what byte {begin} begins.")
+        raise DamagedZipError(f"The zip ends in the middle of the record that begins at byte {begin}.")
     return found
 
 
@@ -155,13 +155,13 @@ def _directory(source: Source, size: int) -> _Place:
     tail = _bytes(source, begin, size)
     at = tail.rfind(b"PK\5\6")
     if at < 0 or len(tail) < at + _END.size:
-        raise DamagedZipError("The output is not a zip: it has no end.")
+        raise DamagedZipError("The output is not a zip: it has no end record.")
     _, length, first, _ = _END.unpack_from(tail, at)
     if _IN_ZIP64 in {length, first} and at >= _END64_PLACE.size:
         _, place = _END64_PLACE.unpack_from(tail, at - _END64_PLACE.size)
         _, length, first = _END64.unpack(_bytes(source, place, place + _END64.size))
     if first + length > size:
-        raise DamagedZipError("The output is not a zip: its list lies beyond its end.")
+        raise DamagedZipError("The output is not a zip: its list of files is beyond its end.")
     return _Place(first, first + length)
 
 

@@ -67,7 +67,7 @@ def replace_process(
     new = _prepared(context, source())
     if new.id != process_id:
         raise InvalidRequestError(
-            f"The recipe's id is {new.id!r}, not {process_id!r}; deploy it as a process of its own."
+            f"The recipe's id is {new.id!r}, not {process_id!r}; deploy it as a separate process."
         )
     with context.database.transaction() as conn:
         record.replace_process(conn, new)
@@ -153,8 +153,8 @@ def _check(recipe: Recipe) -> None:
     for position, parameter in enumerate(recipe.meta.parameters):
         if parameter.name in taken:
             raise UnsupportedError(
-                f"meta.yml: parameters[{position}].name: {parameter.name!r} is an input that the process has "
-                "besides; choose another name."
+                f"meta.yml: parameters[{position}].name: {parameter.name!r} is also the name of another "
+                "input of the process; choose another name."
             )
 
 

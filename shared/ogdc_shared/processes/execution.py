@@ -45,15 +45,15 @@ def read_execute(body: Any) -> Execute:
         InvalidRequestError: the body is not such a request, or asks for something that is not supported.
     """
     if not isinstance(body, dict):
-        raise InvalidRequestError('The body has to be a JSON object such as {"inputs": {}}.')
+        raise InvalidRequestError('The body must be a JSON object such as {"inputs": {}}.')
     inputs, outputs, response = body.get("inputs", {}), body.get("outputs", {}), body.get("response", "raw")
     for name, value in {"inputs": inputs, "outputs": outputs}.items():
         if not isinstance(value, dict):
-            raise InvalidRequestError(f"{name}: give an object, by the names of {name}.")
+            raise InvalidRequestError(f"{name}: give an object with the names of {name} as its keys.")
     if response not in ("raw", "document"):
         raise InvalidRequestError(f"response={response!r:.100}: give raw or document.")
     if body.get("subscriber") is not None:
-        raise InvalidRequestError("subscriber: this service calls nobody back; ask for the job's status.")
+        raise InvalidRequestError("subscriber: this service has no callbacks; poll the job's status instead.")
     return Execute(inputs, frozenset(outputs), response)
 
 
@@ -100,14 +100,16 @@ def _bundle(context: Context, process: Process) -> bytes:
         return context.store.get(snapshot_key(process.snapshot))
     except ArtifactNotFoundError as exc:
         raise RecipeNotFoundError(
-            f"The recipe of process {process.id} is not in the artifact store any more; deploy it again."
+            f"The recipe of process {process.id} is no longer in the artifact store. Deploy it again."
         ) from exc
 
 
 def _check_names(process: Process, asked: Execute) -> None:
     inputs, outputs = process.description["inputs"], process.description["outputs"]
     for name in asked.outputs - outputs.keys():
-        raise InvalidRequestError(f"output {name!r:.100}: there are {', '.join(outputs)}.")
+        raise InvalidRequestError(
+            f"output {name!r:.100}: there is no such output; there are {', '.join(outputs)}."
+        )
     for name in asked.inputs.keys() - inputs.keys():
         there = f"there are {', '.join(inputs)}" if inputs else "the process has none"
         raise InvalidRequestError(f"input {name!r:.100}: there is no such input; {there}.")

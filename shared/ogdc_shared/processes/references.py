@@ -49,7 +49,7 @@ class References:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as exc:
-            raise InvalidRequestError(f"input {name}: what its link leads to is not JSON.") from exc
+            raise InvalidRequestError(f"input {name}: the content of its link is not JSON.") from exc
 
     def _read(self, name: str, url: str) -> str:
         from ogdc_shared.reach import Reach
@@ -66,14 +66,14 @@ class References:
                 content += piece
                 if len(content) > MAX_BYTES:
                     raise InvalidRequestError(
-                        f"input {name}: what its link leads to has more than {MAX_BYTES:,} bytes; a value "
-                        "has at most so many. Larger things are files that a recipe takes in."
+                        f"input {name}: the content of its link has more than {MAX_BYTES:,} bytes, the "
+                        "limit of a value. Give larger data as a file."
                     )
             return content.decode()
         except RecipeNotFoundError as exc:
             raise InvalidRequestError(f"input {name}: {exc}") from exc
         except UnicodeDecodeError as exc:
-            raise InvalidRequestError(f"input {name}: what its link leads to is not UTF-8 text.") from exc
+            raise InvalidRequestError(f"input {name}: the content of its link is not UTF-8 text.") from exc
         finally:
             source.close()
 
@@ -88,7 +88,7 @@ def linked_object(link: Any) -> TriggerInputs:
     """
     if not is_link(link):
         raise InvalidRequestError(
-            f"input {OBJECT}: is a file, and given by reference: "
+            f"input {OBJECT}: is a file and must be given by reference: "
             '{"href": "https://example.org/scene.tif", "type": "image/tiff"}.'
         )
     url = _address(OBJECT, link)
@@ -113,5 +113,7 @@ def _address(name: str, link: Mapping[str, Any], *, schemes: frozenset[str] | No
         raise InvalidRequestError(f"input {name}: href: {href!r:.200} {problem}")
     url = http_url(href)
     if schemes and urlsplit(url).scheme.lower() not in schemes:
-        raise InvalidRequestError(f"input {name}: href: {href!r:.200} is not read from; give an https URL.")
+        raise InvalidRequestError(
+            f"input {name}: href: {href!r:.200} cannot be read by this service; give an https URL."
+        )
     return url

@@ -142,7 +142,7 @@ class Gathering:
 
     def _add_execution(self, task: TaskRecord, execution: Execution) -> None:
         if (task.stage, execution.number) not in self._known:
-            raise ValueError(f"it ran a command {execution.number}, which there is not")
+            raise ValueError(f"it ran command {execution.number}, which does not exist")
         self.executions.add(task, execution)
         self._ran.add(
             *(task.stage, task.partition, execution.number, execution.line),

@@ -48,7 +48,7 @@ def read_files(crate: Path, role: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for path, entry in _entries(crate, role):
         if path in found and role == "output":
-            raise InvalidRequestError(f"{crate / FILES} tells of {path!r} twice.")
+            raise InvalidRequestError(f"{crate / FILES} lists {path!r} twice.")
         found[path] = entry
     return found
 
@@ -141,6 +141,6 @@ def _check_room(size: int, archive: Path, into: Path) -> None:
     free = shutil.disk_usage(into).free
     if size > free - _MIN_FREE:
         raise InvalidRequestError(
-            f"{archive} holds {size:,} bytes, and {free:,} are free in {into.parent}. "
-            "Make room, or name another disk (TMPDIR)."
+            f"{archive} holds {size:,} bytes, but only {free:,} are free in {into.parent}. "
+            "Free some space, or use another disk (TMPDIR)."
         )

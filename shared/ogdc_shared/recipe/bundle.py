@@ -248,7 +248,9 @@ def _zip_entries(bundle: bytes) -> Iterator[_Entry]:
             if mode & 0o170000 not in {0, 0o100000, 0o040000}:
                 raise _unwanted(member.filename)
             if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-                raise InvalidRecipeError(f"bundle: {member.filename!r} is not packed by deflate; pack it so.")
+                raise InvalidRecipeError(
+                    f"bundle: {member.filename!r} is not compressed with deflate; use deflate."
+                )
             if member.is_dir():
                 yield _Entry(member.filename, None, executable=False)
             else:
@@ -294,7 +296,7 @@ def _inside(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if "\0" in name or "\\" in name or path.is_absolute() or ".." in path.parts:
         raise InvalidRecipeError(
-            f"bundle: the name {name!r} leads out of the recipe; pack relative names, without '..'."
+            f"bundle: the name {name!r} is outside the recipe; pack relative names, without '..'."
         )
     if len(path.parts) > MAX_DEPTH:
         raise InvalidRecipeError(

@@ -22,9 +22,7 @@ def plain_text(value: str) -> str:
     if not value.strip():
         raise ValueError("is empty; give a value or remove the key.")
     if value[0] in TYPOGRAPHIC_QUOTES:
-        raise ValueError(
-            f"begins with the typographic quote {value[0]}; write plain ones around it, or none."
-        )
+        raise ValueError(f"begins with the typographic quote {value[0]}; write plain quotes or none.")
     if found := _CONTROL.search(value):
         raise ValueError(
             f"has the control character {found[0]!r} at position {found.start() + 1}; remove it."
@@ -54,7 +52,7 @@ def _url(value: str) -> str:
 def _file_name(value: str) -> str:
     if "/" in plain_text(value) or value in {".", ".."} or len(value.encode()) > 255:
         raise ValueError(
-            "is not a file name; give at most 255 bytes without '/', and a directory: beside it."
+            "is not a file name; give at most 255 bytes without '/'. Give its directory as `directory:`."
         )
     return value
 
@@ -144,7 +142,7 @@ def _pattern(value: str) -> str:
 def _failures(value: object) -> str:
     text = "" if isinstance(value, bool) else str(value)
     if not re.fullmatch(_FAILURES, text) or (text.endswith("%") and float(text[:-1]) > 100):
-        raise ValueError("is neither a number of items, such as 10, nor a share of them, such as 1%.")
+        raise ValueError("is neither a number of items nor a percentage; give one such as 10 or 1%.")
     return text
 
 
@@ -164,7 +162,7 @@ Failures = Annotated[
 def _share(value: object) -> float:
     text = "" if isinstance(value, bool) else str(value)
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?%", text) or float(text[:-1]) > 100:
-        raise ValueError("is not a share, such as 1%.")
+        raise ValueError("is not a percentage; give one such as 1%.")
     return float(text[:-1]) / 100
 
 

@@ -62,7 +62,7 @@ def confined(directory: Path, name: str) -> Path:
         ) from exc
     if not real.is_relative_to(root):
         raise UnusableFileError(
-            "is a link that leads out of the recipe directory; put the file itself there."
+            "is a link to a place outside the recipe directory; put the file itself there."
         )
     if not stat.S_ISREG(mode):
         raise UnusableFileError("is a directory or a device; give the path of a file.")
@@ -96,10 +96,10 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
     except OSError as exc:
         raise UnusableFileError(f"cannot be read ({_reason(exc)}); check its permissions.") from exc
     if len(data) > limit:
-        raise UnusableFileError(f"is larger than {limit:,} bytes; keep data in files of their own.")
+        raise UnusableFileError(f"is larger than {limit:,} bytes; put data into separate files.")
     if b"\0" in data:
         raise UnusableFileError(
-            "is not a text file: it holds NUL bytes, as binary and UTF-16 files do; save it as UTF-8."
+            "is not a text file: it contains NUL bytes, as binary and UTF-16 files do; save it as UTF-8."
         )
     try:
         return data.decode("utf-8-sig")

@@ -75,8 +75,8 @@ def _construct(text: str) -> dict[str, Any]:
     if odd := _ODD_BLANK.search(text):
         line = text.count("\n", 0, odd.end()) + 1
         raise UnusableFileError(
-            f"line {line}: has a blank that is not a space (U+{ord(odd[1]):04X}), as web pages and word "
-            "processors write it; write a space."
+            f"line {line}: has the character U+{ord(odd[1]):04X} instead of a space, as copied from web "
+            "pages and word processors; replace it with a space."
         )
     anchors = _check_events(text)
     loader = SafeLoader(text)
@@ -94,7 +94,9 @@ def _construct(text: str) -> dict[str, Any]:
             )
         meta: dict[str, Any] = loader.construct_document(root)
     except (ValueError, LookupError) as exc:  # `0x_` or `!!bool maybe`, which PyYAML does not handle
-        raise UnusableFileError(f"holds a value that cannot be read ({exc}); put quotes around it.") from exc
+        raise UnusableFileError(
+            f"contains a value that cannot be read ({exc}); put quotes around it."
+        ) from exc
     finally:
         loader.dispose()
     return meta
@@ -131,8 +133,8 @@ def _check(root: yaml.MappingNode) -> None:
         seen += len(inner)
         if seen > _MAX_NODES:
             raise UnusableFileError(
-                f"stands for more than {_MAX_NODES:,} values when its aliases (`*name`) are followed; write "
-                "them out, and keep a long list of URLs in a file of its own (`type: url_list`)."
+                f"has more than {_MAX_NODES:,} values when its aliases (`*name`) are expanded; write "
+                "them out, and put a long list of URLs into a separate file (`type: url_list`)."
             )
         pending += inner
 

@@ -71,7 +71,7 @@ def _as_list(value: object) -> object:
 
 def _some(value: tuple[Party, ...]) -> tuple[Party, ...]:
     if not value:
-        raise ValueError("has nobody in it; give at least one.")
+        raise ValueError("is empty; give at least one person or organization.")
     return value
 
 
@@ -99,7 +99,7 @@ class Party(Strict):
     @model_validator(mode="after")
     def _be_somebody(self) -> Party:
         if self.family_name is None and self.organization is None:
-            raise ValueError("names nobody; give family_name, or organization.")
+            raise ValueError("has no name; give family_name or organization.")
         return self
 
 

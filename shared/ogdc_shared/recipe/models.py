@@ -75,7 +75,7 @@ class Parallel(Strict):
     @classmethod
     def _fit_the_strategy(cls, value: int | None, info: ValidationInfo) -> int | None:
         if info.data.get("partition_strategy") != "size":
-            raise ValueError("is for `partition_strategy: size`; add that, or give partition_size instead.")
+            raise ValueError("requires `partition_strategy: size`; add that, or give partition_size instead.")
         if info.data.get("partition_size") is not None:
             raise ValueError("contradicts partition_size; give one of the two.")
         return value

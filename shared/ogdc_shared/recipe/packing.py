@@ -192,7 +192,7 @@ class _Packing:
         try:
             self._ignores.append((folder, file.name, GitIgnoreSpec.from_lines(lines)))
         except ValueError as exc:
-            raise InvalidRecipeError(f"{folder}{file.name}: holds what is not a pattern: {exc}") from exc
+            raise InvalidRecipeError(f"{folder}{file.name}: contains an invalid pattern: {exc}") from exc
 
     def _ignored(self, name: str) -> str | None:
         """Return the ignore file that lists a path, the innermost first; None if there is none."""

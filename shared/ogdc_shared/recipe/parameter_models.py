@@ -89,7 +89,7 @@ def _name(value: str) -> str:
             "is not a variable name; give at most 63 letters, digits and '_', not starting with a digit."
         )
     if _TAKEN.fullmatch(value) or value in _OF_SHELLS:
-        raise ValueError("is a variable that shells, programs or tasks know already; choose another name.")
+        raise ValueError("is a variable that shells, programs or tasks use already; choose another name.")
     return value
 
 

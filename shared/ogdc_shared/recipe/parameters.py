@@ -158,11 +158,11 @@ def _read(parameter: RecipeParameter, given: Any, *, from_text: bool) -> Any:
     _check_text(value)
     if parameter.enum is not None and value not in parameter.enum:
         options = ", ".join(map(_as_text, parameter.enum))
-        raise _UnusableError(f"is none of its values; give one of {options}.")
+        raise _UnusableError(f"is not one of the allowed values; give one of {options}.")
     if parameter.minimum is not None and value < parameter.minimum:
-        raise _UnusableError(f"is too little; give at least {parameter.minimum:g}.")
+        raise _UnusableError(f"is too small; give at least {parameter.minimum:g}.")
     if parameter.maximum is not None and value > parameter.maximum:
-        raise _UnusableError(f"is too much; give at most {parameter.maximum:g}.")
+        raise _UnusableError(f"is too large; give at most {parameter.maximum:g}.")
     if parameter.pattern is not None and not _matches(parameter.pattern, value):
         raise _UnusableError(f"does not match its pattern, {shown(parameter.pattern)}.")
     return value
@@ -181,11 +181,13 @@ def _check_text(value: Any) -> None:
         text = _as_text(value)
         size = len(text.encode())
     except (ValueError, RecursionError) as exc:  # a lone surrogate, or a number that is not finite
-        raise _UnusableError("holds what cannot be written in UTF-8 or in JSON.") from exc
+        raise _UnusableError(
+            "contains characters that cannot be encoded in UTF-8 or JSON; remove them."
+        ) from exc
     if size > MAX_BYTES:
         raise _UnusableError(f"has {size:,} bytes; give at most {MAX_BYTES:,}, or an input.")
     if any(ord(each) < 32 and each not in "\t\n\r" for each in text):
-        raise _UnusableError("holds a control character; remove it.")
+        raise _UnusableError("contains a control character; remove it.")
 
 
 def _as_text(value: Any) -> str:

@@ -71,7 +71,7 @@ def load_recipe(directory: Path) -> Recipe:
     """
     if not directory.is_dir():
         raise RecipeNotFoundError(
-            f"{directory}: there is no such directory; give the one that holds the recipe's {META_FILE}."
+            f"{directory}: there is no such directory; give the directory with the recipe's {META_FILE}."
         )
     content = with_eml(load_meta(directory / META_FILE), directory)
     try:
@@ -178,11 +178,11 @@ def _check_json(text: str, file: str) -> None:
         ) from exc
     except (RecursionError, ValueError) as exc:
         raise InvalidRecipeError(
-            f"{file}: is nested too deeply or holds too long a number; simplify it."
+            f"{file}: is nested too deeply or contains too long a number; simplify it."
         ) from exc
     if not isinstance(config, dict):
         raise InvalidRecipeError(
-            f"{file}: holds {shown(config)} instead of an object; write {{ … }} around it."
+            f"{file}: contains {shown(config)} instead of an object; write {{ … }} around it."
         )
 
 

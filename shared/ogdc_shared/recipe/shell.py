@@ -75,12 +75,13 @@ def shell_of(text: str, *, strict: bool) -> Shell:
     if program not in _STRICT_OPTIONS:
         known = ", ".join(_STRICT_OPTIONS)
         raise UnusableShellError(
-            f"names {program or 'nothing'!r}, and lines are run by a shell ({known}). Call another program "
+            f"names {program or 'nothing'!r}, but lines must be run by a shell ({known}). Call another "
+            "program "
             'from a line, such as `python3 "$RECIPE_DIR/tool.py"`, and leave the #! line out.'
         )
     for option in words[1:]:
         if not _OPTION.fullmatch(option):
-            raise UnusableShellError(f"has {option!r}, which lines cannot be run with; remove it.")
+            raise UnusableShellError(f"has {option!r}, which is not supported; remove it.")
     return Shell(program, tuple(words[1:]), strict)
 
 

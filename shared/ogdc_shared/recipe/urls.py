@@ -35,7 +35,7 @@ def url_problem(url: str) -> str | None:
     if _SIMPLE.fullmatch(url):
         return None
     if url[:1] in TYPOGRAPHIC_QUOTES:
-        return f"begins with the typographic quote {url[0]}; write plain ones around it, or none."
+        return f"begins with the typographic quote {url[0]}; write plain quotes or none."
     if unseen := _UNSEEN.search(url):
         code = "%20" if unseen[0] == " " else "its percent-encoded form"
         return f"has {unseen[0]!r} as character {unseen.start() + 1}; remove it, or write {code}."

@@ -45,7 +45,7 @@ class FilesystemSource:
         """
         self._location = location
         if "::" in location:  # fsspec would read one place through another, this machine's disk among them
-            raise InvalidRequestError(f"{location}: locations chained with '::' are not read here.")
+            raise InvalidRequestError(f"{location}: locations chained with '::' are not supported.")
         options: dict[str, Any] = {}
         if location.startswith("github://"):
             if not GITHUB_FORM.fullmatch(location):
@@ -83,7 +83,7 @@ class FilesystemSource:
         except OgdcError:
             raise
         except FileNotFoundError as exc:
-            raise RecipeNotFoundError(f"{self._location}: nothing is there. Check the address.") from exc
+            raise RecipeNotFoundError(f"{self._location}: does not exist. Check the address.") from exc
         except ImportError as exc:
             raise UnsupportedError(f"{self._location}: cannot be read by this installation: {exc}.") from exc
         except Exception as exc:  # each file system raises its own library's errors

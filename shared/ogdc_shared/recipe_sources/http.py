@@ -73,8 +73,8 @@ class HttpSource:
             kind = response.headers.get("Content-Type", "of no type")
             if not kind.startswith("text/html"):
                 raise RecipeNotFoundError(
-                    f"{url}: not a directory that the server lists, but a file ({kind}). "
-                    "Name such a directory, or an archive: .tar.gz, .tgz or .zip."
+                    f"{url}: is a file ({kind}) and not a directory that the server lists. "
+                    "Give such a directory, or an archive: .tar.gz, .tgz or .zip."
                 )
             page = response.read(LISTING_BYTES, decode_content=False).decode(errors="replace")
             here = urljoin(urljoin(url, response.url), ".")
@@ -88,11 +88,11 @@ class HttpSource:
                 _check_status(url, response.status)
                 yield response
         except LocationValueError as exc:
-            raise InvalidRequestError(f"{url}: not a URL that can be read: {exc}.") from exc
+            raise InvalidRequestError(f"{url}: is not a valid URL: {exc}.") from exc
         except HTTPError as exc:
             reason = type(exc.reason if isinstance(exc, MaxRetryError) else exc).__name__
             raise SourceUnavailableError(
-                f"{url}: the server does not answer, or not to the end ({reason}). "
+                f"{url}: the server did not answer, or its answer was cut off ({reason}). "
                 "Check the address, or try again later."
             ) from exc
 
@@ -101,7 +101,7 @@ def _check_status(url: str, status: int) -> None:
     if status in PASSING:
         raise SourceUnavailableError(f"{url}: the server answers {status}. Try again later.")
     if status in (401, 403):
-        raise RecipeNotFoundError(f"{url}: the server refuses it ({status}). Name a place that is public.")
+        raise RecipeNotFoundError(f"{url}: the server refuses access ({status}). Give a public location.")
     if status != 200:
         raise RecipeNotFoundError(f"{url}: the server answers {status}. Check the address.")
 

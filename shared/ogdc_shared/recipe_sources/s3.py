@@ -78,7 +78,9 @@ class S3Source:
                 for entry in page.get("Contents", []):
                     count += 1
                     if count > most:
-                        raise InvalidRequestError(f"{self._location}: lists more than {most:,} objects.")
+                        raise InvalidRequestError(
+                            f"{self._location}: has more than {most:,} objects. Give a directory with fewer."
+                        )
                     yield ListedObject(entry["Key"], entry["ETag"], entry["Size"])
 
     def read(self, locator: str) -> Iterator[bytes]:
@@ -100,7 +102,7 @@ class S3Source:
             code = exc.response.get("Error", {}).get("Code", "unknown")
             if code in NOT_FOUND | REFUSED | {"NoSuchBucket"}:
                 raise RecipeNotFoundError(
-                    f"{self._location}: cannot be read ({code}). Check the address and who may read it."
+                    f"{self._location}: cannot be read ({code}). Check the address and its permissions."
                 ) from exc
             raise SourceUnavailableError(f"{self._location}: S3 fails ({code}). Try again later.") from exc
         except TRANSFER_ERRORS as exc:

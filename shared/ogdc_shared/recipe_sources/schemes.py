@@ -43,7 +43,7 @@ def open_source(location: str, reach: Reach) -> Source:
 
         return FilesystemSource(checked_ftp(location, reach) if scheme == "ftp" else location)
     raise InvalidRequestError(
-        f"{location}: {scheme}:// is not read here. Use github://ORGANISATION:REPOSITORY@REF/PATH, "
+        f"{location}: {scheme}:// is not supported. Use github://ORGANISATION:REPOSITORY@REF/PATH, "
         f"s3://BUCKET/PATH, https:// or http:// (an archive, {', '.join(ARCHIVES)}, or a directory that the "
         f"server lists), or {', '.join(f'{name}://' for name in SCHEMES if name != 'github')}."
     )
@@ -68,9 +68,9 @@ def _refuse_secrets(location: str, scheme: str) -> None:
     try:
         netloc = urlsplit(location).netloc
     except ValueError as exc:
-        raise InvalidRequestError(f"{location}: not a URL: {exc}.") from exc
+        raise InvalidRequestError(f"{location}: is not a URL: {exc}.") from exc
     if "@" in netloc and scheme not in USER_NAMES_A_PLACE:
         raise InvalidRequestError(
-            f"A {scheme}:// location may not hold a user name or password, since it is kept with the run. "
-            "Name a place that needs none."
+            f"A {scheme}:// location may not contain a user name or password, because it is stored with "
+            "the run. Give a location that needs none."
         )

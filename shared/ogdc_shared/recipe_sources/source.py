@@ -56,9 +56,9 @@ class Budget:
         self._directories -= directories
         if min(self._bytes, self._files, self._directories) < 0:
             raise InvalidRequestError(
-                f"{self.location}: too much for a recipe: more than {MAX_BYTES // 1024**2} MiB, "
-                f"{MAX_FILES} files or {MAX_DIRECTORIES} directories. Name the directory that holds meta.yml "
-                "itself, and let the recipe fetch its data as inputs."
+                f"{self.location}: is too large for a recipe: more than {MAX_BYTES // 1024**2} MiB, "
+                f"{MAX_FILES} files or {MAX_DIRECTORIES} directories. Give the directory that contains "
+                "meta.yml itself, and let the recipe fetch its data as inputs."
             )
         if time.monotonic() > self._deadline:
             raise SourceUnavailableError(

@@ -57,7 +57,7 @@ def stage_recipe(location: str, into: Path, *, allow_local: bool, networks: Sequ
     path = _local_path(location)
     if path is not None and not allow_local:
         raise ForbiddenError(
-            f"{location}: recipes are not read from the service's own disk. Name a place elsewhere, such as "
+            f"{location}: the service reads no recipes from its own disk. Give another location, such as "
             "github://ORGANISATION:REPOSITORY@REF/PATH, or send the recipe itself with `ogdc-runner submit`."
         )
     with disk_errors("the recipe"), _whole_or_nothing(into):
@@ -116,7 +116,7 @@ def _stage_local(path: Path, into: Path) -> None:
             raise RecipeNotFoundError(f"{path}: {what if path.exists() else 'there is no such directory'}.")
     except PermissionError as exc:
         raise RecipeNotFoundError(
-            f"{path}: may not be read. Check the permissions of {exc.filename}."
+            f"{path}: cannot be read. Check the permissions of {exc.filename}."
         ) from exc
 
 
@@ -124,9 +124,13 @@ def _whole_path(path: Path) -> Path:
     try:
         path = path.expanduser()
     except RuntimeError as exc:
-        raise InvalidRequestError(f"{path}: that home directory is not known. Give the whole path.") from exc
+        raise InvalidRequestError(
+            f"{path}: that home directory is not known. Give an absolute path."
+        ) from exc
     if not path.is_absolute():
-        raise InvalidRequestError(f"{path}: give the whole path; what it is relative to is not known here.")
+        raise InvalidRequestError(
+            f"{path}: give an absolute path, because the directory that it is relative to is not known here."
+        )
     return path
 
 
@@ -186,12 +190,12 @@ def _recipe_root(location: str, paths: Iterable[str]) -> PurePosixPath:
     roots = recipe_roots(paths)
     if len(roots) > 1:
         raise InvalidRequestError(
-            f"{location}: there are several recipes. Name one of them: {_listing(roots)}."
+            f"{location}: there are several recipes. Give one of them: {_listing(roots)}."
         )
     if not roots:
         tops = {PurePosixPath(PurePosixPath(path).parts[0]) for path in paths}
         raise RecipeNotFoundError(
-            f"{location}: there is no {META_FILE}. Name the directory that holds it "
+            f"{location}: there is no {META_FILE}. Give the directory that contains it "
             f"(there is: {_listing(tops)})."
         )
     return roots[0]

@@ -148,13 +148,13 @@ def _check_uploads(recipe: Recipe, trigger_inputs: TriggerInputs) -> None:
         isinstance(param, UploadInput) for param in recipe.meta.input.params
     ):
         raise InputNotFoundError(
-            "meta.yml: input.params: the recipe takes in an upload, and nothing was uploaded. Have a trigger "
-            "start it: `ogdc-runner triggers add`."
+            "meta.yml: input.params: the recipe needs an uploaded object, but no upload started it. Start "
+            "it by a trigger: `ogdc-runner triggers add`."
         )
     if trigger_inputs.inputs and volume_inputs(recipe):
         raise UnsupportedError(
-            "meta.yml: input.params: a recipe with inputs on volumes takes no uploaded object besides them. "
-            "Have the trigger pass none (pass_object: false)."
+            "meta.yml: input.params: a recipe with inputs on volumes cannot also take an uploaded object. "
+            "Set `pass_object: false` in the trigger."
         )
 
 
@@ -324,7 +324,7 @@ def _check_claims(meta: RecipeMeta, worker: WorkerSettings) -> None:
         if isinstance(param, PvcMountInput) and param.claim_name not in allowed:
             raise ForbiddenError(
                 f"meta.yml: input.params[{position}].claim_name: {param.claim_name!r} is not a claim that "
-                "recipes may read. Use another; OGDC_ALLOWED_INPUT_PVCS opens claims of a cluster, "
+                "recipes may read. OGDC_ALLOWED_INPUT_PVCS lists the allowed claims of a cluster, "
                 "OGDC_LOCAL_CLAIMS those of the local stack."
             )
 
@@ -334,8 +334,8 @@ def _check_secrets(meta: RecipeMeta, settings: Settings) -> None:
     for secret in meta.workflow.secrets:
         if secret in own or not {"*", secret} & set(settings.worker.allowed_secrets):
             raise ForbiddenError(
-                f"meta.yml: workflow.secrets: {secret!r} is none that recipes may use here; the operator "
-                "lists them in OGDC_ALLOWED_SECRETS."
+                f"meta.yml: workflow.secrets: {secret!r} is not a secret that recipes may use here; the "
+                "operator lists the allowed secrets in OGDC_ALLOWED_SECRETS."
             )
 
 

@@ -121,8 +121,8 @@ def remove_run(context: Context, name: str, *, caller: Caller) -> Run:
     run = _own_run(context, name, caller=caller)
     if run.status not in TERMINAL_PHASES:
         raise RunStateError(
-            f"Run {name} has not ended ({run.status}), so nothing of it is removed. "
-            f"Stop it first: ogdc-runner cancel {name}"
+            f"Run {name} has not ended ({run.status}), so it cannot be removed. "
+            f"Cancel it first: ogdc-runner cancel {name}"
         )
     with context.database.autocommit() as conn:
         record_act(conn, Action.REMOVE, name, caller=caller)  # first, since the rest cannot be undone

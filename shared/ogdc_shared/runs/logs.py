@@ -56,8 +56,8 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
 def _require_logs(run: Run) -> None:
     if run.logs_removed_at is not None and run.deleted_at is not None:
         raise OutputUnavailableError(
-            f"The logs of run {run.name} were removed, {run.logs_removed_at:%Y-%m-%d %H:%M} UTC, as this "
-            "deployment keeps them for so long (OGDC_LOG_DAYS, OGDC_TASK_DAYS).",
+            f"The logs of run {run.name} were removed at {run.logs_removed_at:%Y-%m-%d %H:%M} UTC, after "
+            "the time that this deployment keeps them (OGDC_LOG_DAYS, OGDC_TASK_DAYS).",
             expired=True,
         )
 

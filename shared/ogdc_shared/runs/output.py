@@ -62,7 +62,9 @@ def check_succeeded(run: Run) -> None:
         )
     if run.status != Phase.SUCCEEDED:
         reason = f": {run.message}" if run.message else ""
-        raise OutputUnavailableError(f"Run {run.name} has no output, since it ended as {run.status}{reason}")
+        raise OutputUnavailableError(
+            f"Run {run.name} has no output, because it ended as {run.status}{reason}"
+        )
 
 
 def no_longer_kept(reason: str) -> OutputUnavailableError:

@@ -102,8 +102,8 @@ def _published(context: Context, run: Run) -> Iterator[int]:
     volume = context.settings.storage.published
     if volume is None:
         raise OutputUnavailableError(
-            f"Run {run.name} publishes to {run.recipe_id}/ on the workflow volume, of which this deployment "
-            "hands out nothing (OGDC_PUBLISHED_DIR).",
+            f"Run {run.name} publishes to {run.recipe_id}/ on the workflow volume, which this deployment "
+            "does not serve (OGDC_PUBLISHED_DIR).",
             elsewhere=True,
         )
     check_succeeded(run)

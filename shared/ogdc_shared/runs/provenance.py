@@ -46,7 +46,9 @@ def export_crate(context: Context, name: str, directory: Path, *, caller: Caller
     """
     run = reconciled_run(context, name)
     if run.status not in TERMINAL_PHASES:
-        raise RunStateError(f"Run {name} has not ended ({run.status}); its provenance is told when it has.")
+        raise RunStateError(
+            f"Run {name} has not ended ({run.status}). Its provenance is available after its end."
+        )
     require_tasks(run)
     described = description_of(context, run)
     with TemporaryDirectory(prefix="ogdc-provenance-") as scratch:

@@ -51,8 +51,8 @@ def require_tasks(run: Run) -> None:
     """
     if run.tasks_removed_at is not None:
         raise OutputUnavailableError(
-            f"What was known of the single tasks of run {run.name} was removed, "
-            f"{run.tasks_removed_at:%Y-%m-%d %H:%M} UTC, as this deployment keeps it for so long "
+            f"The details of the tasks of run {run.name} were removed at "
+            f"{run.tasks_removed_at:%Y-%m-%d %H:%M} UTC, after the time that this deployment keeps them "
             "(OGDC_TASK_DAYS).",
             expired=True,
         )

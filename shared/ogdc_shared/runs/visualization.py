@@ -98,7 +98,7 @@ def check_visualization(settings: Settings) -> None:
 
     if missing := missing_packages(EXTRA):
         raise UnsupportedError(
-            "meta.yml: workflow.type: visualization takes Python packages that are not installed "
+            "meta.yml: workflow.type: visualization needs Python packages that are not installed "
             f"({', '.join(missing)}). Install them: {advice(EXTRA)}"
         )
 

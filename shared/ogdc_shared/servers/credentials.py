@@ -123,7 +123,7 @@ def _read_netrc(path: str) -> dict[str, tuple[str, str]]:
         hosts = netrc.netrc(path).hosts
     except netrc.NetrcParseError as exc:
         raise UnusableInputError(
-            f"The netrc file cannot be read: line {exc.lineno}. Mend that line."
+            f"The netrc file has an error in line {exc.lineno}. Correct that line."
         ) from exc
     except (OSError, UnicodeError) as exc:
         raise UnusableInputError(f"The netrc file cannot be read: {type(exc).__name__}.") from exc
@@ -150,7 +150,7 @@ def _read_tokens(path: str) -> list[tuple[str, str]]:
             words = line.split("#")[0].split()
             if words and (len(words) != 2 or not words[1].isascii()):
                 raise UnusableInputError(
-                    f"The file of tokens, line {number}: write a host, a blank, its token."
+                    f"The file of tokens, line {number}: write a host, a space and its token."
                 )
             if words:
                 found.append((words[0].lower(), words[1]))

@@ -47,7 +47,7 @@ def size_of_file(response: urllib3.BaseHTTPResponse, begins: int) -> int | None:
         return length
     part = _PART.fullmatch(content_range(response).strip())
     if part is None or int(part[1]) != begins:
-        raise InterruptedFetchError("it sent another part of the file than was asked for")
+        raise InterruptedFetchError("it sent another part of the file than was requested")
     if part[2] != "*":
         return int(part[2])
     return None if length is None else begins + length

@@ -166,11 +166,12 @@ class Web:
             place = _joined(place, target)
             if _scheme(place) not in {"http", "https"}:
                 raise InputNotFoundError(
-                    f"{url!r} cannot be fetched: it leads to {place!r}. Check the address."
+                    f"{url!r} cannot be fetched: it redirects to {place!r}. Check the address."
                 )
         raise InputNotFoundError(
-            f"{url!r} cannot be fetched: its server redirects without end, at last to {place!r}, as some do "
-            "where a login is missing. Check the address, and see docs/recipes.md, Inputs behind a login."
+            f"{url!r} cannot be fetched: its server redirects endlessly, finally to {place!r}. Some "
+            "servers do this "
+            "if a login is missing. Check the address, and see docs/recipes.md, Inputs behind a login."
         )
 
     def _request(
@@ -359,7 +360,7 @@ def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> byte
         except HTTPError as exc:
             piece, error = b"", exc
     if cut.is_set():
-        raise InterruptedFetchError(f"nothing of the file came for {connections.BODY_SECONDS:g} seconds")
+        raise InterruptedFetchError(f"no data arrived for {connections.BODY_SECONDS:g} seconds")
     if error:
         raise InterruptedFetchError(_in_words(error)) from error
     return piece

@@ -137,8 +137,8 @@ def disk_errors(what: str) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in NO_ROOM | {errno.EFBIG}:
             raise StorageUnavailableError(
-                f"There is no room left on the disk for {what}; nothing was written. "
-                "Free some space and try again."
+                f"There is no room left on the disk for {what}; nothing was written. Free some space and "
+                "try again."
             ) from exc
         raise StorageUnavailableError(f"Reading or writing {what} failed: {exc.strerror or exc}.") from exc
 

@@ -28,7 +28,9 @@ def verify(key: str, query: Mapping[str, str], *, secret: str, now: float) -> No
     expires = query.get("expires", "")
     expected = _signature(key, expires, secret)
     if not hmac.compare_digest(query.get("signature", "").encode(errors="surrogatepass"), expected.encode()):
-        raise ForbiddenError("This download link was not made here or was changed. Ask for the output again.")
+        raise ForbiddenError(
+            "This download link was not created by this deployment, or was changed. Ask for the output again."
+        )
     # What was signed is a number of ours, so it can be read as one.
     if now >= int(expires):
         raise OutputUnavailableError(

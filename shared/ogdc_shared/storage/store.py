@@ -151,7 +151,7 @@ def check_prefix(prefix: str) -> str:
     """
     if not prefix.endswith("/"):
         raise InvalidRequestError(
-            f"{prefix[:200]!r} cannot be a prefix of artifacts: it has to end in a slash."
+            f"{prefix[:200]!r} cannot be a prefix of artifacts: it must end in a slash."
         )
     check_key(prefix[:-1])
     return prefix

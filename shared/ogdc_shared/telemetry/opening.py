@@ -19,7 +19,7 @@ def open_telemetry(settings: TelemetrySettings) -> Telemetry:
         from ogdc_shared.telemetry.otlp import CollectedTelemetry
     except ModuleNotFoundError as exc:
         raise ConfigurationError(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT names a collector, and {exc.name} is not installed: "
+            f"OTEL_EXPORTER_OTLP_ENDPOINT names a collector, but {exc.name} is not installed: "
             "install ogdc-runner[telemetry], or set OTEL_SDK_DISABLED=true."
         ) from exc
     return CollectedTelemetry(settings)

@@ -54,7 +54,7 @@ def read_location(location: str) -> Ref:
         if parts.hostname and "@" not in parts.netloc and parts.path.strip("/") and not parts.query:
             return Ref(url.rstrip("/"), _checked(ref, location))
     raise InvalidRequestError(
-        f"{location!r:.200} names no ref of a repository; give github://OWNER:REPOSITORY@REF or "
+        f"{location!r:.200} does not name a ref of a repository; give github://OWNER:REPOSITORY@REF or "
         "git+https://HOST/PATH@REF."
     )
 
@@ -69,7 +69,7 @@ def commit_of(ref: Ref, advertised: bytes) -> str:
         known = dict(_refs(advertised))
     except ValueError as exc:
         raise InputNotFoundError(
-            f"{ref.repository}: its server does not answer as git's would ({exc}). Check the address."
+            f"{ref.repository}: its server does not answer like a git server ({exc}). Check the address."
         ) from exc
     for form in _NAMES:
         name = form.format(ref.name)
@@ -98,7 +98,7 @@ def _lines(data: bytes) -> Iterator[bytes]:
         if length > 4 and position + length <= len(data):
             yield data[position + 4 : position + length]
         elif length:
-            raise ValueError("it breaks off")
+            raise ValueError("it ends early")
         position += length or 4
 
 

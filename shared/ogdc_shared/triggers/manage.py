@@ -69,8 +69,8 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
         with opened_recipe(context, RecipeSource(location=new.recipe_path)) as recipe:
             if asked_for := [each.name for each in recipe.meta.parameters if each.is_required]:
                 raise InvalidRequestError(
-                    f"recipe_path: each run has to be given the recipe's parameter {asked_for[0]}, and "
-                    "triggers give none; give it a default."
+                    f"recipe_path: the recipe's parameter {asked_for[0]} is required, but "
+                    "triggers set no parameters. Give it a default."
                 )
     with context.database.transaction() as conn:
         trigger = record.add_trigger(conn, new, owner=caller_id(conn, caller))
@@ -135,14 +135,18 @@ def remove_trigger(context: Context, name: str, *, caller: Caller) -> None:
 
 def _checked(asked: Mapping[str, Any], *, settings: Settings) -> NewTrigger:
     if unknown := sorted(asked.keys() - _FIELDS.keys()):
-        raise InvalidRequestError(f"{unknown[0]!r} is nothing a trigger has; it has {', '.join(_FIELDS)}.")
+        raise InvalidRequestError(
+            f"{unknown[0]!r} is not a field of a trigger; its fields are {', '.join(_FIELDS)}."
+        )
     new = NewTrigger(**(_FIELDS | dict(asked)))
     _check_text("name", new.name, _NAME, "1 to 63 lower-case letters, digits and hyphens")
     for key in ("overwrite", "pass_object", "queues"):
         if not isinstance(getattr(new, key), bool):
             raise InvalidRequestError(f"{key}={getattr(new, key)!r:.100}: give true or false.")
     if not isinstance(asked.get("recipe_path"), str | None):
-        raise InvalidRequestError("recipe_path: give a location as text, or null where uploads are recipes.")
+        raise InvalidRequestError(
+            "recipe_path: give a location as a string, or null if the uploads are recipes."
+        )
     if (new.bucket is None) == (new.schedule is None):
         raise InvalidRequestError(
             "Give a `bucket`, whose uploads start runs, or a `schedule`: one of the two."
@@ -150,7 +154,7 @@ def _checked(asked: Mapping[str, Any], *, settings: Settings) -> NewTrigger:
     unfit = _OF_SCHEDULES if new.schedule is None else _OF_UPLOADS
     if beside := [key for key in unfit if getattr(new, key) != _FIELDS[key]]:
         by = "uploads" if new.schedule is None else "the clock"
-        raise InvalidRequestError(f"{beside[0]} has no meaning for a trigger by {by}.")
+        raise InvalidRequestError(f"{beside[0]} cannot be set for a trigger by {by}.")
     if new.schedule is None:
         return _checked_uploads(new, own_bucket=settings.storage.bucket)
     return _checked_schedule(new, settings=settings)
@@ -161,7 +165,7 @@ def _checked_uploads(new: NewTrigger, *, own_bucket: str) -> NewTrigger:
     if new.bucket == own_bucket:
         raise InvalidRequestError(
             f"bucket={new.bucket!r} is the artifact store's own: runs write to it and would start each "
-            "other. Have uploads go to another bucket."
+            "other. Use another bucket for uploads."
         )
     _check_pattern(new.pattern)
     _check_kinds(new.kinds)
@@ -170,7 +174,9 @@ def _checked_uploads(new: NewTrigger, *, own_bucket: str) -> NewTrigger:
 
 def _checked_schedule(new: NewTrigger, *, settings: Settings) -> NewTrigger:
     if not isinstance(new.schedule, str) or not isinstance(new.time_zone, str):
-        raise InvalidRequestError("schedule, time_zone: give texts, as 0 3 * * * and America/Anchorage.")
+        raise InvalidRequestError(
+            "schedule, time_zone: give strings, such as 0 3 * * * and America/Anchorage."
+        )
     if new.recipe_path is None:
         raise InvalidRequestError("recipe_path: give the location of the recipe to run.")
     _check_watched(new.watched, settings=settings)

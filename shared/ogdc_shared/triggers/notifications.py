@@ -91,7 +91,7 @@ def read_uploads(headers: Mapping[str, str], body: bytes) -> Notification:
     messages = [message for read in _messages(headers, body) for message in tried(read)]
     readers = [reader for message in messages for reader in _readers(*message)]
     if len(readers) > MAX_OBJECTS:
-        raise InvalidRequestError(f"One request may tell of at most {MAX_OBJECTS} objects.")
+        raise InvalidRequestError(f"One request may contain at most {MAX_OBJECTS} objects.")
     uploads = [upload for reader in readers for upload in tried(reader) if upload is not None]
     return Notification(tuple(uploads), tuple(refused))
 
@@ -296,16 +296,14 @@ def _encodes(text: str) -> bool:
 def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
     part = whole.get(name)
     if not isinstance(part, dict):
-        raise InvalidRequestError(f"The event's {name} is {part!r:.80}; it has to be an object.")
+        raise InvalidRequestError(f"The event's {name} is {part!r:.80}; it must be an object.")
     return part
 
 
 def _text(whole: dict[str, Any], name: str) -> str:
     text = whole.get(name)
     if not isinstance(text, str) or not text:
-        raise InvalidRequestError(
-            f"The event's {name} is {text!r:.80}; it has to be a text that is not empty."
-        )
+        raise InvalidRequestError(f"The event's {name} is {text!r:.80}; it must be a non-empty string.")
     return text
 
 

@@ -48,7 +48,7 @@ def object_url(upload: ObjectCreated, *, settings: Settings, base_url: str | Non
     base = base_url or _public_base(upload)
     if base is None:
         raise UnsupportedError(
-            f"Nothing says where the objects of bucket {upload.bucket!r} are read. Give the trigger a base "
+            f"The address of bucket {upload.bucket!r} is not known. Give the trigger a base "
             "URL, or ask the operator to add the bucket to OGDC_UPLOAD_BUCKETS."
         )
     url = f"{base}/{quote(upload.key)}"
@@ -73,7 +73,9 @@ def recipe_location(upload: ObjectCreated, *, base_url: str | None = None) -> st
     """
     key = upload.key if is_archive(upload.key) else upload.key.rpartition("/")[0]
     if not key:
-        raise InvalidRecipeError(f"{META_FILE}: put the recipe into a directory; a bucket's root is none.")
+        raise InvalidRecipeError(
+            f"{META_FILE}: put the recipe into a directory, not into the root of the bucket."
+        )
     if base_url:
         return f"{base_url}/{quote(key)}" + ("" if key == upload.key else "/")
     return f"{'gs' if upload.store == 'google' else 's3'}://{upload.bucket}/{key}"

@@ -89,7 +89,7 @@ def _of_url(url: str, http: PoolManager) -> str:
     if urlsplit(url).path.endswith("/"):
         return _digest([_content(_ask(http, "GET", url), url, most=_MAX_LISTING)])
     raise InputNotFoundError(
-        f"{url}: its server tells neither an ETag nor when it was changed last, so no change can be seen."
+        f"{url}: its server sends neither ETag nor Last-Modified, so changes cannot be detected."
     )
 
 
@@ -125,7 +125,7 @@ def _of_dataset(context: Context, identifier: str) -> str:
 
 def _node_url(settings: Settings) -> str:
     if settings.dataone_node_url is None:
-        raise UnsupportedError("watched: DATAONE_NODE_URL is not set, so no data set is known here.")
+        raise UnsupportedError("watched: DATAONE_NODE_URL is not set, so data sets cannot be watched.")
     return settings.dataone_node_url
 
 
@@ -197,7 +197,7 @@ def _content(response: BaseHTTPResponse, url: str, *, most: int) -> bytes:
     finally:
         response.close()
     if len(content) > most:
-        raise InputNotFoundError(f"{url}: is more than {most >> 20} MiB, too much to be watched.")
+        raise InputNotFoundError(f"{url}: is more than {most >> 20} MiB, the limit for watching.")
     return content
 
 

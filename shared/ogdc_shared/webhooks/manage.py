@@ -63,7 +63,7 @@ def add_webhook(context: Context, asked: WebhookRequest, *, caller: Caller) -> M
     with context.database.transaction() as conn:
         owner = caller_id(conn, caller)
         if record.count_webhooks(conn, owner=owner) >= MAX_WEBHOOKS:
-            raise ConflictError(f"You have {MAX_WEBHOOKS} webhooks, which is the most; remove one first.")
+            raise ConflictError(f"You have {MAX_WEBHOOKS} webhooks, which is the limit. Remove one first.")
         webhook = record.add_webhook(conn, new, owner=owner)
         record_act(conn, Action.ADD_WEBHOOK, str(webhook.id), caller=caller, host=urlsplit(new.url).hostname)
     return MadeWebhook(webhook, SECRET_PREFIX + b64encode(secret).decode())
@@ -137,7 +137,7 @@ def _read_secret(text: str) -> bytes:
         secret = b""
     if not _MIN_SECRET <= len(secret) <= _MAX_SECRET:
         raise InvalidRequestError(
-            f"secret: give {_MIN_SECRET} to {_MAX_SECRET} bytes in base64, with or without {SECRET_PREFIX} "
-            "before them; or none, and one is made."
+            f"secret: give {_MIN_SECRET} to {_MAX_SECRET} bytes in base64, with or without the prefix "
+            f"{SECRET_PREFIX}. Without a secret, the service generates one."
         )
     return secret

@@ -132,11 +132,13 @@ def _check(name: str, recipe: RecipeFacts, partitions: int | None, trace: Trace 
     if not is_workflow_name(name) or (partitions is not None and partitions < 1):
         raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
     if (partitions is None) != bool(recipe.claims):
-        raise ValueError("Inputs on volumes are listed by the workflow, all others before there is one.")
+        raise ValueError(
+            "Only inputs on volumes are listed by the workflow. All others must be listed before it is built."
+        )
     if recipe.takes and recipe.reuse is None:
-        raise ValueError("Results are taken of a scope.")
+        raise ValueError("Reusing results needs a scope.")
     if recipe.later and recipe.allowed_failures is not None:
-        raise ValueError("Which items failed is counted for one stage alone.")
+        raise ValueError("Failed items can only be counted in a workflow with one stage.")
 
 
 def _labels(name: str, recipe: RecipeFacts, *, fans_out: bool) -> dict[str, str]:

@@ -46,7 +46,7 @@ def read_footprint(directory: Path, filename: str, config: VisualizationConfig, 
                 f"The footprint {path.name} has no column {name!r}; it has: {', '.join(columns)}."
             )
     if wkb is None or not len(wkb) or not meta["crs"]:
-        raise InputError(f"The footprint {path.name} has no polygon, or does not say its CRS.")
+        raise InputError(f"The footprint {path.name} has no polygon or no CRS.")
     area = reproject(shapely.from_wkb(wkb), meta["crs"], crs)
     first = {name: columns[name][:1].tolist()[0] for name, _ in config.deduplicate_keep_rules}
     return Footprint(shapely.union_all(area), first)

@@ -38,6 +38,6 @@ def _order(name: str, values: NDArray[Any], rule: str) -> NDArray[np.int64]:
     try:
         found, number = np.unique(values[there], return_inverse=True)
     except TypeError as exc:
-        raise InputError(f"deduplicate_keep_rules: column {name!r} has both texts and numbers.") from exc
+        raise InputError(f"deduplicate_keep_rules: column {name!r} has both strings and numbers.") from exc
     numbers[there] = len(found) - 1 - number if rule == "larger" else number
     return numbers

@@ -85,7 +85,7 @@ def _as_integers(bands: NDArray[np.number]) -> NDArray[np.int32]:
     """
     largest = np.abs(bands).max(initial=0)
     if largest > np.iinfo(np.int32).max:
-        raise InputError(f"A cell counts {largest:.0f}, which is more than 32 bits hold.")
+        raise InputError(f"A cell has the count {largest:.0f}, which does not fit into 32 bits.")
     return bands.astype(np.int32)
 
 

@@ -63,9 +63,7 @@ class TileFiles:
         config, bounds, started = self._config, self._grid.bounds(tile), time.time()
         for statistic, band in zip(config.statistics, bands, strict=True):
             if not np.isfinite(band).all():
-                raise InputError(
-                    f"{tile}: a cell of {statistic.name!r} is larger than floats of 64 bits are."
-                )
+                raise InputError(f"{tile}: a cell of {statistic.name!r} does not fit into a 64-bit float.")
         self.tiles.setdefault(tile.z, []).append((tile.x, tile.y))
         path = tile_path(self.output, config, config.dir_geotiff, tile, ".tif")
         write_geotiff(path, bands, bounds, self._grid.crs, config.statistics)

@@ -143,16 +143,16 @@ def check_columns(columns: Mapping[str, NDArray[Any]], filename: str, config: Vi
     for name in sorted(config.columns):
         if name not in columns:
             there = ", ".join(columns) or "none"
-            raise InputError(f"{filename} has no column {name!r}, which statistics are of; it has: {there}.")
+            raise InputError(f"{filename} has no column {name!r}, which statistics use; it has: {there}.")
         if columns[name].dtype.kind not in "iufb":
-            raise InputError(f"{filename}: column {name!r} holds no numbers.")
+            raise InputError(f"{filename}: column {name!r} is not numeric.")
 
 
 def _check_unstaged(columns: Mapping[str, NDArray[Any]], filename: str, config: VisualizationConfig) -> None:
     for name in sorted(config.compared_columns - columns.keys()):
         there = ", ".join(columns) or "none"
         raise InputError(
-            f"{filename} has no column {name!r}, which deduplicate_keep_rules name; it has: {there}."
+            f"{filename} has no column {name!r}, which deduplicate_keep_rules uses; it has: {there}."
         )
     reserved = {getattr(config, key).lower() for key in config.__struct_fields__ if key.startswith("prop_")}
     for name in columns:
@@ -179,7 +179,7 @@ def _crs_of(found: str | None, config: VisualizationConfig, filename: str) -> py
     """What the file says, else what the configuration says of files that say nothing."""
     crs = found or config.input_crs
     if crs is None:
-        raise InputError(f"{filename} does not say its CRS; give input_crs in the configuration.")
+        raise InputError(f"{filename} has no CRS; give input_crs in the configuration.")
     return pyproj.CRS.from_user_input(crs)
 
 

@@ -84,7 +84,7 @@ def _check(rows: Rows, filename: str, config: VisualizationConfig, grid: Grid) -
     crs = pyproj.CRS.from_user_input(rows.crs) if rows.crs else None
     if crs is None or not crs.equals(grid.crs, ignore_axis_order=True):
         found = rows.crs or "no CRS"
-        raise InputError(f"{filename} is in {found}; tiles of {config.tms_id} are in {grid.crs}.")
+        raise InputError(f"{filename} has the CRS {found}, but tiles of {config.tms_id} have {grid.crs}.")
 
 
 def _codes(tiles: NDArray[np.object_], filename: str, config: VisualizationConfig) -> NDArray[np.int64]:

@@ -54,7 +54,7 @@ def _named_table(name: str) -> NDArray[np.uint8]:
         except ValueError:
             continue
         return np.trunc(np.asarray(colors) * 255 + _ROUNDING).astype(np.uint8)
-    raise ValueError(f"no palette is called {name!r}")
+    raise ValueError(f"there is no palette {name!r}")
 
 
 @lru_cache

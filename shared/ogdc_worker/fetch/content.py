@@ -86,8 +86,8 @@ def _decoded(source: str, response: Response, *, name: str) -> Iterator[bytes]:
         return iter(response.pieces)
     if response.encoding not in {"gzip", "x-gzip", "deflate"}:
         raise UnusableInputError(
-            f"{source!r} is sent with the encoding {response.encoding!r}, although none was asked for, and "
-            "that cannot be undone here. Ask its server for the file as it is."
+            f"{source!r} was sent with the encoding {response.encoding!r}, which was not requested and "
+            "is not supported. Use a server that sends the file without it."
         )
     return _inflated(response.pieces)
 

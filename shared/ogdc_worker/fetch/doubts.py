@@ -48,8 +48,9 @@ def refuse_pointer(path: str, source: str) -> None:
     begin, then = _POINTER
     if (head := _head(path)).startswith(begin) and then in head:
         raise UnusableInputError(
-            f"{source!r} is a pointer of Git LFS and not the file itself. In a repository on this machine "
-            "`git lfs pull` fetches the file; of one on a server, give the address that downloads it."
+            f"{source!r} is a Git LFS pointer, not the file itself. In a repository on this machine, "
+            "`git lfs pull` fetches the file. For a repository on a server, give the address of the file "
+            "itself."
         )
 
 

@@ -157,9 +157,9 @@ def _try(
     if problem:
         part.discard()
         if response.offset:
-            raise InterruptedFetchError(f"the file came in two pieces that do not fit: it {problem}")
+            raise InterruptedFetchError(f"the two parts of the file do not fit together: it {problem}")
         raise UnusableInputError(
-            f"{file.source!r} {problem}; it was fetched whole, so its description is wrong."
+            f"{file.source!r} {problem}. It was fetched completely, so its description is wrong."
         )
     return Downloaded(response, f"sha256:{digest.sha256()}")
 
@@ -251,7 +251,7 @@ def _new_hash(algorithm: str) -> hashlib._Hash:
         return hashlib.new(algorithm.lower().replace("-", ""), usedforsecurity=False)
     except ValueError as exc:
         raise UnusableInputError(
-            f"A checksum by {algorithm!r} cannot be verified; give one by md5, sha1, sha256 or sha512."
+            f"A checksum of type {algorithm!r} cannot be verified; give md5, sha1, sha256 or sha512."
         ) from exc
 
 

@@ -142,8 +142,8 @@ def _spawn(text: str, environment: Mapping[str, str], shell: tuple[str, ...], ou
         )
     except (FileNotFoundError, PermissionError) as exc:  # PermissionError also if a PATH entry is unreadable
         raise InvalidRecipeError(
-            f"There is no {shell[0]} where tasks run that may be executed, and it is the shell of the "
-            "recipe's lines. Install it there, or name another in the recipe's first line: #!/bin/bash."
+            f"The shell of the recipe, {shell[0]}, does not exist or is not executable where tasks run. "
+            "Install it there, or give another in the first line of the recipe, such as #!/bin/bash."
         ) from exc
     except OSError as exc:
         if exc.errno == errno.E2BIG:

@@ -48,8 +48,7 @@ class ProcessPaths(NamedTuple):
         for seen, kept in ((self.input_dir, self.inputs), (self.output_dir, self.outputs)):
             if os.path.islink(kept) or not _may_be_one(os.stat(seen), os.stat(kept)):
                 raise IntegrityError(
-                    f"{seen} is not the directory {kept}: a command has put something else in its place. "
-                    "Nothing more was run."
+                    f"{seen} is not the directory {kept}: a command has replaced it. Nothing more was run."
                 )
 
 

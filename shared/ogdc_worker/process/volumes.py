@@ -44,11 +44,11 @@ def check_files(files: Sequence[InputFile]) -> None:
             size = os.stat(file.source).st_size
         except FileNotFoundError as exc:
             raise InputNotFoundError(
-                f"{file.source!r} is no longer there; it was when the volume was listed. Submit again."
+                f"{file.source!r} no longer exists, but did when the volume was listed. Submit again."
             ) from exc
         if file.size not in {None, size} and not is_directory(file.source):
             raise UnusableInputError(
-                f"{file.source!r} has {size} bytes and had {file.size} when the volume was listed. "
+                f"{file.source!r} has {size} bytes, but had {file.size} when the volume was listed. "
                 "Submit again once nobody writes to it."
             )
 

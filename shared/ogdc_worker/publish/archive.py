@@ -43,7 +43,7 @@ def write_zip(path: str, members: Mapping[str, str]) -> None:
                 _add(archive, name, members[name])
             except UnicodeEncodeError as exc:
                 raise PublishError(
-                    f"The name {name!r} is not UTF-8, so it cannot stand in a zip. Rename it."
+                    f"The name {name!r} is not UTF-8, so the file cannot be stored in a zip. Rename it."
                 ) from exc
     os.rename(part, path)
 

@@ -43,9 +43,7 @@ def check_outputs(outputs: Sequence[Outputs], rights: Rights) -> dict[str, int]:
     directories = [each.directory for each in outputs]
     for directory, partition in outputs:
         if not is_directory(directory):
-            raise PublishError(
-                f"Partition {partition} has no output directory; it cannot have been processed."
-            )
+            raise PublishError(f"Partition {partition} has no output directory, so it was not processed.")
         rights.give(directory)
 
     problems: dict[str, str] = {}

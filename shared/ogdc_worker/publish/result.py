@@ -145,7 +145,10 @@ def _look_through(
         from ogdc_worker.missing_items import RESULT_NAME
 
         if names.setdefault(RESULT_NAME, 0) != 0:
-            raise PublishError(f"A command wrote {RESULT_NAME!r}, the name of the list of what is missing.")
+            raise PublishError(
+                f"A command wrote {RESULT_NAME!r}, which is reserved for the list of missing items. Use "
+                "another name."
+            )
         path = f"{outputs[0].directory}/{RESULT_NAME}"
         write_durably(path, f"{missing}\n".encode())
         rights.give(path)
@@ -235,7 +238,7 @@ def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
             os.rename(staging, target)
     elif not is_directory(target):
         raise PublishError(
-            f"The result of {publication.run} was put together and has disappeared. Submit again."
+            f"The result of {publication.run} was assembled, but has disappeared. Submit again."
         )
     flush_entries(publication.volume)
 

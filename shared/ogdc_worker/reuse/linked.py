@@ -73,8 +73,8 @@ def check_linked(
     if changed:
         raise PublishError(
             "Somebody has changed published files that this run shares with another: "
-            f"{several([*map(repr, changed)])}. They are no longer what the recipe makes, so nothing of this "
-            "run was published. Submit again: what was changed is made anew."
+            f"{several([*map(repr, changed)])}. They are no longer results of the recipe, so nothing of this "
+            "run was published. Submit again to recreate the changed files."
         )
 
 

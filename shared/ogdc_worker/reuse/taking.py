@@ -320,7 +320,7 @@ def _partitions(directory: str, expected: Expected) -> Iterator[Partition]:
         ):
             raise IntegrityError(
                 f"The list of inputs {name} is not what was submitted: something was changed in the artifact "
-                "store. Nothing of it was run. Tell the operator, and submit again."
+                "store. Nothing was run. Tell the operator, and submit again."
             )
         yield from map(Partition.from_json, manifests_of(pack))
 

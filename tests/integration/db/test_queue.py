@@ -231,7 +231,7 @@ class TestRelease:
         queue(conn, "b", user="bert")
         release(conn, ONE)
 
-        with pytest.raises(LimitError, match="1 runs are under way"):
+        with pytest.raises(LimitError, match="1 runs are active"):
             require_turn(conn, "a", ONE)
         require_turn(conn, "a", QueueSettings(runs=2))
         require_turn(conn, "a", QueueSettings())

@@ -152,7 +152,7 @@ def test_temporary_outputs_neither_wait_nor_take_a_place(conn):
 def test_two_recipe_names_never_share_an_id(conn):
     submit(conn, "a-1", **RECIPE)
     with pytest.raises(
-        RecipeIdTakenError, match="'Seal Tags' and 'seal tags' both make the recipe id 'seal-tags'"
+        RecipeIdTakenError, match="'Seal Tags' and 'seal tags' both give the recipe id 'seal-tags'"
     ):
         submit(conn, "a-2", recipe_id="seal-tags", recipe_name="seal tags")
 
@@ -178,7 +178,7 @@ def test_a_repeated_request_is_answered_with_its_run_even_when_that_has_ended(co
 def test_a_key_stands_for_one_request(conn):
     submit(conn, "a-1", **RECIPE, **KEY)
     with pytest.raises(
-        InvalidRequestError, match="'k-1' belongs to a different request, which made run 'a-1'"
+        InvalidRequestError, match="'k-1' was used for a different request, which created run 'a-1'"
     ):
         submit(conn, "b-1", **(KEY | {"request_digest": "d-2"}))
 

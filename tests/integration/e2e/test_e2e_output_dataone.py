@@ -149,4 +149,4 @@ def test_what_a_deployment_publishes_is_its_operators_decision(stack: Stack, tmp
         files={"words.txt": "some words\n"},
     )
     refused = stack.cli("submit", str(secret))
-    assert (refused.code, "none that recipes may use here" in refused.err) == (1, True), refused
+    assert (refused.code, "is not a secret that recipes may use here" in refused.err) == (1, True), refused

@@ -46,8 +46,8 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "meta.yml in another encoding": (
         {"meta.yml": "name: Grönland".encode("latin-1")}, "meta.yml: is not UTF-8", "save it as UTF-8",
     ),
-    "huge meta.yml": ({"meta.yml": "#" * (2 << 20)}, "meta.yml: is larger than", "files of their own"),
-    "alias bomb": ({"meta.yml": BOMB}, "meta.yml: stands for more than", "write them out"),
+    "huge meta.yml": ({"meta.yml": "#" * (2 << 20)}, "meta.yml: is larger than", "separate files"),
+    "alias bomb": ({"meta.yml": BOMB}, "meta.yml: has more than", "write them out"),
     "unknown key": (
         meta(workflow={"type": "shell", "shfile": "a.sh"}),
         "meta.yml: workflow.shfile: there is no such key", "did you mean sh_file?",
@@ -262,7 +262,7 @@ def test_output_that_is_not_to_be_had_is_explained(stack: Stack, recipe, tmp_pat
     (stack.paths.artifacts / "runs" / removed / "output" / "expired.zip").unlink()
     expected = {
         unfinished: (409, "has not ended"),
-        failed: (409, "has no output, since it ended as Failed: command 1 of 1 failed with exit code 9"),
+        failed: (409, "has no output, because it ended as Failed: command 1 of 1 failed with exit code 9"),
         published: (404, "publishes to published/ on the workflow volume"),
         old: (410, "no longer kept: temporary outputs stay for 7 days. Submit the recipe again."),
         removed: (410, "no longer kept: temporary outputs stay for 7 days. Submit the recipe again."),

@@ -215,7 +215,7 @@ def test_inputs_that_the_configuration_does_not_mean_are_told_of(
     recipe = write_recipe(tmp_path, "Other map", basins[:1], config=CONFIG | {"ext_input": ".shp"})
     done = stack.cli("run", str(recipe), cwd=tmp_path)
     assert done.code == 1
-    assert "The stage process has found nothing to go on with" in done.err, done.err
+    assert "The stage process has found nothing for the next one" in done.err, done.err
     assert "basins_0.gpkg: no name ends in '.shp', as ext_input of the configuration says" in done.err, (
         done.err
     )

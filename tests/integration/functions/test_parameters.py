@@ -118,4 +118,4 @@ def test_a_key_belongs_to_a_request_with_its_values(serve):
     )
 
     assert other.status_code == 400
-    assert "belongs to a different request" in other.get_json()["detail"]
+    assert "was used for a different request" in other.get_json()["detail"]

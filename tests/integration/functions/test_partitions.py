@@ -197,7 +197,7 @@ class TestRefusals:
         assert response.status_code == 403
         assert response.get_json()["detail"] == (
             "meta.yml: input.params[0].claim_name: 'secrets' is not a claim that recipes may read. "
-            "Use another; OGDC_ALLOWED_INPUT_PVCS opens claims of a cluster, OGDC_LOCAL_CLAIMS those of the "
+            "OGDC_ALLOWED_INPUT_PVCS lists the allowed claims of a cluster, OGDC_LOCAL_CLAIMS those of the "
             "local stack."
         )
         assert not artifacts.exists()
@@ -209,10 +209,10 @@ class TestRefusals:
             ({"partition_size": 0}, "partition_size: 0 cannot be used; give at least 1."),
             ({"max_parallelism": 0}, "max_parallelism: 0 cannot be used; give at least 1."),
             ({"partition_strategy": "rows"}, "partition_strategy: 'rows' cannot be used; give"),
-            ({"partition_bytes": "1Gi"}, "partition_bytes: '1Gi' is for `partition_strategy: size`"),
+            ({"partition_bytes": "1Gi"}, "partition_bytes: '1Gi' requires `partition_strategy: size`"),
             (
                 {"partition_strategy": "size", "partition_bytes": "1Gi"},
-                "partition_bytes: no size of an input is known",
+                "partition_bytes: the sizes of the inputs are not known",
             ),
         ],
     )

@@ -162,11 +162,11 @@ def test_a_job_that_failed_says_why(status, job: str, at):
     [
         ({}, "input YEAR: is missing"),
         ({"inputs": {"YEAR": "2021"}}, "input YEAR: '2021' is not of type integer"),
-        ({"inputs": {"YEAR": 1900}}, "parameter YEAR: 1900 is too little"),
+        ({"inputs": {"YEAR": 1900}}, "parameter YEAR: 1900 is too small"),
         ({"inputs": {"YEAR": 2021, "X": 1}}, "input 'X': there is no such input; there are YEAR, METHOD"),
         (
             {"inputs": {"YEAR": {"href": "ftp://example.org/y"}}},
-            "input YEAR: href: 'ftp://example.org/y' is not",
+            "input YEAR: href: 'ftp://example.org/y' cannot be read by",
         ),
         (
             {"inputs": {"YEAR": {"href": "file:///etc/passwd"}}},
@@ -178,11 +178,14 @@ def test_a_job_that_failed_says_why(status, job: str, at):
             {"inputs": {"YEAR": 2021, "object": {"href": "https://example.org"}}},
             "input 'object': there is no",
         ),
-        ({"inputs": {"YEAR": 2021}, "outputs": {"X": {}}}, "output 'X': there are result"),
+        (
+            {"inputs": {"YEAR": 2021}, "outputs": {"X": {}}},
+            "output 'X': there is no such output; there are result",
+        ),
         ({"inputs": [1]}, "inputs: give an object"),
         ({"inputs": {"YEAR": 2021}, "response": "x"}, "response='x': give raw or document"),
-        ({"inputs": {"YEAR": 2021}, "subscriber": {"successUri": "http://x"}}, "calls nobody back"),
-        ([], "has to be a JSON object"),
+        ({"inputs": {"YEAR": 2021}, "subscriber": {"successUri": "http://x"}}, "has no callbacks"),
+        ([], "must be a JSON object"),
     ],
 )
 def test_what_a_process_does_not_take_starts_nothing(
@@ -204,9 +207,9 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
 LINKED = {
     "2021": (201, ""),
     '"2021"': (400, "input YEAR: '2021' is not of type integer"),
-    "[" * 5000: (400, "input YEAR: what its link leads to is not JSON"),
-    "\xff": (400, "input YEAR: what its link leads to is not UTF-8 text"),
-    "1" * 8193: (400, "input YEAR: what its link leads to has more than 8,192 bytes"),
+    "[" * 5000: (400, "input YEAR: the content of its link is not JSON"),
+    "\xff": (400, "input YEAR: the content of its link is not UTF-8 text"),
+    "1" * 8193: (400, "input YEAR: the content of its link has more than 8,192 bytes"),
 }
 
 
@@ -280,7 +283,7 @@ def test_a_file_is_given_by_reference_alone(submit, argo: ArgoServer, given: Any
 def test_no_parameter_is_called_as_an_input_of_the_process(submit, name: str, changed: Any):
     answer = submit.post("/processes", **packed(parameters=[{"name": name}], **changed))
     assert answer.status_code in {400, 422}
-    assert f"parameters[0].name: '{name}' is an input" in answer.get_json()["detail"]
+    assert f"parameters[0].name: '{name}' is also the name of another input" in answer.get_json()["detail"]
 
 
 @pytest.mark.parametrize("prefer", [None, "respond-async", "respond-sync", "wait=5, respond-async"])

@@ -183,7 +183,7 @@ def test_a_refusal_says_what_is_missing_and_where_to_log_in(serve, database, env
     garbled = submit_service.delete(f"/runs/{of.run}", headers={"Authorization": "Bearer ogdc_x"})
     assert garbled.headers["WWW-Authenticate"] == f'Bearer error="invalid_token", {where}'
     too_little = submit_service.delete(f"/runs/{of.run}", headers=viewer.headers)
-    assert "takes the role submitter; vera is viewer" in too_little.get_json()["detail"]
+    assert "requires the role submitter, but vera has the role viewer" in too_little.get_json()["detail"]
     assert too_little.headers["WWW-Authenticate"] == f'Bearer error="insufficient_scope", {where}'
     others = submit_service.delete(f"/runs/{of.run}", headers=member(database, "bert").headers)
     assert "(anna) belongs to another user" in others.get_json()["detail"]

@@ -393,7 +393,7 @@ class TestWhatIsWatched:
         [
             (Answer(status=503), "waiting", "503"),
             (Answer(status=404), "refused", "404"),
-            (Answer(), "refused", "neither an ETag"),
+            (Answer(), "refused", "neither ETag"),
         ],
     )
     def test_that_cannot_be_seen_is_reported(
@@ -434,20 +434,20 @@ class TestAdding:
             ({"schedule": "0 0 30 2 *"}, "Bad day"),
             ({"schedule": "* * */20 * 1L"}, "names no time"),
             ({"schedule": "@daily"}, "give minute, hour"),
-            ({"schedule": 7}, "give texts"),
+            ({"schedule": 7}, "give strings"),
             ({"time_zone": "Mars/Olympus"}, "IANA"),
             ({"time_zone": "../../etc/passwd"}, "IANA"),
             ({"time_zone": ""}, "IANA"),
             ({"bucket": "uploads"}, "one of the two"),
             ({"schedule": None}, "one of the two"),
-            ({"pattern": "x/*"}, "no meaning"),
+            ({"pattern": "x/*"}, "cannot be set for a trigger"),
             ({"recipe_path": None}, "recipe_path"),
             ({"watched": ["file:///etc/passwd"]}, "not an http or https URL"),
             ({"watched": "https://example.org/"}, "list"),
             ({"watched": ["s3://argo-workflows/x"]}, "artifact store's own"),
             ({"watched": ["s3:///x"]}, "no bucket"),
             ({"watched": ["github://o:r@" + "a" * 40]}, "a commit never changes"),
-            ({"watched": ["git+https://user@example.org/r.git"]}, "names no ref"),
+            ({"watched": ["git+https://user@example.org/r.git"]}, "does not name a ref"),
             ({"watched": ["git+file:///srv/r.git@main"]}, "not an http or https URL"),
             ({"watched": ["dataone:"]}, "names no data set"),
             ({"queues": "yes"}, "true or false"),
@@ -466,4 +466,4 @@ class TestAdding:
         answer = submit.post("/triggers", json={"name": "x", "bucket": "uploads", "time_zone": "Europe/Oslo"})
 
         assert answer.status_code == 400
-        assert "time_zone has no meaning" in answer.get_json()["detail"]
+        assert "time_zone cannot be set" in answer.get_json()["detail"]

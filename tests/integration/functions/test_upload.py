@@ -111,7 +111,7 @@ class TestOwners:
 
     @pytest.mark.parametrize(
         ("change", "reason"),
-        [("disabled_at = now()", "anna is disabled"), ("role = 'viewer'", "takes the role submitter")],
+        [("disabled_at = now()", "anna is disabled"), ("role = 'viewer'", "requires the role submitter")],
     )
     def test_nothing_is_started_for_who_may_not_submit_any_more(
         self, upload, status, database, anna, change: str, reason: str

@@ -312,7 +312,7 @@ class TestManaging:
         answer = users.post("/webhooks", json={"url": "https://example.org/"}, headers={"OGDC-User": "ann"})
 
         assert answer.status_code == 409
-        assert "remove one first" in answer.get_json()["detail"]
+        assert "Remove one first" in answer.get_json()["detail"]
 
     def test_one_that_is_removed_is_told_nothing_more(self, submit, users, argo_events, argo, receiver):
         made = hook(users, f"{receiver.url}/hook")

@@ -79,7 +79,7 @@ def test_what_a_role_does_not_allow_is_refused_in_words(
     refused = [viewer("submit", recipe(tmp_path / "r")), viewer("users", "list"), viewer("audit")]
 
     assert [each.code for each in refused] == [1, 1, 1]
-    assert all("vera is viewer" in each.err for each in refused), refused
+    assert all("has the role viewer" in each.err for each in refused), refused
     assert admin("users", "role", "vera", "submitter", "--json").json()["given_role"] == "submitter"
     assert admin("users", "role", "vera", "none", "--json").json()["given_role"] is None
     assert admin("users", "role", "vera", "king").code == 2

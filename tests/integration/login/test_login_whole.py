@@ -164,4 +164,4 @@ def test_a_job_without_a_secret_submits_from_its_branch_alone(
         claims["ref"] = "refs/heads/another"
         refused = runner.run("Submit the recipe", timeout=300, **step_inputs)
         assert refused.code == 1
-        assert "nothing is granted" in refused.annotations("error")[0].data
+        assert "has no role in this deployment" in refused.annotations("error")[0].data

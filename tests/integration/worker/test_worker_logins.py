@@ -151,7 +151,7 @@ def test_a_refusal_says_that_a_login_is_missing(place: Place, server: FileServer
 
 
 @pytest.mark.parametrize(
-    ("line", "words"), [("machine", "netrc file cannot be read: line"), ("one two three", "tokens, line 1")]
+    ("line", "words"), [("machine", "netrc file has an error in line"), ("one two three", "tokens, line 1")]
 )
 def test_a_file_of_logins_that_is_wrong_is_named_and_not_shown(
     place: Place, server: FileServer, line: str, words: str

@@ -98,4 +98,4 @@ def test_a_file_that_vanished_after_listing_is_named(tmp_path: Path, claims: dic
     (claims["dem"] / "1/tile_1.txt").unlink()
     result = task.run()
     assert result.exit_code == 1
-    assert "'/mnt/data/dem/1/tile_1.txt' is no longer there" in result.last_words
+    assert "'/mnt/data/dem/1/tile_1.txt' no longer exists" in result.last_words

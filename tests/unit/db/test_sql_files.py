@@ -45,7 +45,7 @@ def test_migrations_come_in_the_order_of_their_numbers(tmp_path):
 def test_two_migrations_of_one_number_are_refused(tmp_path):
     for name in ("0001_a", "0002_mine", "0002_yours"):
         (tmp_path / f"{name}.sql").write_text("SELECT 1")
-    with pytest.raises(ConfigurationError, match="0002_mine and 0002_yours bear one number"):
+    with pytest.raises(ConfigurationError, match="0002_mine and 0002_yours have the same number"):
         load_migrations(tmp_path)
 
 

@@ -98,7 +98,7 @@ def test_by_size_is_by_files_where_no_size_is_known() -> None:
 
 
 def test_bytes_without_any_size_are_refused() -> None:
-    with pytest.raises(InvalidRecipeError, match=r"partition_bytes: no size .* give partition_size"):
+    with pytest.raises(InvalidRecipeError, match=r"partition_bytes: the sizes .* give partition_size"):
         divide([UNKNOWN] * 3, Partitioning(strategy="size", bytes=10))
 
 

@@ -48,5 +48,5 @@ def test_the_number_of_partitions_follows_the_tasks_where_no_size_is_given() -> 
 
 
 def test_too_many_are_refused() -> None:
-    with pytest.raises(InvalidRecipeError, match="no run may have more than 3"):
+    with pytest.raises(InvalidRecipeError, match="a run may have at most 3"):
         divided([str(number) for number in range(100)], most=3)

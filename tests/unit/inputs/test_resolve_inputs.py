@@ -73,7 +73,7 @@ def test_a_token_for_another_host_is_kept_from_the_node(tmp_path: Path, server: 
 def test_a_token_that_is_over_is_reported(tmp_path: Path, server: FileServer) -> None:
     server.routes["/d1/v2/query/solr/"] = lambda _: Answer(status=401)
     recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "resource_map_a"})
-    with pytest.raises(InputNotFoundError, match=r"status 401: it wants a login, or the token"):
+    with pytest.raises(InputNotFoundError, match=r"status 401: it requires a login, or the token"):
         list(resolve_inputs(recipe, dataone_node_url=f"{server.url}/d1"))
 
 
@@ -98,7 +98,7 @@ def test_a_side_file_that_became_a_link_out_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     (recipe.directory / "a.csv").unlink()
     (recipe.directory / "a.csv").symlink_to(tmp_path / "secret")
-    with pytest.raises(InvalidRecipeError, match="leads out of the recipe directory"):
+    with pytest.raises(InvalidRecipeError, match="is a link to a place outside the recipe directory"):
         list(resolve_inputs(recipe, dataone_node_url=None))
 
 

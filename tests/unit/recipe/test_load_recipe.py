@@ -115,7 +115,7 @@ def test_a_link_out_of_the_directory_is_refused_and_not_read(
         (recipe / "in").mkdir()
         (recipe / "in" / "key.sh").symlink_to(secrets / "key.sh")
     (problem,) = problems(recipe)
-    assert "leads out of the recipe directory" in problem
+    assert "is a link to a place outside the recipe directory" in problem
     assert "secret" not in problem.replace("key.sh", "")
 
 
@@ -172,7 +172,7 @@ def test_earlier_outputs_are_no_part_of_a_recipe(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (b"echo \xff\xfe", "recipe.sh: is not UTF-8 text: line 1 holds the byte 0xff"),
-        ("echo a\n".encode("utf-16"), "recipe.sh: is not a text file: it holds NUL bytes"),
+        ("echo a\n".encode("utf-16"), "recipe.sh: is not a text file: it contains NUL bytes"),
         (b"\x7fELF\0\0\0", "recipe.sh: is not a text file"),
         (b"a" * (1024 * 1024 + 1), "recipe.sh: is larger than 1,048,576 bytes"),
         (b"", "recipe.sh: holds no command"),
@@ -190,11 +190,11 @@ def test_a_list_of_commands_that_is_no_such_text_is_refused(
     ("config", "problem"),
     [
         ('{"a": 1 "b": 2}', "config.json: line 1, column 9: is not JSON"),
-        ("[1]", "config.json: holds a list instead of an object"),
-        ('"text"', "config.json: holds 'text' instead of an object"),
+        ("[1]", "config.json: contains a list instead of an object"),
+        ('"text"', "config.json: contains 'text' instead of an object"),
         ("", "config.json: line 1, column 1: is not JSON"),
         ("[" * 100_000, "config.json: is nested too deeply"),
-        ('{"a": ' + "1" * 5000 + "}", "config.json: is nested too deeply or holds too long a number"),
+        ('{"a": ' + "1" * 5000 + "}", "config.json: is nested too deeply or contains too long a number"),
         (b"\xff", "config.json: is not UTF-8"),
     ],
 )

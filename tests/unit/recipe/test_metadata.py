@@ -29,9 +29,9 @@ def read(**changed: Any) -> RecipeMeta:
     [
         ({"title": " "}, "metadata.title: ' ' is empty"),
         ({"abstract": "a\n\nb\x07"}, "metadata.abstract: 'a\\n\\nb\\x07' has the control character"),
-        ({"creators": []}, "metadata.creators: a list has nobody in it; give at least one."),
+        ({"creators": []}, "metadata.creators: a list is empty; give at least one person or organization."),
         ({"creators": "Ada"}, "metadata.creators[0]: 'Ada' is not a mapping"),
-        ({"creators": [{"given_name": "Ada"}]}, "metadata.creators[0]: a mapping names nobody"),
+        ({"creators": [{"given_name": "Ada"}]}, "metadata.creators[0]: a mapping has no name"),
         (
             {"creators": [{"family_name": "L", "orcid": ORCID[:-1] + "8"}]},
             "is not an ORCID iD; give one such as",

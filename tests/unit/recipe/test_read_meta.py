@@ -74,8 +74,8 @@ def test_other_names_of_meta_yml_are_recognised(name: str, tmp_path: Path) -> No
         ("a: [**/*.tif]\n", "put quotes around a value that begins with *"),
         ("a: &.tif\n", "put quotes around a value that begins with &"),
         ("a: 1\nb: &c .tif\n", "line 2: &c marks a value that nothing refers to; put quotes"),
-        ("a: 1\nb:\u00a02\n", "line 2: has a blank that is not a space (U+00A0)"),
-        ("a: 1\n\u00a0\u00a0b: 2\n", "line 2: has a blank that is not a space (U+00A0)"),
+        ("a: 1\nb:\u00a02\n", "line 2: has the character U+00A0 instead of a space"),
+        ("a: 1\n\u00a0\u00a0b: 2\n", "line 2: has the character U+00A0 instead of a space"),
         ("name:a\nb: 1\n", "write a space after the colon of each"),
     ],
 )
@@ -95,7 +95,7 @@ def test_a_link_out_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.yml").write_text("name: secret")
     (tmp_path / "recipe").mkdir()
     (tmp_path / "recipe" / "meta.yml").symlink_to(tmp_path / "other.yml")
-    with pytest.raises(InvalidRecipeError, match="leads out of the recipe directory"):
+    with pytest.raises(InvalidRecipeError, match="is a link to a place outside the recipe directory"):
         load_meta(tmp_path / "recipe" / "meta.yml")
 
 
@@ -109,7 +109,7 @@ def test_a_link_out_of_the_directory_is_refused(tmp_path: Path) -> None:
         ("hello", "is not a mapping"),
         (b"\x89PNG\r\n\x1a\n\0\0", "is not a text file"),
         (b"\xff\xd8\xff\xe0", "is not UTF-8 text: line 1 holds the byte 0xff"),
-        ("name: a".encode("utf-16"), "is not a text file: it holds NUL bytes"),
+        ("name: a".encode("utf-16"), "is not a text file: it contains NUL bytes"),
         ("a: 1\nname: café".encode("latin-1"), "is not UTF-8 text: line 2 holds the byte 0xe9"),
         ("name: a\x07b", "is not YAML: it holds control characters"),
         ("a: " + "x" * 1024 * 1024, "is larger than 1,048,576 bytes"),
@@ -135,10 +135,10 @@ def test_a_link_out_of_the_directory_is_refused(tmp_path: Path) -> None:
         ("a: !!binary aGk=\n", "line 1: the tag"),
         ("a: !!set {b}\n", "line 1: the tag"),
         ("a: !env HOME\n", "line 1: the tag '!env' is not for recipes"),
-        ("a: !!int x\n", "holds a value that cannot be read"),
-        ("a: !!bool x\n", "holds a value that cannot be read"),
-        ("a: !!float ''\n", "holds a value that cannot be read"),
-        ("a: 0x_\n", "holds a value that cannot be read"),
+        ("a: !!int x\n", "contains a value that cannot be read"),
+        ("a: !!bool x\n", "contains a value that cannot be read"),
+        ("a: !!float ''\n", "contains a value that cannot be read"),
+        ("a: 0x_\n", "contains a value that cannot be read"),
     ],
 )
 def test_what_is_no_recipe_description_is_refused_with_its_place(

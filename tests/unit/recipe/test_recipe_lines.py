@@ -352,10 +352,10 @@ def test_lines_run_strictly_with_the_shell_that_the_file_names(first: str, stric
 @pytest.mark.parametrize(
     ("first", "named"),
     [
-        ("#!/usr/bin/env python3", "names 'python3', and lines are run by a shell"),
+        ("#!/usr/bin/env python3", "names 'python3', but lines must be run by a shell"),
         ("#!/usr/bin/Rscript", "names 'Rscript'"),
         ("#!", "names 'nothing'"),
-        ("#!/bin/bash -n", "has '-n', which lines cannot be run with"),
+        ("#!/bin/bash -n", "has '-n', which is not supported"),
         ("#!/bin/bash --version", "has '--version'"),
         ("#!/bin/bash -o noexec", "has '-o'"),
     ],

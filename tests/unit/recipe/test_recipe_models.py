@@ -167,7 +167,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"workflow": {"parallel": {"partition_bytes": "1Gi"}}},
-            "workflow.parallel.partition_bytes: '1Gi' is for `partition_strategy: size`; add that,",
+            "workflow.parallel.partition_bytes: '1Gi' requires `partition_strategy: size`; add that,",
         ),
         (
             {
@@ -188,7 +188,8 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         *(
             (
                 {"workflow": {"parallel": {"allowed_failures": value}}},
-                f"workflow.parallel.allowed_failures: {value!r} is neither a number of items, such as 10,",
+                f"workflow.parallel.allowed_failures: {value!r} is neither a number of items nor a "
+                "percentage;",
             )
             for value in (-1, "101%", "1 %", "many")
         ),

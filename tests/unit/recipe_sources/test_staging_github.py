@@ -57,7 +57,7 @@ def test_a_branch_that_moved_is_read_anew(server: FileServer, into: Path, tmp_pa
 
 def test_what_is_not_there_is_not_found(server: FileServer, into: Path) -> None:
     for location in (LOCATION + "r", LOCATION.replace("v1.2", "v1.3"), LOCATION.replace("some-org", "other")):
-        with pytest.raises(RecipeNotFoundError, match="nothing is there"):
+        with pytest.raises(RecipeNotFoundError, match="does not exist"):
             stage_recipe(location, into, allow_local=False)
         assert list(into.iterdir()) == []
 

@@ -80,7 +80,7 @@ def test_several_recipes_are_named(server: FileServer, into: Path) -> None:
     for name in ("one", "two"):
         write_recipe(server.directory / name)
     server.listings = True
-    with pytest.raises(InvalidRequestError, match=r"several recipes\. Name one of them: one, two"):
+    with pytest.raises(InvalidRequestError, match=r"several recipes\. Give one of them: one, two"):
         stage_recipe(server.url, into, allow_local=False, networks=LOOPBACK)
     assert not any(into.iterdir())
 
@@ -130,7 +130,7 @@ def test_names_that_escape_are_refused(server: FileServer, into: Path, link: str
 def test_a_directory_of_directories_without_end_is_given_up(server: FileServer, into: Path) -> None:
     page = Answer(body=b'<a href="again/">x</a>', headers={"Content-Type": "text/html"})
     server.routes.update({f"/{'again/' * depth}": lambda _: page for depth in range(200)})
-    with pytest.raises(InvalidRequestError, match="too much for a recipe"):
+    with pytest.raises(InvalidRequestError, match="too large for a recipe"):
         stage_recipe(server.url, into, allow_local=False, networks=LOOPBACK)
     assert len(server.requests) == source.MAX_DIRECTORIES
 
@@ -163,7 +163,7 @@ def test_a_lasting_refusal_is_reported(
 def test_a_download_cut_short_leaves_nothing(server: FileServer, into: Path) -> None:
     url = archive(server, "r.tar.gz", top="")
     server.drop(9, after=1000)
-    with pytest.raises(SourceUnavailableError, match="not to the end"):
+    with pytest.raises(SourceUnavailableError, match="was cut off"):
         stage_recipe(url, into, allow_local=False, networks=LOOPBACK)
     assert not any(into.iterdir())
 
@@ -242,5 +242,5 @@ def test_a_redirect_is_followed(server: FileServer, into: Path) -> None:
 
 @pytest.mark.parametrize("location", ["http://", "https:///x.zip", "http://a..b/r.zip", "http://[::1/r.zip"])
 def test_a_url_that_is_none_is_refused(into: Path, location: str) -> None:
-    with pytest.raises(InvalidRequestError, match="not a URL"):
+    with pytest.raises(InvalidRequestError, match=r"is not a (valid )?URL"):
         stage_recipe(location, into, allow_local=False, networks=LOOPBACK)

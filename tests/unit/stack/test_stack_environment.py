@@ -82,7 +82,7 @@ def test_directories_stand_for_claims(paths, tmp_path):
         ('{"workflow": "/"}', "'workflow' is not a claim name, or that of the stack's own volume"),
         ('{"My Data": "/"}', "'My Data' is not a claim name"),
         ('{"dem": "/nowhere"}', "'/nowhere' .claim dem. is not a directory"),
-        ('{"dem": "relative"}', "give the whole path"),
+        ('{"dem": "relative"}', "give its absolute path"),
         ('{"dem": "/etc/passwd"}', "is not a directory"),
     ],
 )

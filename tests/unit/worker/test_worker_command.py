@@ -314,14 +314,14 @@ def test_values_of_the_environment_are_not_told(
 
 
 def test_a_shell_that_is_not_there_is_named() -> None:
-    with pytest.raises(InvalidRecipeError, match="There is no nosuchsh where tasks run"):
+    with pytest.raises(InvalidRecipeError, match="nosuchsh, does not exist or is not executable"):
         run_command("true", environment=ENVIRONMENT, shell=("nosuchsh", "-c"))
 
 
 def test_a_shell_that_may_not_be_executed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "closedsh").touch(mode=0o644)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InvalidRecipeError, match="There is no closedsh where tasks run that may be executed"):
+    with pytest.raises(InvalidRecipeError, match="closedsh, does not exist or is not executable"):
         run_command("true", environment=ENVIRONMENT, shell=("closedsh", "-c"))
 
 

@@ -192,7 +192,7 @@ def test_items_that_fail_go_no_further_where_the_recipe_allows_it(task: Partitio
     (missing,) = account.missing
     assert (missing.item, missing.command, missing.line, missing.exit_code) == ("three.txt", 2, 2, 3)
     assert "damaged" in missing.reason
-    with pytest.raises(PublishError, match=r"1 of 3 items failed: 'three.txt' \(command 2\)\. That is more"):
+    with pytest.raises(PublishError, match=r"1 of 3 items failed: 'three.txt' \(command 2\)\. This exceeds"):
         add_up_missing([str(task.workspace)], "33%")
 
 

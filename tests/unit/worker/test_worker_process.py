@@ -81,7 +81,7 @@ def test_what_an_earlier_try_put_in_a_directorys_place_is_not_used(task: Partiti
     (task.workspace / name).rmdir()
     (task.workspace / name).symlink_to(theirs)
 
-    with pytest.raises(IntegrityError, match=rf"{name} .* put something else in its place"):
+    with pytest.raises(IntegrityError, match=rf"{name} .* a command has replaced it"):
         task.run()
     assert tree(theirs) == {"data": b"7"}
 

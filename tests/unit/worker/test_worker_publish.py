@@ -432,7 +432,7 @@ def test_more_missing_than_allowed_are_no_result(
     for partition in (0, 1):
         leave(volume, {f"{partition}.tif": b"x"}, partition=partition)
         lose(volume, f"lost-{partition}.tif", partition=partition)
-    with pytest.raises(PublishError, match=f"more than workflow.parallel.allowed_failures: {allowed} allows"):
+    with pytest.raises(PublishError, match=f"exceeds workflow.parallel.allowed_failures: {allowed}"):
         publish(publication._replace(partitions=2, allowed_failures=allowed), Reporter())
     assert not (volume / "seal-tags").exists()
 

@@ -196,9 +196,9 @@ def test_a_name_that_is_not_utf_8_is_reported(volumes: Path) -> None:
 def test_files_that_changed_since_they_were_listed_are_refused(volumes: Path) -> None:
     path = str(volumes / "dem/a.tif")
     check_files([InputFile(path, kind="volume", size=1)])
-    with pytest.raises(UnusableInputError, match="has 1 bytes and had 2"):
+    with pytest.raises(UnusableInputError, match="has 1 bytes, but had 2"):
         check_files([InputFile(path, kind="volume", size=2)])
-    with pytest.raises(InputNotFoundError, match="no longer there"):
+    with pytest.raises(InputNotFoundError, match="no longer exists"):
         check_files([InputFile(f"{path}x", kind="volume", size=1)])
 
 
@@ -286,7 +286,7 @@ def test_a_stage_is_read_whole_task_by_task(tmp_path: Path) -> None:
 
 def test_a_stage_without_a_key_is_named(tmp_path: Path) -> None:
     plant(tmp_path / "0/output_dir", {"summary.json": b"{}"})
-    with pytest.raises(InputNotFoundError, match="The stage process has found nothing to go on with"):
+    with pytest.raises(InputNotFoundError, match="The stage process has found nothing for the next one"):
         list(find_keys("process", str(tmp_path)))
 
 
@@ -320,7 +320,7 @@ def test_each_share_has_all_that_a_stage_left(tmp_path: Path, how: Partitioning,
 
 def test_a_stage_that_left_nothing_to_share_is_named(tmp_path: Path) -> None:
     (tmp_path / "0/output_dir").mkdir(parents=True)
-    with pytest.raises(InputNotFoundError, match="The stage process has found nothing to go on with"):
+    with pytest.raises(InputNotFoundError, match="The stage process has found nothing for the next one"):
         list(find_shares("process", Partitioning(), str(tmp_path)))
 
 

@@ -144,7 +144,7 @@ def test_no_manifest_is_large() -> None:
 def test_only_inputs_on_volumes_are_listed_by_the_workflow(
     claims: tuple[str, ...], partitions: int | None
 ) -> None:
-    with pytest.raises(ValueError, match="Inputs on volumes are listed by the workflow"):
+    with pytest.raises(ValueError, match="Only inputs on volumes are listed by the workflow"):
         build(FACTS._replace(claims=claims), partitions=partitions)
 
 

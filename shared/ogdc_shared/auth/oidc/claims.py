@@ -118,7 +118,7 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
         raise RefusedTokenError(f"it expired {now - ends:.0f} s ago")
     starts = max(begun, _time(claims, "nbf") if "nbf" in claims else begun)
     if starts > now + CLOCK_SKEW:
-        raise RefusedTokenError(f"it is of the future: it begins in {starts - now:.0f} s")
+        raise RefusedTokenError(f"it is not valid yet: it begins in {starts - now:.0f} s")
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:
@@ -146,4 +146,4 @@ def _check_audience(claims: Mapping[str, Any], ours: tuple[str, ...]) -> None:
         audience = claims.get("azp")
     meant = audience if isinstance(audience, list) else [audience]
     if not any(isinstance(each, str) and each in ours for each in meant):
-        raise RefusedTokenError(f"it is meant for {audience!r:.300}, and not for one of {list(ours)}")
+        raise RefusedTokenError(f"its audience is {audience!r:.300}, not one of {list(ours)}")

@@ -87,7 +87,8 @@ class ConfidentialLogin:
             raise _away(IssuerError(f"{endpoint} answered {status}"))
         if status != 200:
             raise UnauthenticatedError(
-                f"The issuer refuses this ({_word(answer)}): begin again at /login.", error="invalid_token"
+                f"The issuer rejected the request ({_word(answer)}). Start again at /login.",
+                error="invalid_token",
             )
         return Tokens(_text(answer, "access_token"), answer.get("refresh_token"))
 

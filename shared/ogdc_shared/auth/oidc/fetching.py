@@ -69,7 +69,7 @@ class IssuerServer:
         try:
             return KeySet(self._document(url))
         except ValueError as exc:
-            raise IssuerError(f"{url} holds no keys: {exc}") from exc
+            raise IssuerError(f"{url} contains no usable keys: {exc}") from exc
         except IssuerError:
             self._discovered = None  # they may have moved
             raise
@@ -105,8 +105,8 @@ class IssuerServer:
         found = self._document(url)
         if found.get("issuer") != self._trusted.issuer:
             raise IssuerError(
-                f"{url} is of the issuer {found.get('issuer')!r:.300}, not of {self._trusted.issuer!r}: "
-                "the setting has to be what that says, to the last slash"
+                f"{url} belongs to the issuer {found.get('issuer')!r:.300}, not to {self._trusted.issuer!r}: "
+                "the setting must be exactly that issuer, including a slash at the end"
             )
         return found
 
@@ -122,7 +122,7 @@ class IssuerServer:
             headers["Authorization"] = f"Bearer {_read(self._trusted.token_file)}"
         status, document = self._request("GET", url, body=None, headers=headers)
         if status != 200 or not isinstance(document, dict):
-            raise IssuerError(f"{url} answered {status}, and no JSON object with that")
+            raise IssuerError(f"{url} answered {status} without a JSON object")
         return document
 
     def _request(
@@ -149,7 +149,7 @@ class IssuerServer:
         except (HTTPError, OSError) as exc:
             raise IssuerError(f"{url} does not answer: {type(exc).__name__}: {exc}"[:500]) from exc
         except ValueError as exc:
-            raise IssuerError(f"{url} answers with no JSON: {exc}"[:500]) from exc
+            raise IssuerError(f"{url} did not answer with JSON: {exc}"[:500]) from exc
 
     def _pools(self, url: str) -> PoolManager:
         """Connections of this request alone: they are needed too seldom to be kept."""

@@ -139,7 +139,7 @@ class Issuers:
         roles = granted_roles(claims, trusted.grants)
         role = max((Role(each) for each in roles if each != SOURCE_ROLE), key=[*Role].index, default=None)
         if role is None and (not trusted.others or SOURCE_ROLE in roles):
-            raise ForbiddenError(f"{name} has proved who they are, and nothing is granted to them here.")
+            raise ForbiddenError(f"{name} is authenticated, but has no role in this deployment.")
         return Identity(trusted.issuer, claims["sub"], name, role)
 
     def check_sender(self, token: str, *, now: float) -> None:
@@ -147,7 +147,7 @@ class Issuers:
         trusted, claims = self._verified(token, now=now)
         if SOURCE_ROLE not in granted_roles(claims, trusted.grants):
             _log.warning("%r is not a source of events", claims["sub"])
-            raise ForbiddenError("Who sent this is not a source of events here.")
+            raise ForbiddenError("The sender may not send events to this deployment.")
 
     def _verified(self, token: str, *, now: float) -> tuple[TrustedIssuer, Mapping[str, Any]]:
         try:
@@ -170,7 +170,7 @@ class Issuers:
         issuer = parsed.claims.get("iss")
         known = self._known.get(issuer) if isinstance(issuer, str) else None
         if known is None:
-            raise RefusedTokenError(f"nobody here trusts its issuer {issuer!r:.300}")
+            raise RefusedTokenError(f"its issuer {issuer!r:.300} is not trusted")
         check_claims(parsed.claims, parsed.header, trusted=known.trusted, now=now)
         _verify(token, parsed, known.keys)
         return known.trusted, parsed.claims
@@ -185,9 +185,9 @@ def _verify(token: str, parsed: _Parsed, keys: IssuerKeys) -> None:
     try:
         proved = holding.verify(token, parsed.key)
     except PyJWTError as exc:
-        raise RefusedTokenError(f"its signature is not that of its issuer: {exc}"[:500]) from exc
+        raise RefusedTokenError(f"its signature is not valid: {exc}"[:500]) from exc
     if json.loads(proved) != parsed.claims:
-        raise RefusedTokenError("what is signed is something else")
+        raise RefusedTokenError("its signed content differs from its claims")
 
 
 def _parsed(token: str) -> _Parsed:
@@ -202,11 +202,11 @@ def _parsed(token: str) -> _Parsed:
     header, claims = _json_object(parts[0]), _json_object(parts[1])
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
-        raise RefusedTokenError(f"its algorithm is {algorithm!r:.100}")
+        raise RefusedTokenError(f"its algorithm {algorithm!r:.100} is not supported")
     if not isinstance(kid, str | None) or len(kid or "") > _MAX_KEY_ID:
-        raise RefusedTokenError("its `kid` is not a text, or too long")
+        raise RefusedTokenError("its `kid` is not a string or is too long")
     if "crit" in header or "b64" in header:
-        raise RefusedTokenError("its header demands what nobody here understands (`crit`)")
+        raise RefusedTokenError("its header requires an unsupported extension (`crit` or `b64`)")
     return _Parsed(header, claims, KeyId(kid, algorithm))
 
 

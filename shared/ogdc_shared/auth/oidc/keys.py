@@ -103,7 +103,7 @@ class IssuerKeys:
                 return keys
         elif not self._look_for(wanted):
             raise UnavailableError(
-                "It cannot be found out just now whether this token is valid: its issuer does not answer. "
+                "The token cannot be verified at the moment, because its issuer does not answer. "
                 "Try again in a moment."
             )
         keys = self._keys

@@ -239,7 +239,7 @@ class TestRefused:
         caplog.set_level(logging.DEBUG)
         token = issuer.token(aud="other")
         assert_refused(issuers, token)
-        assert "it is meant for 'other', and not for one of ['ogdc']" in caplog.text
+        assert "its audience is 'other', not one of ['ogdc']" in caplog.text
         assert not [part for part in token.split(".") if part in caplog.text]
 
 
@@ -264,7 +264,7 @@ class TestIssuers:
                 github.url, job["sub"], "org/data", Role.SUBMITTER
             )
             for change in ({"repository": "org/other"}, {"ref": "refs/heads/x"}, {"repository": None}):
-                with pytest.raises(ForbiddenError, match="nothing is granted"):
+                with pytest.raises(ForbiddenError, match="has no role in this deployment"):
                     identify(issuers, github.token(**job | change))
             assert_refused(issuers, github.token(**job | {"aud": "ogdc"}))
             # One issuer's key proves nothing about the other's users.

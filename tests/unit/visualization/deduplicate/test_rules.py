@@ -25,5 +25,5 @@ def test_the_first_of_equal_ones_is_better() -> None:
 
 
 def test_texts_and_numbers_cannot_be_compared() -> None:
-    with pytest.raises(InputError, match="'date' has both texts and numbers"):
+    with pytest.raises(InputError, match="'date' has both strings and numbers"):
         preference({"date": np.array([2020, "2023"], object)}, [("date", "larger")])

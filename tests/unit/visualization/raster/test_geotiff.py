@@ -112,7 +112,7 @@ def test_counts_alone_are_integers(tmp_path: Path, changes: dict[str, Any], kind
 
 def test_a_count_that_integers_do_not_hold_is_an_error(tmp_path: Path) -> None:
     grid = load_grid("WGS1984Quad")
-    with pytest.raises(InputError, match="2147483648, which is more than 32 bits hold"):
+    with pytest.raises(InputError, match="2147483648, which does not fit into 32 bits"):
         write_geotiff(
             tmp_path / "a.tif",
             np.full((1, 2, 2), 2.0**31),

@@ -377,7 +377,7 @@ def test_tiles_that_are_staged_already_give_the_same(inputs: Path, tmp_path: Pat
     ("keys", "problem"),
     [
         ({"z_range": [0, 5]}, "not a tile of level 5"),
-        ({"tms_id": "WebMercatorQuad"}, "tiles of WebMercatorQuad are in EPSG:3857"),
+        ({"tms_id": "WebMercatorQuad"}, "tiles of WebMercatorQuad have EPSG:3857"),
         ({"prop_area": "size"}, "has no column 'size', so it is not a staged tile"),
         ({"statistics": [{"name": "x", "property": "volume"}]}, "has no column 'volume'"),
     ],
@@ -593,5 +593,5 @@ def test_a_map_by_the_defaults_is_made(tmp_path: Path) -> None:
 def test_sums_that_no_float_holds_are_refused_by_their_statistic(tmp_path: Path) -> None:
     write_input(tmp_path / "inputs/a.gpkg", [shapely.box(0, 0, 1, 1)] * 2, depth=[1e308, 1e308])
     depth = {"name": "depth", "weight_by": "area", "property": "depth"}
-    with pytest.raises(InputError, match=r"Tile\(.*\): a cell of 'depth' is larger than floats"):
+    with pytest.raises(InputError, match=r"Tile\(.*\): a cell of 'depth' does not fit into a 64-bit float"):
         run(config(statistics=[depth]), tmp_path / "inputs", tmp_path / "work", apart=False)
