@@ -75,7 +75,7 @@ class Multipart:
     def _pieces(self) -> Iterator[bytes]:
         """The file; an OSError would pass for one of the connection."""
         try:
-            with self._file.open("rb") as file:
+            with self._file.open("rb", buffering=0) as file:
                 while piece := file.read(_PIECE):
                     yield piece
         except OSError as exc:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from ogdc_shared.dataone import object_list
@@ -80,17 +80,18 @@ class Node:
     object of a `create` or `update` may then be there or not. ForbiddenError: the token may not do that.
     """
 
-    def __init__(self, url: str, *, token: Callable[[], Token], http: urllib3.PoolManager) -> None:
+    def __init__(self, url: str, *, token: Callable[[], Token], http: urllib3.HTTPConnectionPool) -> None:
         """Ask nothing yet.
 
         Args:
             url: Base URL, such as https://arcticdata.io/metacat/d1/mn; see `checked_url`.
             token: Gives one that is not over.
-            http: Connections, with their timeouts.
+            http: Connections to its origin, with their timeouts.
         """
         self.url = url
         self._token = token
         self._http = http
+        self._path = f"{urlsplit(url).path}/v2/"
         self._stopped = threading.Event()
         self._time: float | None = None
         self.is_listing = True
@@ -204,9 +205,9 @@ class Node:
         if body is not None:
             headers |= {"Content-Type": body.content_type, "Content-Length": str(body.length)}
         try:
-            response = self._http.request(
+            response = self._http.urlopen(
                 method,
-                f"{self.url}/v2/{path}",
+                f"{self._path}{path}",
                 body=None if body is None else self._until_stopped(body),
                 headers=headers,
                 redirect=False,

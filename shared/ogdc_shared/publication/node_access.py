@@ -26,8 +26,8 @@ def writers_at(url: str, *, holder: str, subject: str) -> tuple[str, ...]:
     return tuple(who for who in (*curators, subject) if who != holder)
 
 
-def connections(url: str, *, most: int, ca_file: str | None = None) -> urllib3.PoolManager:
-    """Return a pool of connections to a node that keeps at most `most`."""
+def connections(url: str, *, most: int, ca_file: str | None = None) -> urllib3.HTTPConnectionPool:
+    """Return a pool of connections to a node's origin, and to no other, that keeps at most `most`."""
     import urllib3
 
     chosen: dict[str, Any] = {
@@ -37,4 +37,5 @@ def connections(url: str, *, most: int, ca_file: str | None = None) -> urllib3.P
         "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
     }
     proxy = remote_proxy(url)
-    return urllib3.ProxyManager(proxy, **chosen) if proxy else urllib3.PoolManager(**chosen)
+    pools = urllib3.ProxyManager(proxy, **chosen) if proxy else urllib3.PoolManager(**chosen)
+    return pools.connection_from_url(url)
