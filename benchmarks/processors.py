@@ -11,7 +11,7 @@ def processor_seconds(pid: int) -> float:
     """Of a process and of its children, those that have ended and were waited for, too."""
     ticks = 0
     for each in [pid, *_children(pid)]:
-        with suppress(FileNotFoundError):  # it has ended meanwhile, and is among those
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile, and is among those
             fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
             ticks += sum(map(int, fields[11:13]))
     ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -78,7 +78,7 @@ def _beside_curl(what: str, ours: list[float], curls: list[float]) -> Figure:
 
 
 def _measure_bare(bench: Bench) -> list[Figure]:
-    """At a node that keeps nothing: what three requests for each object cost us, instead of one."""
+    """At a node that keeps nothing: what the client itself takes, and then asking for all objects again."""
     with _bare_node() as url, PublishingNode() as tokens:
         sides = _in_turns(bench, url, tokens.token(ADA), _AT_NOTHING)
     what = f"{_AT_NOTHING:,} small objects at a node that keeps nothing"
