@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ _LIST_SECONDS = 5.0
 _MAX_OTHERS = 20_000
 """Objects of others that may stand in such a list."""
 _WORTH_LISTING = 8
-"""Objects to verify: of fewer, each is asked for."""
+"""Objects: of fewer, each is asked for, before and after it is sent."""
 
 
 class Sent(NamedTuple):
@@ -37,25 +37,42 @@ class _Tried(NamedTuple):
     sent: Sent
     since: float | None = None
     """When by the node's clock it was not there yet, if it is still to be verified."""
+    is_created: bool = False
+    """Whether the node answered the first request that it created the object, and has it."""
 
 
-class Sender(NamedTuple):
+class Sender:
     """Has a node have each object of a package.
 
     The node decides who wins where two send at a time: an identifier follows from the content, so both have
     the same object in mind, and a version is obsoleted once.
     """
 
-    package: Package
-    directory: Path
-    """Directory of the package."""
-    node: Node
-    writers: tuple[str, ...] = ()
-    """Subjects that may change it, in addition to the rights holder."""
-    parallel: int = 4
-    """Data objects that are sent at a time."""
-    wait: Callable[[float], None] = time.sleep
-    """Waits the given number of seconds."""
+    def __init__(
+        self,
+        package: Package,
+        directory: Path,
+        node: Node,
+        *,
+        writers: tuple[str, ...] = (),
+        parallel: int = 4,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            package: The package.
+            directory: Its directory.
+            node: The node.
+            writers: Subjects that may change the objects, in addition to the rights holder.
+            parallel: Data objects that are sent at a time.
+        """
+        self._package = package
+        self._directory = directory
+        self._node = node
+        self._writers = writers
+        self._parallel = parallel
+        self._is_first = False
+        """Whether nobody else has sent objects of this package, as far as is known."""
 
     def send(self) -> Iterator[Sent]:
         """Send data, then metadata, then the map, which names the others. Yields each once it is there.
@@ -67,46 +84,55 @@ class Sender(NamedTuple):
             ForbiddenError: the token may not do that.
             UnauthenticatedError: the token is over.
         """
-        *data, metadata, resource_map = self.package.members
+        *data, metadata, resource_map = self._package.members
         if metadata.obsoletes and not self._has(metadata):
-            self.node.check_writable(metadata.obsoletes)  # before anything is there that nothing names
-        with ThreadPoolExecutor(self.parallel) as workers:
-            is_listed = len(data) >= _WORTH_LISTING
+            self._node.check_writable(metadata.obsoletes)  # before anything is there that nothing names
+        is_listed = len(data) >= _WORTH_LISTING
+        if is_listed and self._package.obsoletes is None:
+            yield self._begin(data.pop(0))
+        with ThreadPoolExecutor(self._parallel) as workers:
             sending = [workers.submit(self._ensure, member, is_listed=is_listed) for member in data]
             try:
-                yield from self._verified(done.result() for done in as_completed(sending))
+                yield from self._verified(sending, is_listed=is_listed)
             except BaseException as exc:
                 if not isinstance(exc, Exception):  # nobody waits for gigabytes that are on their way
-                    self.node.stop()
+                    self._node.stop()
                 raise
             finally:
                 workers.shutdown(wait=True, cancel_futures=True)
         yield self._ensure(metadata).sent
         yield self._ensure(resource_map).sent
 
-    def _verified(self, tried: Iterable[_Tried]) -> Iterator[Sent]:
+    def _begin(self, first: Member) -> Sent:
+        """Send the first object, alone: whoever creates it is the first to send objects of this package.
+
+        All publishers of a run begin with it. The node creates it once, so only one of them can be the first.
+        The first one does not ask for the others before it sends them, since they cannot be there.
+        """
+        tried = self._ensure(first)
+        self._is_first = tried.is_created
+        return tried.sent
+
+    def _verified(self, sending: Sequence[Future[_Tried]], *, is_listed: bool) -> Iterator[Sent]:
         """Yield each object once it is verified: many by one question, where the node lists them."""
-        left, looked_at = [], time.monotonic()
-        for each in tried:
-            if each.since is None:
-                yield each.sent
-                continue
-            left.append(each)
-            if time.monotonic() - looked_at >= _LIST_SECONDS:
-                yield from self._looked_up(left)
-                left, looked_at = [], time.monotonic()
-        yield from self._looked_up(left)
+        left = {*sending}
+        while left:
+            if is_listed:
+                done, left = wait(left, _LIST_SECONDS, FIRST_EXCEPTION)
+            else:
+                done, left = wait(left, return_when=FIRST_COMPLETED)
+            yield from self._looked_up([each.result() for each in sending if each in done])
 
     def _looked_up(self, tried: Sequence[_Tried]) -> Iterator[Sent]:
         listed: dict[str, Description] = {}
-        if len(tried) >= _WORTH_LISTING:
-            since = min(each.since for each in tried if each.since is not None)
+        times = [each.since for each in tried if each.since is not None]
+        if len(times) >= _WORTH_LISTING:
             with suppress(SourceUnavailableError, InvalidRequestError, ForbiddenError):
-                listed = self.node.listed(since, most=_MAX_OTHERS + len(tried))
-            self.node.is_listing = any(each.sent.member.pid in listed for each in tried)
+                listed = self._node.listed(min(times), most=_MAX_OTHERS + len(times))
+            self._node.is_listing = any(each.sent.member.pid in listed for each in tried)
         for each in tried:
             member = each.sent.member
-            if listed.get(member.pid) == Description.of(member):
+            if each.since is None or listed.get(member.pid) == Description.of(member):
                 yield each.sent
             else:
                 yield self._ensure(member).sent._replace(is_new=True)
@@ -116,25 +142,27 @@ class Sender(NamedTuple):
 
         Args:
             member: The object.
-            is_listed: Whether what the node says to have taken is verified later.
+            is_listed: Whether it is one of many: what the node says to have taken is verified later, and the
+                look before the first try is left out if nobody else has sent objects of this package.
         """
         is_new, error = False, SourceUnavailableError()
         for seconds in _WAITS:
             try:
-                if self._has(member):
+                if not (is_listed and self._is_first) and self._has(member):
                     return _Tried(Sent(member, is_new))
-                is_new, since = True, self.node.time
+                is_repeated, is_new, since = is_new, True, self._node.time
                 self._store(member)
-                if is_listed and self.node.is_listing and since is not None:
+                if is_listed and self._node.is_listing and since is not None:
                     return _Tried(Sent(member, is_new), since)
                 if self._has(member):
-                    return _Tried(Sent(member, is_new))
+                    return _Tried(Sent(member, is_new), is_created=not is_repeated)
                 error = SourceUnavailableError(
-                    f"The node {self.node.url} took {member.path}, and does not have it."
+                    f"The node {self._node.url} took {member.path}, and does not have it."
                 )
             except SourceUnavailableError as exc:
                 error = exc
-            self.wait(seconds)
+            self._is_first = False  # the object may be there, or somebody else sends it
+            time.sleep(seconds)
         raise error
 
     def _has(self, member: Member) -> bool:
@@ -143,24 +171,24 @@ class Sender(NamedTuple):
         Raises:
             InvalidRequestError: it has another one of the identifier.
         """
-        found = self.node.describe(member.pid)
+        found = self._node.describe(member.pid)
         wanted = Description.of(member)
         if found is not None and found != wanted:
             raise InvalidRequestError(
-                f"{self.node.url} has another object by the identifier {member.pid} of {member.path}: "
+                f"{self._node.url} has another object by the identifier {member.pid} of {member.path}: "
                 f"{', '.join(found)} instead of {', '.join(wanted)}. What is published stays as it is; its "
                 "operators can tell who sent that."
             )
         return found is not None
 
     def _store(self, member: Member) -> None:
-        described = system_metadata_of(self.package, member, writers=self.writers)
-        file = self.directory / member.file
+        described = system_metadata_of(self._package, member, writers=self._writers)
+        file = self._directory / member.file
         if member.obsoletes is None or not self._is_newest(member, member.obsoletes):
-            self.node.create(member, system_metadata=described, file=file)
+            self._node.create(member, system_metadata=described, file=file)
             return
         try:
-            self.node.update(member.obsoletes, member, system_metadata=described, file=file)
+            self._node.update(member.obsoletes, member, system_metadata=described, file=file)
         except InvalidRequestError as exc:
             if self._is_newest(member, member.obsoletes):
                 raise
@@ -172,7 +200,7 @@ class Sender(NamedTuple):
         Raises:
             ConflictError: metadata are not: there is a version that this one does not know.
         """
-        found = self.node.state(old)
+        found = self._node.state(old)
         is_newest = found is not None and found.obsoleted_by is None
         if found is not None and not is_newest and member.role == METADATA:
             raise ConflictError(
