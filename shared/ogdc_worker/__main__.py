@@ -63,8 +63,8 @@ def run_task(arguments: list[str]) -> int:
     try:
         _run(arguments, reporter)
     except _Stopped:
-        at = f", at {reporter.doing}" if reporter.doing else "."
-        message = f"The task was stopped from outside{at}"
+        at = f", at {reporter.doing}" if reporter.doing else ""
+        message = f"The task was stopped from outside{at}."
         _end_with(reporter, "stopped", message)
         raise
     except Exception as exc:  # any exception has to become the run's message

@@ -1,12 +1,14 @@
-"""System calls that no command needs and that lead out of what confines it, refused by the kernel.
+"""A seccomp filter that refuses system calls which commands do not need, and which could escape the sandbox.
 
-A user namespace gives its maker capabilities in it: enough for file systems of memory that no limit counts,
-and for parts of the kernel that are otherwise root's. Sockets that lead to a virtual machine's host (vsock),
-to Bluetooth or to the kernel's ciphers are in no network namespace; io_uring opens such, too, and no filter
-sees it. And the kernel's keyrings, of which every process has its user's, hold Kerberos tickets, say.
+A new user namespace would give a command capabilities inside it: enough to mount file systems in memory that
+no limit counts, and to reach parts of the kernel that only root can use otherwise. Sockets to a virtual
+machine's host (vsock), to Bluetooth or to the kernel's ciphers belong to no network namespace. io_uring can
+open such sockets unseen by any filter. The kernel's keyrings may contain secrets of the user, such as
+Kerberos tickets.
 
-Where the kernel counts no memory for a task, what nobody else can count is refused as well: memory that
-belongs to no process (memfd, and what of System V's is larger than what programs mark with it that they run).
+If the kernel does not account a task's memory, the filter also refuses memory that belongs to no process,
+because nothing else can count it: memfd, and System V objects that are larger than the small ones with which
+programs mark that they are running.
 
 Source: seccomp(2); linux/filter.h, linux/seccomp.h and linux/audit.h; bwrap(1), --seccomp.
 """
@@ -26,13 +28,13 @@ _NEW_USER = 0x10000000
 """CLONE_NEWUSER."""
 _FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 _X32 = 0x40000000
-"""From here on the numbers of x86-64's system calls are those of its x32 variant."""
+"""Numbers of x86-64's system calls from this one on belong to its x32 variant."""
 
 _LOAD, _EQUAL, _GREATER_OR_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT, _SECOND = 0, 4, 16, 24
-"""Where seccomp_data has them; of the arguments their lower halves, the upper ones follow."""
+"""Offsets in seccomp_data. For arguments, this is the lower half, and the upper half follows."""
 _MAX_SHARED, _MAX_SEMAPHORES = 4096, 32
-"""Bytes of a segment, and how many of a set: with the kernel's 4,096 and 32,000 of these, some megabytes."""
+"""Bytes of a segment, and semaphores in a set. The kernel allows 4,096 and 32,000 of them: some megabytes."""
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
 
 
@@ -54,7 +56,7 @@ class _Calls(NamedTuple):
     io_uring: int = 425
     memfd_secret: int = 447
     socketcall: int | None = None
-    """Takes what a socket is from memory, where no filter can look."""
+    """Reads the kind of the socket from memory, where a filter cannot see it."""
     ipc: int | None = None
     """Number of the call for all of System V IPC, whose first argument selects the operation."""
     has_x32: bool = False
@@ -122,9 +124,9 @@ def system_call_filter(machine: str = platform.machine(), *, counted: bool = Tru
 
 
 def open_filter(content: bytes) -> int:
-    """Open something that the filter is read from."""
+    """Return a file descriptor from which the filter can be read."""
     reader, writer = os.pipe()
-    os.write(writer, content)  # some hundred bytes, which a pipe holds
+    os.write(writer, content)  # some hundred bytes, which fit into a pipe
     os.close(writer)
     return reader
 
@@ -143,7 +145,7 @@ def _of_architecture(calls: _Calls, *, counted: bool) -> bytes:
 
 
 def _unknown(calls: _Calls) -> tuple[int, ...]:
-    """Those that are as if the kernel had none of them: in place of clone3 libraries use clone."""
+    """Return the system calls that are reported as unknown. Libraries use clone if clone3 is unknown."""
     return (
         *calls.keys,
         calls.clone3,
@@ -153,7 +155,7 @@ def _unknown(calls: _Calls) -> tuple[int, ...]:
 
 
 def _uncounted(calls: _Calls) -> Iterator[bytes]:
-    """What gets memory that belongs to no process."""
+    """Yield the rules against system calls that allocate memory which belongs to no process."""
     for number in (calls.memfd, calls.memfd_secret, calls.messages, calls.ipc):
         if number is not None:
             yield _where(_EQUAL, number, _refuse(errno.ENOSYS))

@@ -130,7 +130,7 @@ def _out_of_scratch(_message: str, limits: Limits, progress: str | None) -> str:
 
 
 def _out_of_log(_message: str, _limits: Limits, progress: str | None) -> str:
-    """Scratch space has a limit of its own, which the kubelet looks at first: so it was something else."""
+    """Explain an eviction for disk use. The kubelet checks scratch space first, so it was not the cause."""
     return (
         "The task wrote more to disk beside its scratch space than there is room for, most likely to its log"
         f"{_reached(progress)}. Have its commands write less to stdout and stderr, or to a file in /tmp."
@@ -138,8 +138,8 @@ def _out_of_log(_message: str, _limits: Limits, progress: str | None) -> str:
 
 
 def _too_long(message: str, limits: Limits, progress: str | None) -> str:
-    """One machine's engine hands on what the worker wrote last: at which command it was."""
-    _, _, at = message.partition("stopped from outside, ")
+    """Explain a timeout. On one machine the message has the worker's last words, with the current command."""
+    at = message.partition("stopped from outside, ")[2].removesuffix(".")
     seconds = None if limits.timeout is None else f"{limits.timeout} s"
     return (
         f"The run took longer than it may{_given(seconds)} and was stopped"

@@ -1,4 +1,4 @@
-"""Which of two is kept: a list of properties, of which the larger or the smaller value is better."""
+"""Ranking of duplicates by properties. Of each property, the larger or the smaller value is better."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from ogdc_shared.errors import InputError
 
 Rules = Sequence[tuple[str, str]]
-"""A property and `larger` or `smaller`; where two are equal, the next rule decides."""
+"""Pairs of a property and `larger` or `smaller`. If two values are equal, the next rule decides."""
 
 
 def preference(columns: Mapping[str, NDArray[Any]], rules: Rules) -> NDArray[np.int64]:
-    """Return the rank of each of n items, 0 being the best; among equal ones the first ranks higher.
+    """Return the rank of each of n items; 0 is the best. Among equal items, the first one ranks higher.
 
     Args:
-        columns: The values of each property (n,), numbers or texts; missing values rank last.
+        columns: The values of each property (n,), numbers or strings. Missing values rank last.
         rules: At least one rule.
 
     Raises:
-        InputError: the values of a property cannot be compared with each other.
+        InputError: a property has both strings and numbers.
     """
     keys = [_order(name, columns[name], rule) for name, rule in reversed(rules)]
     order = np.lexsort(keys)

@@ -1,4 +1,4 @@
-"""The WMTS document beside the tiles, by which programs for maps find them; no server has to answer anything.
+"""The WMTS capabilities document, with which map programs find the tiles. It needs no WMTS server.
 
 Source: OGC 07-057r7 (WMTS 1.0.0), section 7 and annex B; OGC 06-121r3 (OWS Common 1.1.0).
 """
@@ -20,13 +20,16 @@ _WMTS, _OWS, _XLINK = (
     "http://www.w3.org/1999/xlink",
 )
 _PIXEL = 0.00028
-"""The size of a pixel on the screen that scales are told for, in metres."""
+"""The size of a pixel in metres that scale denominators refer to."""
 
 
 def build_capabilities(description: MapDescription, *, base_url: str) -> str:
-    """Return the document; `base_url` is where the output's root is, with a slash at its end, or nothing.
+    """Return the document.
 
-    Without it the paths are relative to the document itself, as browsers understand them.
+    Args:
+        description: The map.
+        base_url: The URL of the output's root, with a slash at its end. If it is empty, paths are relative to
+            the document.
     """
     for prefix, namespace in (("", _WMTS), ("ows", _OWS), ("xlink", _XLINK)):
         ET.register_namespace(prefix, namespace)
@@ -53,7 +56,7 @@ def _add_layer(contents: ET.Element, description: MapDescription, layer: Layer, 
     element = _add(contents, "Layer")
     _add(element, "ows:Title", f"{description.title}: {layer.name}")
     bounds = lon_lat_bounds(extent, description.crs)
-    # OWS Common does not say how a box crosses the antimeridian; readers take one from 180 west to 180 east.
+    # OWS Common does not define boxes across the antimeridian. Readers accept one from 180 west to 180 east.
     west, east = (bounds.west, bounds.east) if bounds.west < bounds.east else (-180.0, 180.0)
     _add_corners(_add(element, "ows:WGS84BoundingBox"), (west, bounds.south), (east, bounds.north))
     _add(element, "ows:Identifier", layer.name)
@@ -78,7 +81,7 @@ def _add_layer(contents: ET.Element, description: MapDescription, layer: Layer, 
 
 
 def _add_limits(parent: ET.Element, level: int, limits: Limits) -> None:
-    """Add which tiles of a level there are."""
+    """Add the range of the tiles of a level."""
     element = _add(parent, "TileMatrixLimits")
     _add(element, "TileMatrix", str(level))
     _add(element, "MinTileRow", str(limits.min_row))
@@ -110,20 +113,20 @@ def _add_matrix(parent: ET.Element, matrix: Matrix, description: MapDescription)
 
 
 def crs_urn(crs: str) -> str:
-    """Return the name that OGC's documents have for a CRS: `urn:ogc:def:crs:EPSG::4326` for `EPSG:4326`."""
+    """Return the OGC URN of a CRS: `urn:ogc:def:crs:EPSG::4326` for `EPSG:4326`."""
     authority, code = crs.split(":")
     version = "1.3" if authority == "OGC" else ""
     return f"urn:ogc:def:crs:{authority}:{version}:{code}"
 
 
 def _ordered(point: tuple[float, float], crs: str) -> tuple[float, float]:
-    """Return a point (x, y) in the order of the axes that its CRS is defined with."""
+    """Return a point (x, y) in the axis order that its CRS defines."""
     first = pyproj.CRS(crs).axis_info[0]
     return point[::-1] if first.direction == "north" or first.abbrev in {"N", "Lat"} else point
 
 
 def _ordered_corners(extent: Bounds, crs: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return a rectangle's lower and upper corners in the order of the axes of its CRS."""
+    """Return a rectangle's lower and upper corners in the axis order of its CRS."""
     return _ordered((extent.west, extent.south), crs), _ordered((extent.east, extent.north), crs)
 
 
@@ -137,7 +140,7 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 
 def _add(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
-    """Add an element and return it; a name with the prefix `ows:` is from OWS Common."""
+    """Add an element and return it. Names with the prefix `ows:` are from OWS Common."""
     prefix, _, local = name.rpartition(":")
     element = ET.SubElement(parent, f"{{{_OWS if prefix else _WMTS}}}{local}")
     element.text = text

@@ -1,7 +1,7 @@
-"""Arrays in a file, of which a reader takes what it needs: nothing else is read, and nothing is executed.
+"""Files of arrays. A reader reads only the parts that it needs, and executes nothing.
 
-Eight bytes say how long a JSON object is that follows: each array's type, shape and place. The arrays lie
-behind it, each at a multiple of 64 bytes.
+A file begins with eight bytes: the length of the JSON object that follows. This object has the type, shape
+and offset of each array. The arrays follow it, each at a multiple of 64 bytes.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def _aligned(length: int) -> int:
 
 
 def pack(texts: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return texts (n) behind each other, and where each ends."""
+    """Return n byte strings concatenated, and the end of each (n,)."""
     ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), dtype=np.int64)
     return np.frombuffer(b"".join(texts), np.uint8), ends
 
 
 def unpack(content: NDArray[np.uint8], ends: NDArray[np.int64], which: NDArray[np.int64]) -> list[bytes]:
-    """Return some of the texts, by their numbers."""
+    """Return the byte strings with the given numbers."""
     last = ends[which]
     first = np.where(which > 0, ends[which - 1], 0)
     data = content.data

@@ -1,7 +1,7 @@
-"""What one input file has for the map, between scattering and building: some polygons after the other.
+"""The polygons of one input file, as stored between the stages `scatter` and `build`.
 
-Each part of it is a file of arrays, in which polygons lie in the order of their tiles (see `morton`): who
-makes some tiles reads what is theirs and nothing else. Who has to know which tiles there are reads one array.
+They are divided into parts, each a file of arrays with polygons in the order of their tiles (see `morton`). A
+task that makes some of the tiles reads only their polygons. One array lists the tiles.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from ogdc_visualization.staging.features import Features
 from ogdc_visualization.staging.tiles import Placed, outer_tiles, place
 
 DESCRIPTION, FOOTPRINT, ARRAYS = "file.json", "footprint.wkb", "*.arrays"
-"""Names of the files of a directory."""
+"""Names of the files in a directory."""
 COLUMN, TEXTS, ENDS = "column ", "texts ", "ends "
-"""What the names of columns' arrays begin with."""
+"""Prefixes of the names of columns' arrays."""
 _PER_POLYGON = 256
-"""Bytes that a polygon takes in a tile besides its corners: a guess."""
+"""Estimated bytes of a polygon in a tile, without its vertices."""
 
 
 class FeatureFile:
-    """Writes the polygons of an input file to a directory of its own."""
+    """Writes the polygons of one input file to one directory."""
 
     def __init__(self, directory: Path, grid: Grid, level: int) -> None:
-        """Get ready; `level` is that of the tiles."""
+        """Prepare for writing. `level` is the level of the tiles."""
         self._directory, self._grid, self._level = directory, grid, level
         self._parts = 0
         self._kinds: dict[str, np.dtype[Any]] = {}
         self._bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
 
     def add(self, features: Features, outside: NDArray[np.bool_], placed: Placed | None = None) -> None:
-        """Write some features; at least one.
+        """Write features.
 
         Args:
-            features: The features to write.
-            outside: A mask (n,) of those that lie outside the file's footprint.
-            placed: Their tiles, or None for those that they are in.
+            features: At least one feature.
+            outside: A mask (n,) of the features outside the file's footprint.
+            placed: Their tiles, or None to compute them.
         """
         for name, column in features.columns.items():
             self._kinds[name] = _common(self._kinds.get(name, column.dtype), column.dtype)
@@ -78,8 +78,9 @@ class FeatureFile:
 def arrange(features: Features, outside: NDArray[np.bool_], placed: Placed) -> dict[str, NDArray[Any]]:
     """Return arrays of polygons, ordered by the first tile of each.
 
-    `leaves` (k,) are the tiles, in order, and `weights` (k,) the bytes in each. `members` (m,) are numbers of
-    polygons, tile by tile; `leaf_ends` (k,) say where the part of each tile ends.
+    `leaves` (k,) are the tiles in order, and `weights` (k,) their sizes in bytes. `members` (m,) are the
+    numbers of the polygons in each tile, tile after tile. `leaf_ends` (k,) are the ends of the tiles in
+    `members`.
     """
     used, first = np.unique(placed.feature, return_index=True)
     order = used[np.argsort(first, kind="stable")]
@@ -107,14 +108,14 @@ def arrange(features: Features, outside: NDArray[np.bool_], placed: Placed) -> d
 
 
 def _common(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
-    """Return what values of both are stored as."""
+    """Return a type that can store values of both types."""
     if "O" in (one.kind, other.kind):
         return np.dtype(object)
     return np.result_type(one, other)
 
 
 def _stored(name: str, column: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-    """Return a column as arrays without objects; values other than numbers and times become JSON."""
+    """Return a column as arrays without objects. Values other than numbers and times become JSON."""
     if column.dtype.kind != "O":
         return {f"{COLUMN}{name}": column}
     known = [value if isinstance(value, str | int | float | None) else str(value) for value in column]

@@ -1,4 +1,4 @@
-"""The first stage: what is in the files of a partition, by the tiles of the map that it is in."""
+"""The first stage: reads the polygons of a partition's files, and assigns them to the tiles of the map."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from ogdc_visualization.staging.staged_tiles import read_staged_tiles
 def scatter(
     config: VisualizationConfig, inputs: Path, output: Path, warn: Warn, footprints: Path | None = None
 ) -> None:
-    """Read the files below `inputs` and write below `output` a directory for each that has polygons.
+    """Read the files below `inputs`, and write a directory below `output` for each file with polygons.
 
-    Footprints, where they decide, are below `footprints`, called as the inputs.
+    If duplicates are removed by footprints, these are below `footprints` and have the names of the inputs.
 
     Raises:
         InputError: an input cannot be used.
@@ -31,10 +31,10 @@ def scatter(
     check_crs(config)
     colors = make_colors(config.statistics)
     for name in _names(config, inputs, warn):
-        # A name that is new for each file, and the same whenever it is read.
+        # A unique name for each file, which stays the same if the file is read again.
         directory = output / hashlib.sha256(name.encode()).hexdigest()[:16]
         _scatter_file(inputs / name, name, directory, config, warn, footprints)
-    if any(output.glob("*")):  # alone they would pass for something to go on with
+    if any(output.glob("*")):  # colors alone would look like an output of this stage
         write_colors(output, colors)
 
 
@@ -60,9 +60,9 @@ def _scatter_file(  # noqa: PLR0917  one place calls it
 
 
 def _names(config: VisualizationConfig, inputs: Path, warn: Warn) -> list[str]:
-    """Return the names of the files that the configuration selects below `inputs`, in order.
+    """Return the sorted names of the files below `inputs` that the configuration selects.
 
-    If there are none, it is no error: another task may have some.
+    It is not an error if there are none, because another task may have some.
     """
     extension = getattr(config, config.input_key)
     names = sorted(

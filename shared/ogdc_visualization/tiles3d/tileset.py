@@ -1,7 +1,8 @@
-"""The quadtree of a tileset: what there is from the lowest level to the leaves, each in a region.
+"""The quadtree of a tileset, from the root to the leaves, with the region of each tile.
 
-A tileset of millions of leaves is no one document: the leaves of a block are a tileset of their own, and the
-one above has the blocks for leaves. Source: 3D Tiles 1.1, sections on tileset JSON and on external tilesets.
+A tileset with millions of leaves is divided into several documents. The leaves of each block are a separate
+tileset, and the tileset above has these blocks as its leaves. Source: 3D Tiles 1.1, sections on tileset JSON
+and on external tilesets.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from ogdc_visualization.grid import Tile
 from ogdc_visualization.tiles3d.regions import Region, union
 
 PIXELS = 16
-"""How large an error viewers commonly allow on the screen, in pixels."""
+"""The usual maximum error on the screen in viewers, in pixels."""
 
 
 class Extent(NamedTuple):
-    """Where polygons are: the region that holds them, and how long the largest of them is, in metres."""
+    """The region that contains some polygons, and the length of the longest polygon in metres."""
 
     region: Region
     longest: float
@@ -28,8 +29,8 @@ class Content(NamedTuple):
 
     Attributes:
         extent: An extent that contains its polygons.
-        uri: The path of its file, relative to the tileset's.
-        is_leaf: Whether the file has the polygons; otherwise it is another tileset.
+        uri: The path of its file, relative to the tileset.
+        is_leaf: Whether the file contains the polygons. Otherwise it is another tileset.
     """
 
     extent: Extent
@@ -38,7 +39,7 @@ class Content(NamedTuple):
 
 
 class Errors(NamedTuple):
-    """Geometric errors in metres: that of the leaves at their level, twice as much a level above."""
+    """Geometric errors in metres: the error and the level of the leaves. It doubles with each level above."""
 
     leaf: float
     level: int
@@ -60,13 +61,13 @@ def leaf_error(cell_size: float) -> float:
 def build_tileset(
     contents: Mapping[Tile, Content], *, top: int, errors: Errors, asset: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return a tileset of the tiles with content, one at least, all of one level.
+    """Return a tileset.
 
     Args:
-        contents: The leaves, or the blocks.
-        top: The level of the root. Where several tiles of it are there, one above holds them.
-        errors: Of each level.
-        asset: The version of 3D Tiles as `version`, of the data as `tilesetVersion`.
+        contents: The leaves or the blocks: at least one tile, and all of the same level.
+        top: The level of the root. If there are several tiles of this level, the root is a node above them.
+        errors: The errors of the levels.
+        asset: `version` is the version of 3D Tiles, and `tilesetVersion` the version of the data.
     """
     nodes = {
         tile: _node(content.extent, errors.at(tile.z), is_shown=content.is_leaf, content={"uri": content.uri})
@@ -78,7 +79,7 @@ def build_tileset(
     root = next(iter(nodes.values()))
     if len(nodes) > 1:
         root = _node(join(extents.values()), errors.at(top - 1), children=list(nodes.values()))
-    # A tileset that is not shown at all is as wrong as its root's level above.
+    # The error of a tileset that is not shown is the error of the level above its root.
     return {
         "asset": dict(asset),
         "geometricError": 2 * root["geometricError"],
@@ -87,7 +88,7 @@ def build_tileset(
 
 
 def join(extents: Iterable[Extent]) -> Extent:
-    """Return the extent of all of them, one at least."""
+    """Return the extent of at least one extent."""
     every = list(extents)
     return Extent(union(each.region for each in every), max(each.longest for each in every))
 
@@ -107,6 +108,6 @@ def _above(
 
 
 def _node(extent: Extent, error: float, *, is_shown: bool = False, **rest: Any) -> dict[str, Any]:
-    """Return a node; one that shows nothing is as wrong as the largest polygon is long that it leaves out."""
+    """Return a node. If it shows nothing, its error is at least the length of its longest polygon."""
     error = error if is_shown else max(error, extent.longest)
     return {"boundingVolume": {"region": list(extent.region)}, "geometricError": error, **rest}

@@ -44,7 +44,7 @@ class Rights:
             ValueError: it does not match `PATTERN`.
         """
         if not re.fullmatch(PATTERN, text):
-            raise ValueError(f"{text!r} is not a change of rights such as {PUBLISHED}")
+            raise ValueError(f"{text!r} is not a change of permissions such as {PUBLISHED}")
         self._clauses = [_clause(clause) for clause in text.split(",")]
 
     def of(self, mode: int) -> int:

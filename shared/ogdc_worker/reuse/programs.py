@@ -1,9 +1,10 @@
-"""What stands for the programs that commands find: the image, as far as its name goes, and what is in it.
+"""The state of the programs that commands can run: the name of the image, and indicators of its content.
 
-A name may be given to another image, and on one machine there is none: programs are those of the system, of
-conda, of the user's own directories. Nobody can read all of them for each task. So looked at is what changes
-when programs do: the variables that lead to them, the directories that package managers write to, every file
-in directories of the user's own, and the programs that the commands name.
+The name alone is not enough, because it may refer to another image later, and on one machine there is no
+image: programs come from the system, conda and the user's own directories. Reading all programs for each task
+would take too long. So this looks at what changes when programs do: the variables that lead to them, the
+directories that package managers write to, all files in the user's own directories, and the programs that
+commands name.
 """
 
 from __future__ import annotations

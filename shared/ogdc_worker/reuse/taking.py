@@ -1,12 +1,12 @@
-"""`ogdc-worker reuse`: take what is known of a run's partitions, before any of their tasks begins.
+"""`ogdc-worker reuse`: reuse earlier results for a run's partitions, before any of their tasks starts.
 
-For each partition, the result of as many of its commands as are known is put into its workspace, with the
-checkpoint of the task that made it. Where nothing is left to do, the partition has no task in this run: it is
-left out of the list of those that remain. Else its task finds a workspace as if it had been stopped there,
-and goes on. The workspaces of a run are made elsewhere, and appear by one renaming.
+For each partition, this puts the result of as many commands as possible into its workspace, with the
+checkpoint of the task that produced it. If all commands are done, the run has no task for this partition.
+Otherwise its task continues as if it had been stopped after these commands. The workspaces are prepared in
+another directory, which is then renamed.
 
-It runs no command and sees the whole volume, as `publish` does. Nothing that goes wrong here fails a run:
-what cannot be taken is run.
+Like `publish`, this task can read the whole volume, and runs no commands. An error here does not fail the
+run: the commands of a partition are run if their results cannot be reused.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _UNTAKEN = (OSError, ValueError, KeyError, NotAsKeptError, OgdcError)
 
 
 class _UnfitError(Exception):
-    """The entry is of a finished partition, whose workspace the final step changed irreversibly."""
+    """The partition cannot continue from an entry of a finished one: the last step changed the workspace."""
 
 
 class _Files(NamedTuple):
@@ -76,16 +76,16 @@ class ReusePaths(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What was reused for a partition."""
+    """The result that was reused for a partition."""
 
     run: str
-    """The run that made it."""
+    """The run that produced it."""
     commands: int
     whole: bool
     begin: int = 0
-    """Where in the file of all such facts those of its task begin."""
+    """The offset of the facts of its task in the file of all reused facts."""
     size: int = 0
-    """Their bytes."""
+    """The size of these facts in bytes."""
 
 
 def reuse(

@@ -35,7 +35,9 @@ def test_a_limit_is_named_by_its_key_and_its_value(message: str, key: str, limit
 
 
 def test_a_run_that_took_too_long_says_at_which_command() -> None:
-    message = "Step exceeded its deadline: The task was stopped from outside, at command 2 of 3: gdalwarp a b"
+    message = (
+        "Step exceeded its deadline: The task was stopped from outside, at command 2 of 3: gdalwarp a b."
+    )
     assert ended_by(message, LIMITS, "1/3") == (
         "The run took longer than it may (600 s) and was stopped at command 2 of 3: gdalwarp a b. "
         "Give it more time with workflow.timeout in meta.yml."
