@@ -138,7 +138,7 @@ def _cancelled_with_us(client: ApiClient, submitted: Callable[[], Submitted]) ->
         with suppress(OgdcError, OSError), interrupts_held():  # who asks twice has the run cancelled, too
             if name:
                 client.cancel(name)
-                say(f"{name} is cancelled.", err=True)
+                say(f"Cancelling {name}.", err=True)
         raise
 
 

@@ -222,6 +222,10 @@ def package(run_name: str) -> str:
     return f"{PACKAGES}/{run_name}"
 
 
+IN_PLACE = "The result is on the workflow volume"
+"""What `publish` says if it is stopped after it has made the result visible."""
+
+
 def receipt(recipe_id: str) -> str:
     """File that records which run published, or is publishing, a recipe's data."""
     return f"{PRIVATE_DIR}/published/{recipe_id}.json"

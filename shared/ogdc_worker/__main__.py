@@ -8,7 +8,6 @@ temporary failure, such as an unreachable server or a full disk, and a retry con
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -17,23 +16,15 @@ from ogdc_shared.errors import OgdcError, WarningsError
 from ogdc_shared.layout import GATE, LOG_PATH
 from ogdc_worker import log
 from ogdc_worker.report import LAST_WORDS_BYTES, Reporter, clip
+from ogdc_worker.stops import STOPS, Stopped
 
 if TYPE_CHECKING:
-    from types import FrameType
     from typing import NoReturn
 
     from ogdc_worker.expected import Expected
 
 FAILED = 1
 TRY_AGAIN = 75
-
-
-class _Stopped(SystemExit):
-    """Raised by the signal handler when the task is asked to stop."""
-
-    def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number
-        super().__init__(self.exit_code)
 
 
 def main() -> NoReturn:
@@ -49,7 +40,7 @@ def main() -> NoReturn:
     log.keep(LOG_PATH)
     try:
         code = run_task(sys.argv[1:])
-    except _Stopped as stopped:
+    except Stopped as stopped:
         code = stopped.exit_code
     sys.stderr.flush()
     os._exit(code)
@@ -57,12 +48,11 @@ def main() -> NoReturn:
 
 def run_task(arguments: list[str]) -> int:
     """Run a task and return its exit code."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+    STOPS.handle()
     reporter = Reporter(progress_file=os.environ.get("ARGO_PROGRESS_FILE"))
     try:
         _run(arguments, reporter)
-    except _Stopped:
+    except Stopped:
         at = f", at {reporter.doing}" if reporter.doing else ""
         message = f"The task was stopped from outside{at}."
         _end_with(reporter, "stopped", message)
@@ -112,13 +102,6 @@ def _expected(arguments: list[str]) -> Expected:
 
         parse_arguments(arguments)
         raise
-
-
-def _stop(number: int, _frame: FrameType | None) -> NoReturn:
-    """Raise an exception, which ends the running command as it propagates; ignore further signals."""
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
-    raise _Stopped(number)
 
 
 def _failed(exc: Exception, reporter: Reporter) -> int:

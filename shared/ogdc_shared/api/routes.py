@@ -146,6 +146,8 @@ ROUTES = (
         "Stop a run",
         answers.Run,
         errors=(403, 404, 409),
+        about="It becomes Failed once its tasks have ended, or Succeeded if its result was already "
+        "published. 409 if it has ended.",
     ),
     Route(
         "remove_run",

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ogdc_shared.argo.retry import OUT_OF_LOG, OUT_OF_MEMORY, OUT_OF_SCRATCH
-from ogdc_shared.layout import PROCESS
+from ogdc_shared.layout import IN_PLACE, PROCESS
+from ogdc_shared.phases import FAILED_PHASES
 from ogdc_shared.shortening import shortened
 
 _SHUT_DOWN = r"workflow shutdown with strategy|Stopped with strategy"
@@ -19,6 +20,8 @@ _TOO_LONG = (
     r"Step exceeded its deadline|retry exceeded workflow deadline"
     r"|Pod was active on the node longer than the specified deadline|Workflow exceeded its deadline"
 )
+_TERMINATED = 143
+"""Exit code after SIGTERM."""
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 _WAITING = (
     (
@@ -87,6 +90,21 @@ def ended_by(message: str, limits: Limits, progress: str | None = None) -> str:
 def is_cut_off(message: str | None) -> bool:
     """Whether a pod was ended because its time was over, not by anything it did."""
     return bool(message and re.match(_TOO_LONG, message))
+
+
+def may_have_left(phase: str, exit_code: int | None, message: str | None) -> str | None:
+    """Return what a `publish` that was stopped may have left; None if nothing.
+
+    Argo does not wait for the pods of a workflow that it terminates. Their nodes fail at once, without an
+    exit code, and the pods may go on for their grace period.
+    """
+    was_in_time = exit_code == _TERMINATED and IN_PLACE not in (message or "")
+    if phase not in FAILED_PHASES or was_in_time:
+        return None
+    return (
+        "It was publishing, so its result may be in place although the run does not offer it. "
+        "ogdc-runner retry completes it."
+    )
 
 
 def _failed(message: str, _limits: Limits, _progress: str | None) -> str:

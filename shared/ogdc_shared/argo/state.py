@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache, partial, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ogdc_shared.argo.explanations import Limits, ended_by, is_cut_off, read_limits, waits_for
+from ogdc_shared.argo.explanations import Limits, ended_by, is_cut_off, may_have_left, read_limits, waits_for
 from ogdc_shared.argo.retry import OUT_OF_MEMORY, is_worth_retrying
 from ogdc_shared.layout import LIST, LISTED_COUNT_PATHS, PUBLISH, REUSE_TASK, is_list_task, stage_of
 from ogdc_shared.phases import FAILED_PHASES, RUN_STATUSES, TERMINAL_PHASES, Phase
@@ -106,6 +106,8 @@ class WorkflowState(NamedTuple):
     """Whether it failed because its time was over, with no other reason."""
     shut_down: bool = False
     """Whether it failed because somebody stopped it, with no other reason."""
+    left: str | None = None
+    """What it may have left although it was stopped, or None."""
 
     @property
     def fails_fast(self) -> bool:
@@ -131,24 +133,21 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         raise ValueError(f"This is a {workflow['kind']!r}, not a Workflow.")
     metadata = _object(workflow.get("metadata"), "metadata")
     status = _object(workflow.get("status"), "status")
-    phase = _text(status, "phase") or Phase.PENDING
-    if phase not in RUN_STATUSES:
-        raise ValueError(f"status.phase {phase!r} is not one of {', '.join(sorted(RUN_STATUSES))}.")
     nodes = _nodes(status)
     elsewhere = any(status.get(field) for field in ("offloadNodeStatusVersion", "compressedNodes"))
     spec = _object(workflow.get("spec"), "spec")
     limits = cache(partial(read_limits, spec))
     seen = sorted(_tasks(nodes, limits=limits), key=_by_template_and_partition)
     tasks = tuple(each.task for each in seen)
+    publish = next((each for each in seen if each.task.template == PUBLISH), None)
+    phase, message = _end(status, publish)
     found = _put_out(nodes, LIST, LISTED_COUNT_PATHS)
     stopped = spec.get("shutdown") is not None
     reason = _first_failure(seen, stopped=stopped) if phase in FAILED_PHASES else None
-    message = _text(status, "message")
     waiting = None if phase in TERMINAL_PHASES else _waiting(tasks)
     since = [each.since for each in seen if each.since and not stopped and phase not in TERMINAL_PHASES]
     version = _required(_text(metadata, "resourceVersion"), "resourceVersion")
     labels = _object(metadata.get("labels"), "metadata.labels")
-    annotations = _object(metadata.get("annotations"), "metadata.annotations")
     return WorkflowState(
         name=_required(_text(metadata, "name"), "name"),
         namespace=_required(_text(metadata, "namespace"), "namespace"),
@@ -165,7 +164,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         input_bytes=found.get("bytes"),
         reused=_put_out(nodes, REUSE_TASK, {"reused"}).get("reused"),
         fail_fast=labels.get(FAIL_FAST_LABEL) == "true" and not stopped,
-        trace=read_trace(annotations.get(TRACE_ANNOTATION)),
+        trace=read_trace(_object(metadata.get("annotations"), "metadata.annotations").get(TRACE_ANNOTATION)),
         warnings=_warnings(nodes, tasks if phase in FAILED_PHASES else ()),
         package=_package(nodes),
         nodes_elsewhere=elsewhere and not nodes,
@@ -173,7 +172,18 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         waiting_since=min(since, default=None),
         cut_off=phase in FAILED_PHASES and is_cut_off(reason.message if reason else message),
         shut_down=phase in FAILED_PHASES and reason is None and stopped,
+        left=publish and may_have_left(publish.task.phase, publish.task.exit_code, publish.message),
     )
+
+
+def _end(status: _Object, publish: _Seen | None) -> tuple[str, str | None]:
+    """Read Argo's phase and message. A workflow that was stopped after its last task has succeeded."""
+    phase = _text(status, "phase") or Phase.PENDING
+    if phase not in RUN_STATUSES:
+        raise ValueError(f"status.phase {phase!r} is not one of {', '.join(sorted(RUN_STATUSES))}.")
+    if phase in FAILED_PHASES and publish and publish.task.phase == Phase.SUCCEEDED:
+        return Phase.SUCCEEDED, None
+    return phase, _text(status, "message")
 
 
 def _nodes(status: _Object) -> dict[str, Node]:

@@ -15,7 +15,7 @@ from ogdc_shared.db.users import caller_id
 from ogdc_shared.db.workflow_state import record_state, record_stop
 from ogdc_shared.errors import RunStateError
 from ogdc_shared.layout import run_prefix
-from ogdc_shared.phases import TERMINAL_PHASES
+from ogdc_shared.phases import TERMINAL_PHASES, Phase
 from ogdc_shared.runs.handover import reconcile
 from ogdc_shared.runs.read import recorded_run
 from ogdc_shared.runs.turns import start_next
@@ -33,19 +33,26 @@ def cancel_run(context: Context, name: str, *, caller: Caller) -> Run:
     Raises:
         UnknownRunError: there is no run with that name.
         ForbiddenError: it belongs to another user.
-        RunStateError: it has already ended.
+        RunStateError: it has already ended, or its result was published before it could be stopped.
         ArgoUnavailableError: Argo does not respond; it is not needed for a queued run.
     """
     run = _own_run(context, name, caller=caller)
     if run.status in TERMINAL_PHASES:
-        raise RunStateError(f"Run {name} has ended ({run.status}); there is nothing to cancel.")
+        raise _nothing_to_cancel(run)
     if not (run.waits and _end_unsent(context, name, caller=caller, only_waiting=True)):
         if run.handed_over_at is None and context.argo.get(name) is None:
             _end_unsent(context, name, caller=caller)
         else:
             _terminate(context, name, caller=caller)
     start_next(context)
-    return recorded_run(context, name)
+    run = recorded_run(context, name)
+    if run.status == Phase.SUCCEEDED:  # its result was published before it could be stopped
+        raise _nothing_to_cancel(run)
+    return run
+
+
+def _nothing_to_cancel(run: Run) -> RunStateError:
+    return RunStateError(f"Run {run.name} has ended ({run.status}); there is nothing to cancel.")
 
 
 def _end_unsent(context: Context, name: str, *, caller: Caller, only_waiting: bool = False) -> bool:
@@ -71,6 +78,8 @@ def _terminate(context: Context, name: str, *, caller: Caller) -> None:
     except RunStateError:  # it had already ended without being recorded
         reconcile(context, name)
         start_next(context)
+        if (run := recorded_run(context, name)).status in TERMINAL_PHASES:
+            raise _nothing_to_cancel(run) from None
         raise
     reconcile(context, name)
 

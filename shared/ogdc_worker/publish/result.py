@@ -3,16 +3,14 @@
 Publishing a directory takes these steps, each of which may be interrupted and repeated:
 
 1. Check the partitions' outputs, and set permissions that let others read them but never act as their owner
-(see
-   `rights`). Write the companions of the result (see `companions`). Then create the staging directory, which
-   marks the end of this step.
+   (see `rights`). Write the companions of the result (see `companions`). Then create the staging directory,
+   which marks the end of this step.
 2. Move the outputs and companions into it. Files that another run may also have published are compared with
-their
-   checksums before and after (see `reuse.linked`).
+   their checksums before and after (see `reuse.linked`).
 3. Write the receipt. From here on the staging directory is complete, and identified by its inode.
 4. Rename the staging directory to the recipe's id, which makes the result visible. An existing directory of
-that name
-   is exchanged atomically; if the file system cannot do that, it is moved away before.
+   that name is exchanged atomically; if the file system cannot do that, it is moved away before. From here on
+   a cancel no longer stops the task, except in step 6.
 5. Remove what was replaced and the run's workspaces, or leave them to `tidy` (see `clearing`).
 6. If requested, upload a package to a member node (see `node`).
 
@@ -40,6 +38,7 @@ from ogdc_worker.publish.clearing import clear_away
 from ogdc_worker.publish.companions import crate_begun, flush_companions, make_companions, move_companions
 from ogdc_worker.publish.output_check import check_outputs
 from ogdc_worker.publish.rights import AS_LEFT, Rights
+from ogdc_worker.stops import STOPS
 from ogdc_worker.warning_files import gather_warnings
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ def publish(publication: Publication, reporter: Reporter) -> None:
     if publication.node is not None:
         from ogdc_worker.publish.node import send_to_node
 
+        reporter.doing = f"the upload to {publication.node}. {layout.IN_PLACE}"
+        STOPS.release()
         send_to_node(publication, reporter)
     reporter.leave_warnings(publication.warnings_path)
     reporter.event(
@@ -229,17 +230,19 @@ def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
     staging = _at(publication, layout.staging(publication.run))
     target = _at(publication, publication.recipe_id)
     is_shown = is_directory(target) and os.lstat(target).st_ino == inode
-    if is_directory(staging) and not is_shown:
+    waits = is_directory(staging) and not is_shown
+    if waits:
         _check_target(publication)
         if is_again:
             _check_linked(publication, staging)
-        if not (os.path.lexists(target) and exchange(staging, target)):
-            _move_aside(publication)
-            os.rename(staging, target)
     elif not is_directory(target):
         raise PublishError(
             f"The result of {publication.run} was assembled, but has disappeared. Submit again."
         )
+    STOPS.hold()  # from here on the run has to succeed
+    if waits and not (os.path.lexists(target) and exchange(staging, target)):
+        _move_aside(publication)
+        os.rename(staging, target)
     flush_entries(publication.volume)
 
 

@@ -333,11 +333,17 @@ def test_what_a_run_no_longer_waits_for_is_none(conn):
 
 
 @pytest.mark.parametrize(
-    ("shut_down", "message"), [(True, "Cancelled by anna."), (False, "command 1 failed")]
+    ("shut_down", "left", "message"),
+    [
+        (True, None, "Cancelled by anna."),
+        (True, "It was publishing.", "Cancelled by anna. It was publishing."),
+        (False, "It was publishing.", "command 1 failed"),
+    ],
 )
-def test_who_stopped_a_run_is_its_reason_where_it_has_no_other(conn, shut_down, message):
+def test_who_stopped_a_run_is_its_reason_where_it_has_no_other(conn, shut_down, left, message):
     record_stop(conn, NAME, reason="Cancelled by anna.")
-    record_state(conn, state(NAME, 2, phase="Failed", message="command 1 failed", shut_down=shut_down))
+    news = state(NAME, 2, phase="Failed", message="command 1 failed", shut_down=shut_down, left=left)
+    record_state(conn, news)
     assert get_run(conn, NAME).message == message
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from support.data_sets import ADA, MADE, members, publish, run_of
 from support.publishing_node import PublishingNode
-from support.stack import Stack
+from support.stack import Stack, wait_until
 
 
 def test_a_result_is_looked_at_and_then_published(stack: Stack, tmp_path: Path) -> None:
@@ -25,3 +25,17 @@ def test_a_result_is_looked_at_and_then_published(stack: Stack, tmp_path: Path) 
         assert {path: node.objects[listed[path]["pid"]].content for path in MADE} == MADE
         again = publish(stack, run, node.url, token, cwd=tmp_path)
         assert (again["identifier"], again["sent"], again["found"]) == (done["identifier"], 0, len(listed))
+
+
+def test_a_run_with_a_visible_result_offers_it_although_it_is_cancelled(stack: Stack, recipe) -> None:
+    made = recipe("seals cancelled late", output="pvc")
+    name = stack.cli("submit", "--json", str(made)).json()["name"]
+    wait_until((stack.paths.volume / "seals-cancelled-late").exists)
+    assert stack.api("POST", f"/runs/{name}/cancel").status in {200, 409}
+    run = stack.wait(name)
+    if run["status"] == "Failed":  # the machine is so busy that it was killed after its grace period
+        assert "may be in place" in run["message"]
+        assert stack.api("POST", f"/runs/{name}/retry").status == 200
+        run = stack.wait(name)
+    assert (run["status"], run["message"]) == ("Succeeded", None)
+    assert stack.api("GET", f"/runs/{name}/outputs").status == 200

@@ -245,8 +245,8 @@ def test_interrupting_run_cancels_and_interrupting_watch_does_not(
     assert [process.returncode for process in (watching, running)] == [130, 130]
     assert f"ogdc-runner cancel {slow_run}" in outputs[0]
     assert stack.run(slow_run)["status"] == "Running"
-    cancelled = outputs[1].split()[-3]
-    assert outputs[1].endswith(f"{cancelled} is cancelled.\n")
+    cancelled = outputs[1].split()[-1].rstrip(".")
+    assert outputs[1].endswith(f"Cancelling {cancelled}.\n")
     assert stack.wait(cancelled)["status"] == "Failed"
 
 
@@ -259,8 +259,9 @@ def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe
     outputs = [process.communicate(timeout=120)[1] for process in running]
     assert [process.returncode for process in running] == [143, 129]
     for words in outputs:
-        assert words.endswith(" is cancelled.\n")
-        assert stack.wait(words.split()[-3])["status"] == "Failed"
+        *_, doing, name = words.split()
+        assert doing == "Cancelling"
+        assert stack.wait(name.rstrip("."))["status"] == "Failed"
     assert list(tmp_path.glob("ogdc-output/.*")) == []
 
 

@@ -45,6 +45,18 @@ class TestCancel:
         assert submit.post(f"/runs/{name}/cancel").status_code == 409
         assert status.get(f"/status/{name}").get_json()["status"] == "Succeeded"
 
+    def test_a_run_that_has_published_by_then_has_succeeded(self, submit, status, argo: ArgoServer):
+        name = started(submit)
+        publish = {"id": "p", "displayName": "publish", "type": "Pod", "templateName": "publish"}
+        argo.advance(name, "Running", nodes={"p": publish | {"phase": "Succeeded"}})
+
+        response = submit.post(f"/runs/{name}/cancel")
+
+        assert response.status_code == 409
+        assert response.get_json()["detail"].endswith("has ended (Succeeded); there is nothing to cancel.")
+        run = status.get(f"/runs/{name}").get_json()
+        assert (run["status"], run["message"], run["cancelled_at"]) == ("Succeeded", None, None)
+
     def test_a_run_that_never_reached_argo_is_ended(self, submit, argo: ArgoServer):
         argo.faults["create"] = "refuse"
         name = send(submit).get_json()["detail"].split()[5].rstrip(".")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.argo.state import WorkflowState, read_workflow
+from ogdc_shared.layout import IN_PLACE
 from ogdc_shared.run_warnings import RunWarnings, before_a_failure, one_warning
 from support.workflows import workflow_object
 
@@ -164,6 +165,35 @@ def test_workflow_that_was_stopped_since_a_task_had_failed_says_what_failed() ->
     assert stopped(pod("p0", "process(0:0)", **ended)).message == "The run was stopped before it had ended."
     both = stopped(pod("p0", "process(0:0)", **ended), pod("p1", "process(1:1)", **genuine))
     assert both.message == "command 1 of 2 failed"
+
+
+def test_workflow_that_was_stopped_after_it_had_published_has_succeeded() -> None:
+    published = {"template": "publish", "phase": "Succeeded", "finishedAt": "2026-11-22T10:00:30Z"}
+    state = stopped(
+        retry("r", "publish", ["p0", "p1"], **published),
+        pod("p0", "publish(0)", **failed()),
+        pod("p1", "publish(1)", **published),
+    )
+    assert (state.phase, state.message, state.left) == ("Succeeded", None, None)
+    assert not state.shut_down
+
+
+@pytest.mark.parametrize(
+    ("ended", "may_have"),
+    [
+        ({"phase": "Failed", "message": "workflow shutdown with strategy:  Terminate"}, True),
+        (failed("workflow shutdown with strategy: Terminate: stopped", code="137"), True),
+        (failed("workflow shutdown with strategy: Terminate: stopped", code="143"), False),
+        (failed(f"workflow shutdown with strategy: Terminate: stopped. {IN_PLACE}", code="143"), True),
+        ({"phase": "Omitted"}, False),
+    ],
+)
+def test_workflow_that_was_stopped_while_it_published_says_if_that_may_be_done(
+    ended: dict[str, Any], may_have: bool
+) -> None:
+    state = stopped(pod("p0", "publish", template="publish", **ended))
+    assert (state.phase, state.shut_down) == ("Failed", True)
+    assert ("may be in place" in (state.left or "")) == may_have
 
 
 def test_want_of_memory_is_a_reason_though_the_kernel_ended_the_task() -> None:

@@ -39,7 +39,7 @@ def test_a_run_interrupted_while_it_is_submitted_is_cancelled_once_its_name_is_k
     with pytest.raises(KeyboardInterrupt), _cancelled_with_us(deployment, submit):
         pytest.fail("it is followed although somebody wants to end")
     assert deployment.cancelled == ["ice-aaaaaaaaaa"]
-    assert "ice-aaaaaaaaaa is cancelled" in capsys.readouterr().err
+    assert "Cancelling ice-aaaaaaaaaa." in capsys.readouterr().err
 
 
 def test_where_nothing_could_be_submitted_there_is_nothing_to_cancel() -> None:
@@ -65,7 +65,7 @@ def test_who_interrupts_twice_has_the_run_cancelled_all_the_same(capsys: pytest.
     ):
         signal.raise_signal(signal.SIGINT)
     assert deployment.cancelled == ["ice-aaaaaaaaaa"]
-    assert "ice-aaaaaaaaaa is cancelled" in capsys.readouterr().err
+    assert "Cancelling ice-aaaaaaaaaa." in capsys.readouterr().err
 
 
 def test_a_zip_was_made_of_the_last_stage_and_of_what_earlier_ones_left_of_the_result(tmp_path: Path) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import stat
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +26,7 @@ from ogdc_worker.publish import result
 from ogdc_worker.publish.publication import Publication
 from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
+from ogdc_worker.stops import STOPS, Stopped
 from ogdc_worker.warning_files import leave_warnings
 from support.crashes import crashes
 from support.trees import dig, plant, tree
@@ -230,6 +235,38 @@ def test_publishing_again_changes_nothing(volume: Path, publication: Publication
     publish(publication, Reporter())
     assert tree(volume / "seal-tags") == RESULT
     assert (volume / "seal-tags").stat().st_ino == number
+
+
+@pytest.fixture
+def stops() -> Iterator[None]:
+    """SIGTERM stops what runs, as in a worker."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    STOPS.handle()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("stops")
+@pytest.mark.parametrize(
+    ("moment", "is_late"), [("_check_target", False), ("exchange", True), ("clear_away", True)]
+)
+def test_a_cancel_comes_before_the_result_is_visible_or_not_at_all(
+    volume: Path, publication: Publication, monkeypatch: pytest.MonkeyPatch, moment: str, is_late: bool
+) -> None:
+    def stop(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments)
+
+    original = getattr(result, moment)
+    monkeypatch.setattr(result, moment, stop)
+    plant(volume / "seal-tags", {"old.tif": b"old"})
+    leave(volume, RESULT)
+    with nullcontext() if is_late else pytest.raises(Stopped):
+        publish(publication._replace(overwrite=True), Reporter())
+    assert tree(volume / "seal-tags") == (RESULT if is_late else {"old.tif": b"old"})
+    with pytest.raises(Stopped) if is_late else nullcontext():
+        STOPS.release()
 
 
 @pytest.mark.slow

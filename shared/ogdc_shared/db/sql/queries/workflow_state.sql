@@ -23,8 +23,8 @@ WITH old AS MATERIALIZED (
         resource_version = greatest(old.resource_version, %(version)s),
         phase = CASE WHEN old.current THEN %(phase)s ELSE phase END,
         message = CASE WHEN NOT old.current THEN message
-            WHEN %(shut_down)s THEN coalesce(stopped_for, %(message)s)
-            WHEN %(cut_off)s THEN concat_ws('. ', waiting, %(message)s::text)
+            WHEN %(shut_down)s THEN concat_ws(' ', coalesce(stopped_for, %(message)s), %(left)s::text)
+            WHEN %(cut_off)s THEN concat_ws(' ', concat_ws('. ', waiting, %(message)s::text), %(left)s::text)
             ELSE %(message)s
         END,
         cancelled_at = CASE WHEN NOT old.current THEN cancelled_at
