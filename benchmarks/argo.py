@@ -6,6 +6,7 @@ that its work is not measured as the submit service's. It ends when its standard
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from ogdc_local.engine import Engine
 from ogdc_local.sandbox.plain import Plain
 from ogdc_local.stack.server import Server
 
+_GARBAGE = 50_000
+"""As in the local stack's process."""
 _THREADS = 8
 
 
@@ -30,6 +33,7 @@ def main() -> None:
         slots=0,
         sandbox=Plain(environ={}),
     )
+    gc.set_threshold(_GARBAGE)
     engine.start()
     try:
         with Server(socket.socket(fileno=int(descriptor)), engine.wsgi, threads=_THREADS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import os
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from ogdc_functions.logs import configure_logging
 from ogdc_shared.config import Settings, unknown_variables
 from ogdc_shared.context import Context
 
+_GARBAGE = 20_000
+"""Objects created between garbage collections. A request creates thousands, and few of them in cycles."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -28,6 +32,7 @@ def start(build: Callable[[Context], Served]) -> Served:
     Raises:
         ConfigurationError: a setting is invalid; the process ends instead of answering with errors.
     """
+    gc.set_threshold(_GARBAGE)
     configure_logging()
     prepare(current_app)
     configure_gunicorn()

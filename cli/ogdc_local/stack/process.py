@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -31,6 +32,8 @@ from ogdc_shared.variables import read_variable
 if TYPE_CHECKING:
     from ogdc_local.stack.services import Services
 
+_GARBAGE = 50_000
+"""Objects created between garbage collections. Imports create that many, and a workflow keeps its objects."""
 _TICK_SECONDS = 0.25
 _MAX_PAUSE = 4.0
 
@@ -43,6 +46,7 @@ def main() -> None:
     Arguments: the descriptors of the lock, which the starter has taken, and of the pipe on which the starter
     waits.
     """
+    gc.set_threshold(_GARBAGE)
     lock, ready = (int(argument) for argument in sys.argv[1:3])
     for descriptor in (lock, ready):
         os.set_inheritable(descriptor, False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from functools import cache
 from shutil import which
 from typing import NamedTuple
 
@@ -64,11 +66,17 @@ def read_script(text: str, *, file: str = "recipe.sh", strict: bool = True, para
         problems.append(f"{file}: holds no command; write one a line.")
     if problems:
         raise InvalidRecipeError(*problems)
-    if which(shell.program) is None:
+    if not _is_installed(shell.program, os.environ.get("PATH")):
         advice.append(
             f"{file}: {shell.program} is not installed here, so that its lines could not be checked."
         )
     return Script(commands, shell, tuple(advice))
+
+
+@cache
+def _is_installed(program: str, path: str | None) -> bool:
+    """Whether a program is on the search path; looked up once, as it takes a system call per directory."""
+    return which(program, path=path) is not None
 
 
 def _joined(text: str) -> Iterator[Command]:

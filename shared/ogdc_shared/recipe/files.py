@@ -17,6 +17,9 @@ from ogdc_shared.several import several
 TEXT_LIMIT = 1024 * 1024
 """Size limit of a text file of a recipe, in bytes."""
 
+_PIECE = 16 * 1024
+"""Bytes to read at once: more than most recipe files have."""
+
 NOT_PART = frozenset({".git", ".hg", ".svn", ".DS_Store", "__pycache__", "ogdc-output"})
 """Names that are not part of a recipe, at any depth of its directory."""
 
@@ -91,8 +94,7 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
         UnusableFileError: the file is too large, binary, not UTF-8 or not readable.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        data = _beginning(path, limit + 1)
     except OSError as exc:
         raise UnusableFileError(f"cannot be read ({_reason(exc)}); check its permissions.") from exc
     if len(data) > limit:
@@ -108,6 +110,18 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
         raise UnusableFileError(
             f"is not UTF-8 text: line {line} holds the byte {data[exc.start]:#04x}; save it as UTF-8."
         ) from exc
+
+
+def _beginning(path: Path, most: int) -> bytes:
+    """Read at most `most` bytes of a file. Python's own file would take twice as many system calls."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = [os.read(descriptor, min(most, _PIECE))]
+        while pieces[-1] and (left := most - sum(map(len, pieces))) > 0:
+            pieces.append(os.read(descriptor, min(left, _PIECE)))
+    finally:
+        os.close(descriptor)
+    return b"".join(pieces)
 
 
 def _what_there_is(root: Path, place: PurePosixPath) -> str:

@@ -51,12 +51,12 @@ def load_meta(path: Path) -> dict[str, Any]:
         InvalidRecipeError: it is too large, not UTF-8, not YAML, not a mapping, contains a key twice, or
             would become huge if its aliases are expanded.
     """
-    if not path.exists():
-        raise RecipeNotFoundError(f"{path.name}: {_missing(path)}")
     try:
         text = read_text(confined(path.parent, path.name))
         meta = _construct(text)
     except UnusableFileError as exc:
+        if not path.exists():
+            raise RecipeNotFoundError(f"{path.name}: {_missing(path)}") from None
         raise InvalidRecipeError(f"{path.name}: {exc}") from exc
     except yaml.YAMLError as exc:
         raise InvalidRecipeError(f"{path.name}: {_explain(exc)}") from exc

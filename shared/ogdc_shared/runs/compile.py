@@ -60,6 +60,8 @@ class CompiledRun(NamedTuple):
     """Digest of `bundle`."""
     plans: tuple[Plan, ...]
     """Plans of its stages, in order."""
+    plan_texts: tuple[bytes, ...]
+    """The plans as stored."""
     files: Listing
     """All inputs that are not on volumes."""
     packs: Packs | None
@@ -197,8 +199,8 @@ def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
     """Yield keys and contents lazily."""
     if run.data_set is not None:
         yield data_set_key(run.name), run.data_set
-    for plan in run.plans:
-        yield plan_key(run.name, plan.stage), plan.to_json().encode()
+    for plan, text in zip(run.plans, run.plan_texts, strict=True):
+        yield plan_key(run.name, plan.stage), text
     if run.division is not None and len(run.division.files) > 1:  # of a single partition, the row has it
         yield division_key(run.name), run.division.to_json().encode()
     if run.packs is not None:
@@ -223,16 +225,15 @@ def _compile(
     bundle, content, own_files = pack_with_digest(recipe.directory)
     snapshot = digest(bundle)
     variables = (*trigger_inputs.variables, *as_variables(values))
-    first, *later = plans(
-        recipe, _run_facts(recipe, settings, digest=content, variables=variables, cache=cache)
-    )
+    facts = _run_facts(recipe, settings, digest=content, variables=variables, cache=cache)
+    first, *later = plans(recipe, facts)
     reuse = plan_reuse(recipe, first, own_files, settings=settings, run=reusing)
-    plan = first._replace(reuse=reuse.reuse if reuse else None)
-    stages = (plan, *later)
+    stages = (first._replace(reuse=reuse.reuse if reuse else None), *later)
+    texts = tuple(stage.to_json().encode() for stage in stages)
     partitions = packs = None
-    if not plan.volumes:
-        partitions = tuple(files.items_of(plan).divided(plan.partitioning))
-        packs = Packs(files, partitions, most=plan.partitioning.pack)
+    if not first.volumes:
+        partitions = tuple(files.items_of(first).divided(first.partitioning))
+        packs = Packs(files, partitions, most=first.partitioning.pack)
     name = workflow_name(recipe.id)
     return CompiledRun(
         name=name,
@@ -241,6 +242,7 @@ def _compile(
         bundle=bundle,
         snapshot=snapshot,
         plans=stages,
+        plan_texts=texts,
         files=files,
         packs=packs,
         division=None if partitions is None else measure(files.sizes, partitions),
@@ -254,8 +256,8 @@ def _compile(
             recipe=_facts(recipe, trigger_inputs, snapshot=snapshot, settings=settings)._replace(
                 node=data_set and data_set.node,
                 data_set=data_set and data_set.digest,
-                plan=_digest(plan),
-                later=tuple(_later(stage, recipe.meta, settings) for stage in later),
+                plan=sha256_hex(texts[0]),
+                later=_later(later, texts[1:], recipe.meta, settings),
                 partitions_digest=None if packs is None else packs.root,
                 per_pack=None if packs is None else packs.per_pack,
                 **(reuse.facts() if reuse else {}),
@@ -284,20 +286,28 @@ def _period(recipe: Recipe) -> tuple[str, str] | None:
     return metadata.temporal.period if metadata and metadata.temporal else None
 
 
-def _digest(plan: Plan) -> str:
-    return sha256_hex(plan.to_json().encode())
+def _later(
+    plans: Sequence[Plan], texts: Sequence[bytes], meta: RecipeMeta, settings: Settings
+) -> tuple[Stage, ...]:
+    """Return what the workflow needs to know about the stages after the first.
 
-
-def _later(plan: Plan, meta: RecipeMeta, settings: Settings) -> Stage:
-    """Return what the workflow needs to know about a stage after the first."""
+    Args:
+        plans: Their plans.
+        texts: The same as stored.
+        meta: The recipe's.
+        settings: The deployment's settings.
+    """
     from ogdc_shared.workflow.build import Stage
 
-    return Stage(
-        plan.stage,
-        plan=_digest(plan),
-        before=plan.before,
-        reads=plan.reads,
-        **needs(meta, plan.stage, settings)._asdict(),
+    return tuple(
+        Stage(
+            plan.stage,
+            plan=sha256_hex(text),
+            before=plan.before,
+            reads=plan.reads,
+            **needs(meta, plan.stage, settings)._asdict(),
+        )
+        for plan, text in zip(plans, texts, strict=True)
     )
 
 
