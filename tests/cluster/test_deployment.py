@@ -36,7 +36,7 @@ def test_a_recipe_runs_to_its_end_by_events_alone(installed, s3):
         assert {"islands_simple.gpkg", "areas.csv"} <= set(outputs.namelist())
 
 
-def test_partitions_are_brought_together_and_taken_when_nothing_has_changed(installed):
+def test_partitions_are_merged_and_reused_when_nothing_has_changed(installed):
     run = installed.ended(installed.start("lakes-in-parallel"))
     again = installed.ended(installed.start("lakes-in-parallel", fresh=False))
 
@@ -48,7 +48,7 @@ def test_partitions_are_brought_together_and_taken_when_nothing_has_changed(inst
     )
 
 
-def test_status_tells_of_an_end_as_soon_as_argo_does(installed, measured):
+def test_status_reports_the_end_of_a_run_as_soon_as_argo_does(installed, measured):
     name = installed.start("temporary-outlines")
     phase = ("--output", r"jsonpath={.status.phase}{'\n'}")
 
@@ -70,7 +70,7 @@ def test_a_run_can_be_stopped(installed):
     assert installed.ended(name)["status"] == "Failed"
 
 
-def test_a_workflow_that_somebody_deletes_is_recorded_as_gone(installed):
+def test_a_run_whose_workflow_is_deleted_is_recorded_as_an_error(installed):
     name = installed.start("temporary-outlines")
 
     installed.cluster.kubectl("--namespace", NAMESPACE, "delete", "workflow", name)
@@ -78,7 +78,7 @@ def test_a_workflow_that_somebody_deletes_is_recorded_as_gone(installed):
     assert installed.ended(name)["status"] == "Error"
 
 
-def test_an_upload_starts_one_run_however_often_it_is_told_of(installed, s3):
+def test_repeated_events_about_an_upload_start_one_run(installed, s3):
     trigger = f"suite-{uuid.uuid4().hex[:8]}"
     key = f"{trigger}/outlines.tar.gz"
     asked = {"name": trigger, "bucket": UPLOADS, "pattern": f"{trigger}/*"}
@@ -101,7 +101,7 @@ def test_an_upload_starts_one_run_however_often_it_is_told_of(installed, s3):
     assert (run["status"], run["trigger"]["name"]) == ("Succeeded", trigger)
 
 
-def test_what_nobody_can_take_ends_in_the_log_of_dead_letters(installed):
+def test_undeliverable_events_are_logged_by_dead_letters(installed):
     identity = uuid.uuid4().hex
 
     notification = record(Object())
@@ -116,7 +116,7 @@ def test_what_nobody_can_take_ends_in_the_log_of_dead_letters(installed):
     )
 
 
-def test_idle_functions_go_and_come_back(installed, measured):
+def test_idle_functions_scale_to_zero_and_back(installed, measured):
     gone: set[str] = set()
 
     def all_were_gone() -> bool:

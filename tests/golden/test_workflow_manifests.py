@@ -240,7 +240,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_manifest_is_the_committed_one(case: str) -> None:
+def test_compiled_manifest_equals_the_committed_one(case: str) -> None:
     assert build_workflow(**CASES[case]) == yaml.safe_load((GOLDEN / f"{case}.yaml").read_text())
 
 

@@ -21,10 +21,10 @@ TESTS = {
         f"{PAGES}sandbox_network::test_phases_follow_each_other_and_only_the_first_has_the_network"
     ),
     "Only this container has": (
-        f"{E2E}inputs::test_logins_secrets_and_the_cache_serve_a_run_and_stay_out_of_its_reach"
+        f"{E2E}inputs::test_logins_secrets_and_the_cache_are_used_but_hidden_from_commands"
     ),
     "Commands only get the secrets": (
-        f"{E2E}inputs::test_logins_secrets_and_the_cache_serve_a_run_and_stay_out_of_its_reach"
+        f"{E2E}inputs::test_logins_secrets_and_the_cache_are_used_but_hidden_from_commands"
     ),
     "The kernel enforces the limits": (
         f"{SANDBOX}cgroups::test_a_containers_group_has_its_limits_and_runs_its_command"
@@ -33,11 +33,9 @@ TESTS = {
     "It checks `/tmp` once": f"{ENGINE}limits::test_too_much_scratch_ends_the_pod",
     "On a busy machine": NO_PROMISE,
     "A task that exceeds a limit": NO_PROMISE,
-    "Memory means memory": (f"{ENGINE}limits::test_memory_that_processes_share_counts_once"),
+    "Memory means memory": (f"{ENGINE}limits::test_memory_shared_between_processes_is_counted_once"),
     "Kinds of memory that": NO_PROMISE,
-    "`memfd_create` fails": (
-        f"{ENGINE}limits::test_memory_that_no_process_has_in_view_counts_or_is_not_to_be_had"
-    ),
+    "`memfd_create` fails": (f"{ENGINE}limits::test_memory_that_is_not_mapped_is_counted_or_refused"),
     "These checks do not count": NO_PROMISE,
     "In `/tmp` they do not count": NO_PROMISE,
     "With docker or podman": f"{SANDBOX}commands::test_docker_runs_the_image_with_nothing_it_need_not_have",
@@ -55,7 +53,7 @@ TESTS = {
     "Otherwise they are dropped": f"{SANDBOX}programs::test_variables_that_lead_elsewhere_are_left_out",
     "The virtual environment of ogdc-runner": f"{SANDBOX}programs::test_order_is_the_users",
     "`run` or `up` from a shell": f"{STACK}stack::test_other_settings_restart_an_idle_stack",
-    "If any process is killed": f"{E2E}kills::test_nothing_is_lost_repeated_or_untrue_whatever_is_killed",
+    "If any process is killed": f"{E2E}kills::test_random_kills_lose_repeat_and_falsify_nothing",
     "PostgreSQL writes every commit": (
         f"{STACK}postgres_server::test_killed_server_is_noticed_and_comes_back_with_every_commit"
     ),
@@ -72,11 +70,9 @@ TESTS = {
         "::test_a_state_directory_of_any_name_works_and_what_is_damaged_is_named_and_set_aside"
     ),
     "A workflow that the engine cannot": (
-        f"{ENGINE}containment::test_what_cannot_be_recorded_ends_its_workflow_alone"
+        f"{ENGINE}containment::test_a_state_that_cannot_be_recorded_ends_only_its_own_workflow"
     ),
-    "Other workflows continue": (
-        f"{ENGINE}containment::test_a_damaged_record_ends_its_workflow_alone_and_once"
-    ),
+    "Other workflows continue": (f"{ENGINE}containment::test_a_damaged_record_ends_only_its_own_workflow"),
     "Only processes of the stack's": f"{STACK}gateway::test_other_users_of_the_machine_are_refused",
     "The stack asks the kernel": (
         f"{STACK}gateway::test_other_users_cannot_keep_the_user_out_with_any_number_of_connections"

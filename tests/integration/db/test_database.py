@@ -100,7 +100,7 @@ def test_any_text_can_be_sent(database, text):
         assert user.name == text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
-def test_no_more_connections_than_allowed(database_settings):
+def test_the_pool_opens_no_more_connections_than_allowed(database_settings):
     database = Database(database_settings._replace(pool_size=2))
     seen: set[int] = set()
 
@@ -167,7 +167,7 @@ def test_a_statement_that_takes_too_long_is_given_up(database, monkeypatch):
         conn.execute("SELECT pg_sleep(20)")
 
 
-def test_a_restarted_server_is_not_even_noticed(own_server):
+def test_a_restart_of_the_server_fails_no_call(own_server):
     database = Database(own_server.settings())
     with database.autocommit(), database.autocommit():
         pass  # two idle connections, both of which the restart ends
@@ -219,7 +219,7 @@ def test_a_server_that_freezes_is_given_up_in_the_middle_and_at_the_beginning(ow
     database.close()
 
 
-def test_a_migration_may_take_its_time(database, monkeypatch):
+def test_a_migration_may_exceed_the_statement_timeout(database, monkeypatch):
     monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.1)
     monkeypatch.setattr(connection, "_GRACE_SECONDS", 0.0)
     with database.transaction() as conn, conn.unlimited():
@@ -244,13 +244,15 @@ def test_a_migration_may_take_its_time(database, monkeypatch):
         ("42501", ConfigurationError, "schema"),
     ],
 )
-def test_errors_of_the_server_are_what_they_are(database, code: str, kind: type[OgdcError], words: str):
+def test_errors_of_the_server_are_mapped_to_our_errors(
+    database, code: str, kind: type[OgdcError], words: str
+):
     with pytest.raises(OgdcError, match=words) as caught, database.autocommit() as conn:
         conn.execute(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
     assert type(caught.value) is kind
 
 
-def test_a_value_that_no_index_holds_is_the_callers_to_mend(database):
+def test_a_value_too_large_for_an_index_is_an_error_of_the_caller(database):
     text = "".join(chr(0x4E00 + (n * 7919) % 20_000) for n in range(8000))
     with pytest.raises(UnstorableError), database.transaction() as conn:
         ensure_user(conn, text)

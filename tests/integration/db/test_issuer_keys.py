@@ -29,7 +29,7 @@ def known(cache: DatabaseKeyCache) -> list[Key]:
     return [key for key in (FIRST, SECOND) if cached and KeyId(key.kid, "EdDSA") in cached.keys]
 
 
-def test_keys_are_there_for_others_with_their_age(database: Database, cache: DatabaseKeyCache):
+def test_stored_keys_are_read_by_others_with_their_age(database: Database, cache: DatabaseKeyCache):
     assert cache.load() is None
     cache.save(fetched(FIRST, age=100))
     cached = DatabaseKeyCache(database, ISSUER).load()
@@ -39,7 +39,7 @@ def test_keys_are_there_for_others_with_their_age(database: Database, cache: Dat
     assert cached.keys.verify(token, KeyId("first", "EdDSA")) == b'{"sub": "ada"}'
 
 
-def test_newer_keys_stay(cache: DatabaseKeyCache):
+def test_older_keys_do_not_replace_newer_ones(cache: DatabaseKeyCache):
     cache.save(fetched(SECOND, age=0))
     cache.save(fetched(FIRST, age=3600))
     assert known(cache) == [SECOND]
@@ -47,13 +47,13 @@ def test_newer_keys_stay(cache: DatabaseKeyCache):
     assert known(cache) == [FIRST, SECOND]
 
 
-def test_keys_of_a_clock_that_went_back_are_replaced(cache: DatabaseKeyCache):
+def test_keys_with_a_time_in_the_future_are_replaced(cache: DatabaseKeyCache):
     cache.save(fetched(SECOND, age=-86_400))
     cache.save(fetched(FIRST, age=0))
     assert known(cache) == [FIRST]
 
 
-def test_another_issuer_or_place_has_other_keys(database: Database, cache: DatabaseKeyCache):
+def test_keys_are_stored_by_issuer_and_location(database: Database, cache: DatabaseKeyCache):
     cache.save(fetched(FIRST, age=0))
     for other in (
         TrustedIssuer("https://login.example.org/", ("ogdc",)),

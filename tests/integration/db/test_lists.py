@@ -46,7 +46,7 @@ def test_an_unknown_run_is_named_in_the_error(conn):
 
 
 @pytest.mark.parametrize("name", ["a\0", "\ud800", "' OR true --", "%", "x" * 100_000, ""])
-def test_no_name_breaks_a_look_up(conn, name):
+def test_any_name_can_be_looked_up(conn, name):
     submit(conn, "a")
     assert find_run(conn, name) is None
 
@@ -74,7 +74,7 @@ def test_runs_can_be_filtered(conn):
     assert names(list_runs(conn, status="no such status")) == []
 
 
-def test_users_of_one_name_are_told_apart_by_who_vouches_for_it(conn):
+def test_users_with_the_same_name_are_distinguished_by_issuer(conn):
     submit(conn, "a-1", user="anna")
     submit(conn, "b-1", submitted_by=ensure_user(conn, "anna", issuer="https://login.example").id)
     assert names(list_runs(conn, submitted_by="anna", issuer="open")) == ["a-1"]
@@ -85,7 +85,7 @@ def test_users_of_one_name_are_told_apart_by_who_vouches_for_it(conn):
     assert list_runs(conn, submitted_by="nobody") == ([], None)
 
 
-def test_users_are_found_by_the_name_they_are_shown_by_unless_several_have_it(conn):
+def test_users_are_found_by_their_display_name_if_it_is_unique(conn):
     issuer = "https://login.example"
     for subject, name in (("1", "Anna"), ("2", "Anna"), ("3", "Bert"), ("Bert", "4")):
         user = add_user(conn, NewUser(issuer, subject, name))
@@ -105,7 +105,7 @@ def test_a_prefix_is_taken_literally(conn, prefix):
     assert names(list_runs(conn, name_prefix=prefix)) == (["a-1"] if prefix == "a" else [])
 
 
-def test_lists_by_a_prefix_hold_the_same_runs_however_they_are_found(conn, monkeypatch):
+def test_both_queries_by_prefix_list_the_same_runs(conn, monkeypatch):
     """Recipes whose ids begin alike or have the same slug; prefixes of names, and some that no name has."""
     ids = ["a", "a-b", "a.b", "a-bc", "ab", f"a-{'x' * 60}.y", f"a-{'x' * 60}.z", "b"]
     for number in range(16):
@@ -123,7 +123,7 @@ def test_lists_by_a_prefix_hold_the_same_runs_however_they_are_found(conn, monke
 MANY = 10_000
 
 
-def test_what_few_of_many_runs_have_in_common_is_found_without_a_look_at_the_others(conn):
+def test_rare_values_are_found_by_index_and_not_by_a_scan_of_all_runs(conn):
     """What PostgreSQL reads is counted in its pages; the runs themselves are some hundreds of these."""
     run = submit(conn, "a-1")
     submit(conn, "many-0", recipe_id="many", recipe_name="Many")
@@ -181,7 +181,7 @@ def test_the_last_page_has_no_cursor(conn):
     assert list_runs(conn, limit=1).next is not None
 
 
-def test_pages_hold_every_run_once_even_when_many_came_at_one_moment(conn):
+def test_pages_contain_every_run_once_even_if_many_have_the_same_time(conn):
     everyone = [f"r{number}-1" for number in range(23)]
     for number, name in enumerate(everyone):
         submit(conn, name, user="anna" if number % 3 else "bert")
@@ -198,7 +198,7 @@ def test_pages_hold_every_run_once_even_when_many_came_at_one_moment(conn):
     assert sum(len(page.runs) for page in pages(conn, limit=3, submitted_by="bert")) == 8
 
 
-def test_a_page_is_not_shifted_by_runs_that_come_meanwhile(conn):
+def test_new_runs_do_not_shift_the_next_page(conn):
     for age, name in enumerate(("a-1", "b-1", "c-1", "d-1")):
         submit(conn, name)
         ago(conn, name, 10 + age)
@@ -209,7 +209,7 @@ def test_a_page_is_not_shifted_by_runs_that_come_meanwhile(conn):
 
 @settings(max_examples=100, deadline=None)
 @given(cursor=st.one_of(st.text(min_size=1), st.binary(min_size=1).map(lambda data: data.hex())))
-def test_what_is_no_cursor_is_refused(cursor):
+def test_an_invalid_cursor_is_rejected(cursor):
     with pytest.raises(InvalidRequestError):
         list_runs(None, before=cursor)  # refused before anything is asked
 
@@ -217,7 +217,7 @@ def test_what_is_no_cursor_is_refused(cursor):
 # --- whom to ask Argo about ---
 
 
-def test_runs_of_which_nothing_was_reported_are_found(conn):
+def test_stale_runs_are_found(conn):
     for name in ("silent-1", "asked-1", "applied-1", "ended-1", "unsent-1"):
         submit(conn, name)
         ago(conn, name, 60)
@@ -231,7 +231,7 @@ def test_runs_of_which_nothing_was_reported_are_found(conn):
     assert runs_to_reconcile(conn, silent_for=90) == []
 
 
-def test_one_of_all_readers_asks_argo(conn):
+def test_only_one_of_several_readers_asks_argo(conn):
     submit(conn, "a-1")
     assert not claim_refresh(conn, "a-1", silent_for=30)
     ago(conn, "a-1", 31)
@@ -241,13 +241,13 @@ def test_one_of_all_readers_asks_argo(conn):
     assert get_run(conn, "a-1").silent_seconds == 0
 
 
-def test_nobody_asks_about_a_run_that_has_ended(conn):
+def test_ended_runs_are_never_reconciled(conn):
     submit(conn, "a-1")
     record_state(conn, state("a-1", phase="Succeeded"))
     assert not claim_refresh(conn, "a-1", silent_for=-1)
 
 
-def test_ids_are_in_the_order_of_time(conn):
+def test_ids_sort_by_time(conn):
     before, *ids, after = conn.execute(
         "SELECT clock_timestamp(), ordered_uuid(), ordered_uuid(), clock_timestamp() + interval '1 ms'"
     ).fetchone()

@@ -61,12 +61,12 @@ def test_all_missing_migrations_are_applied_in_order(empty, directory):
     assert tables(empty) == {"one", "two", "migrations"}
 
 
-def test_a_second_time_nothing_is_left_to_do(empty, directory):
+def test_migrating_again_applies_nothing(empty, directory):
     migrate(empty, directory=directory)
     assert migrate(empty, directory=directory) == []
 
 
-def test_later_only_the_new_ones_are_applied(empty, directory):
+def test_only_new_migrations_are_applied(empty, directory):
     migrate(empty, directory=directory)
     (directory / "0003_three.sql").write_text("CREATE TABLE three (number integer)")
     assert migrate(empty, directory=directory) == ["0003_three"]
@@ -142,7 +142,7 @@ def test_of_many_migrations_at_once_one_makes_the_first_admin_and_prints_their_t
 
 
 @pytest.mark.parametrize("mode", ["open", "read_only"])
-def test_where_nobody_logs_in_there_is_no_admin_but_on_request(empty, mode):
+def test_without_authentication_an_admin_is_only_created_on_request(empty, mode):
     call = command(empty._settings)
     call["env"]["ACCESS_MODE"] = mode
     assert printed_tokens(subprocess.run(**call, stdout=subprocess.PIPE, check=True).stdout) == []
@@ -152,7 +152,7 @@ def test_where_nobody_logs_in_there_is_no_admin_but_on_request(empty, mode):
     assert token_user(empty, token)[:3] == ("ogdc", "admin", "admin")
 
 
-def test_who_is_locked_out_makes_a_new_token_which_ends_those_before(empty):
+def test_a_new_admin_token_revokes_the_earlier_ones(empty):
     migrate(empty)
     first = make_first_admin(empty)
     assert first
@@ -176,7 +176,7 @@ def token_user(database: Database, token: str) -> tuple:
     return found.issuer, found.subject, found.user_role, found.is_revoked, found.is_disabled
 
 
-def test_users_of_the_version_before_stay_and_go_on_being_found(empty, tmp_path):
+def test_users_of_the_previous_version_are_kept_and_found(empty, tmp_path):
     """0010: a user of before is whom `open` calls so, and services of both versions add some meanwhile."""
     for file in sorted((SQL_DIR / "migrations").glob("000*_*.sql")):
         shutil.copy(file, tmp_path)
@@ -195,7 +195,7 @@ def test_users_of_the_version_before_stay_and_go_on_being_found(empty, tmp_path)
     ]
 
 
-def test_a_killed_migrator_leaves_nothing_and_keeps_nobody_out(empty, directory):
+def test_a_killed_migration_leaves_no_changes_and_no_lock(empty, directory):
     program = (
         "import sys; from pathlib import Path; from ogdc_shared.config import Settings;"
         "from ogdc_shared.db.database import Database; from ogdc_shared.db.migrate import migrate;"
@@ -219,7 +219,7 @@ def wait_for_migrator(database: Database) -> None:
             time.sleep(0.01)
 
 
-def test_who_waits_too_long_for_another_migrator_says_so(empty, directory, monkeypatch):
+def test_waiting_too_long_for_another_migration_is_an_error(empty, directory, monkeypatch):
     monkeypatch.setattr(module, "_WAIT_SECONDS", 0.2)
     with empty.transaction() as conn:
         conn.execute("SELECT pg_advisory_xact_lock(%s::bigint)", (module._LOCK,))
@@ -250,7 +250,7 @@ def test_a_database_that_stores_no_unicode_is_refused(postgres_server):
     postgres_server.drop_database(settings)
 
 
-def test_the_command_says_why_it_cannot(database_settings):
+def test_the_command_prints_why_it_fails(database_settings):
     call = command(database_settings._replace(name="nowhere"))
     done = subprocess.run(**call, capture_output=True, check=False)
     assert done.returncode == 1
@@ -285,7 +285,7 @@ def test_the_command_waits_for_a_database_that_is_starting(server):
     assert outputs.startswith("Applied 0001_")
 
 
-def test_a_request_to_refresh_outlives_the_upgrade_and_is_seen_by_services_of_both_versions(empty, tmp_path):
+def test_a_refresh_request_survives_an_upgrade_and_is_seen_by_both_versions(empty, tmp_path):
     """0008 renames a column: a run that is under way goes on, whichever name a service knows."""
     for file in sorted((SQL_DIR / "migrations").glob("000[1-7]_*.sql")):
         shutil.copy(file, tmp_path)

@@ -69,7 +69,7 @@ def one_after_the_other(conn: Connection, count: int, bounds: QueueSettings = ON
 
 
 class TestOrder:
-    def test_users_take_turns_whoever_came_first(self, conn):
+    def test_users_take_turns_independent_of_arrival(self, conn):
         for number in range(3):
             queue(conn, f"a{number}")
         for number in range(2):
@@ -78,7 +78,7 @@ class TestOrder:
 
         assert one_after_the_other(conn, 6) == ["a0", "b0", "c0", "a1", "b1", "a2"]
 
-    def test_so_do_the_recipes_of_a_user(self, conn):
+    def test_recipes_of_a_user_take_turns(self, conn):
         for number in range(3):
             queue(conn, f"r{number}", recipe="r")
         queue(conn, "s0", recipe="s")
@@ -94,7 +94,7 @@ class TestOrder:
 
         assert one_after_the_other(conn, 4) == ["urgent", "a", "b", "low"]
 
-    def test_who_has_fewer_under_way_comes_first(self, conn):
+    def test_the_user_with_fewer_active_runs_comes_first(self, conn):
         bounds = QueueSettings(runs=4)
         for number in range(6):
             queue(conn, f"a{number}")
@@ -106,7 +106,7 @@ class TestOrder:
 
         assert sorted(release(conn, bounds)) == ["a4", "b0", "b1"]
 
-    def test_what_waits_for_room_is_not_passed_by_what_is_smaller(self, conn):
+    def test_a_waiting_run_is_not_overtaken_by_a_smaller_one(self, conn):
         bounds = QueueSettings(tasks=10)
         queue(conn, "a", tasks=6)
         queue(conn, "large", user="bert", tasks=8)
@@ -117,7 +117,7 @@ class TestOrder:
 
         assert sorted(release(conn, bounds)) == ["large", "small"]
 
-    def test_what_is_larger_than_the_bound_runs_alone(self, conn):
+    def test_a_run_larger_than_the_limit_runs_alone(self, conn):
         bounds = QueueSettings(tasks=10)
         queue(conn, "a", tasks=1)
         queue(conn, "huge", tasks=50)
@@ -126,7 +126,7 @@ class TestOrder:
 
         assert release(conn, bounds) == ["huge"]
 
-    def test_who_has_as_many_as_one_may_holds_up_nobody(self, conn):
+    def test_a_user_at_their_limit_does_not_block_others(self, conn):
         bounds = QueueSettings(runs=2, user_runs=1)
         queue(conn, "a0", priority=5)
         queue(conn, "a1", priority=5)
@@ -139,7 +139,7 @@ class TestOrder:
 
 
 class TestRelease:
-    def test_places_tell_how_many_come_before(self, conn):
+    def test_a_position_counts_the_runs_before_it(self, conn):
         for number in range(4):
             queue(conn, f"a{number}")
         release(conn, ONE)
@@ -151,7 +151,7 @@ class TestRelease:
             ("a3", 2, False),
         ]
 
-    def test_without_a_bound_all_that_wait_are_released(self, conn):
+    def test_without_a_limit_all_waiting_runs_are_released(self, conn):
         for number in range(3):
             queue(conn, f"a{number}")
         assert anybody_waits(conn)
@@ -159,19 +159,19 @@ class TestRelease:
         assert len(release(conn, QueueSettings())) == 3
         assert not anybody_waits(conn)
 
-    def test_runs_of_before_there_was_a_bound_count(self, conn):
+    def test_runs_from_before_the_limit_count(self, conn):
         submit(conn, "before")
         queue(conn, "a")
 
         assert release(conn, ONE) == []
 
-    def test_one_that_was_cancelled_has_no_turn(self, conn):
+    def test_a_cancelled_run_gets_no_turn(self, conn):
         queue(conn, "a")
         assert record_refusal(conn, "a", message="cancelled", only_waiting=True)
 
         assert release(conn, ONE) == []
 
-    def test_one_that_has_its_turn_does_not_wait_any_more(self, conn):
+    def test_a_run_with_its_turn_is_no_longer_queued(self, conn):
         queue(conn, "a")
         assert get_run(conn, "a").waits
         release(conn, ONE)
@@ -179,7 +179,7 @@ class TestRelease:
         assert not get_run(conn, "a").waits
         assert not record_refusal(conn, "a", message="cancelled", only_waiting=True)
 
-    def test_a_crash_before_argo_is_found_by_its_turn_and_not_while_it_waits(self, conn):
+    def test_a_crash_before_the_handover_is_found_only_after_the_turn(self, conn):
         queue(conn, "a")
         conn.execute("UPDATE runs SET submitted_at = now() - interval '1 day'")
         assert unsent_runs(conn, older_than=60) == []
@@ -190,7 +190,7 @@ class TestRelease:
 
         assert unsent_runs(conn, older_than=60) == ["a"]
 
-    def test_many_at_once_release_none_twice_and_none_too_many(self, database, conn):
+    def test_concurrent_releases_release_no_run_twice_and_not_too_many(self, database, conn):
         for number in range(20):
             queue(conn, f"a{number}", user=f"user-{number % 3}")
 
@@ -203,7 +203,7 @@ class TestRelease:
 
         assert len(done) == len({*done}) == 7
 
-    def test_whoever_releases_waits_for_who_is_at_it(self, database, conn):
+    def test_releasing_waits_for_a_concurrent_release(self, database, conn):
         queue(conn, "a")
         with ThreadPoolExecutor(1) as threads:
             with database.transaction() as first:
@@ -223,7 +223,7 @@ class TestRelease:
                     time.sleep(0.01)
             assert done.result() == []
 
-    def test_a_retry_needs_room(self, conn):
+    def test_a_retry_needs_capacity(self, conn):
         queue(conn, "a")
         release(conn, ONE)
         end(conn, "a")
@@ -319,7 +319,7 @@ class Deployment:
 )
 @example(random=Random(1), runs=3, tasks=0, user_runs=0)
 @example(random=Random(2), runs=4, tasks=8, user_runs=2)
-def test_whatever_comes_turns_are_fair_and_within_the_bounds(conn, random, runs, tasks, user_runs):
+def test_any_sequence_of_operations_keeps_turns_fair_and_within_limits(conn, random, runs, tasks, user_runs):
     deployment = Deployment(conn, QueueSettings(runs, tasks, user_runs))
     for _ in range(30):
         step = random.random()

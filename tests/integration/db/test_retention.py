@@ -40,13 +40,13 @@ def marked(conn, *, limit=100, **kept):
     return {each.name: each.removing for each in marked_runs(conn, limit=1000)}
 
 
-def test_nothing_is_marked_unasked(conn):
+def test_nothing_is_marked_without_a_retention_setting(conn):
     run(conn, "old", days=9999, phase="Failed")
     assert not RetentionSettings().removes_anything
     assert marked(conn) == {}
 
 
-def test_old_runs_go_but_for_the_newest_that_has_succeeded_with_each_type_of_output(conn):
+def test_old_runs_are_marked_except_the_newest_success_of_each_output_type(conn):
     for name, days, phase, output in (
         ("first", 400, "Succeeded", "pvc"),
         ("published", 300, "Succeeded", "pvc"),
@@ -60,21 +60,21 @@ def test_old_runs_go_but_for_the_newest_that_has_succeeded_with_each_type_of_out
     assert marked(conn, run_days=100) == {"first": "run", "failed": "run"}
 
 
-def test_a_run_of_which_a_package_was_published_stays(conn):
+def test_a_run_published_as_a_package_is_kept(conn):
     for name, days in (("sent", 90), ("newer", 1)):
         run(conn, name, days=days)
     conn.execute("UPDATE runs SET package = '{}' WHERE name = 'sent'")
     assert marked(conn, run_days=30) == {}
 
 
-def test_runs_behind_the_newest_of_their_recipe_go(conn):
+def test_runs_beyond_the_newest_of_their_recipe_are_marked(conn):
     for number in range(6):
         run(conn, f"r-{number}", days=number, phase="Failed")
     run(conn, "other", days=50, phase="Failed", recipe_id="s", recipe_name="S")
     assert marked(conn, runs_per_recipe=4) == {"r-4": "run", "r-5": "run"}
 
 
-def test_small_steps_come_to_the_same(conn):
+def test_small_steps_mark_the_same_runs(conn):
     for number in range(9):
         run(conn, f"r-{number}", days=10 + number, phase="Failed")
     assert mark_of_next_recipe(conn, RetentionSettings(run_days=5), limit=4, again_after=3600) == 4
@@ -97,7 +97,7 @@ def test_two_sweeps_share_the_recipes(database):
         assert {each.name for each in marked_runs(conn, limit=9)} == {"r-1", "s-1"}
 
 
-def test_a_run_stays_as_long_as_one_that_has_taken_its_results(conn):
+def test_a_run_is_kept_as_long_as_a_run_that_reused_its_results(conn):
     run(conn, "source", days=90)
     run(conn, "between", days=80)
     run(conn, "taker", days=1, manifest=TAKES)
@@ -115,7 +115,7 @@ def test_a_run_stays_as_long_as_one_that_has_taken_its_results(conn):
     assert marked(conn, **kept) == {"between": "run", "source": "run"}
 
 
-def test_a_run_that_somebody_is_still_to_be_told_of_stays(conn):
+def test_a_run_with_pending_notifications_is_kept(conn):
     run(conn, "old", days=90, phase="Failed")
     owed = {"id": get_run(conn, "old").id}
     conn.execute("INSERT INTO deliveries (run_id, outcome, run) VALUES (%(id)s, 'failed', '{}')", owed)
@@ -124,13 +124,13 @@ def test_a_run_that_somebody_is_still_to_be_told_of_stays(conn):
     assert marked(conn, run_days=30) == {"old": "run"}
 
 
-def test_tasks_and_logs_have_days_of_their_own(conn):
+def test_tasks_and_logs_have_separate_retention_periods(conn):
     for name, days in (("a", 90), ("b", 40), ("c", 15), ("d", 5)):
         run(conn, name, days=days)
     assert marked(conn, run_days=60, task_days=30, log_days=10) == {"a": "run", "b": "tasks", "c": "logs"}
 
 
-def test_what_is_being_removed_is_not_retried(conn):
+def test_a_run_being_removed_cannot_be_retried(conn):
     run(conn, "old", days=90, phase="Failed")
     assert marked(conn, run_days=30) == {"old": "run"}
     with pytest.raises(RunStateError, match="being removed"):

@@ -55,7 +55,7 @@ def test_a_state_is_recorded_whole(conn):
     assert list_tasks(conn, run.id) == list(news.tasks)
 
 
-def test_hearing_of_a_run_proves_that_argo_has_it(conn):
+def test_an_event_about_a_run_proves_that_argo_has_it(conn):
     record_state(conn, state(NAME))
     run = get_run(conn, NAME)
     assert run.handed_over_at is not None
@@ -74,7 +74,7 @@ EVENT = EventRef("https://10.96.0.1:443", "e-1", "dev.knative.apiserver.resource
         ("Running", {}, "on"),
     ],
 )
-def test_only_what_an_event_says_on_the_way_waits_for_no_disk(database, phase, how, waits):
+def test_only_intermediate_states_are_committed_without_waiting_for_the_disk(database, phase, how, waits):
     with database.transaction() as conn:
         submit(conn, NAME)
     with database.transaction() as conn:
@@ -85,7 +85,7 @@ def test_only_what_an_event_says_on_the_way_waits_for_no_disk(database, phase, h
         assert get_run(conn, NAME).resource_version == 1
 
 
-def test_that_argo_has_a_run_waits_for_no_disk(database):
+def test_recording_the_handover_does_not_wait_for_the_disk(database):
     with database.transaction() as conn:
         submit(conn, NAME)
         assert conn.execute("SHOW synchronous_commit").fetchone() == ("on",)
@@ -95,7 +95,7 @@ def test_that_argo_has_a_run_waits_for_no_disk(database):
 
 
 @pytest.mark.parametrize("version", [6, 7])
-def test_what_is_not_newer_changes_nothing(conn, version):
+def test_a_state_that_is_not_newer_changes_nothing(conn, version):
     record_state(conn, state(NAME, 7, phase="Succeeded", tasks=(task("n-1"),)))
     before = get_run(conn, NAME)
     assert record_state(conn, state(NAME, version, phase="Running", tasks=(task("n-2"),))).after is None
@@ -117,20 +117,20 @@ def test_a_workflow_without_a_run_changes_nothing(conn):
     assert record_absence(conn, "nobodys").after is None
 
 
-def test_a_retry_takes_a_run_out_of_its_end(conn):
+def test_a_retry_reopens_an_ended_run(conn):
     record_state(conn, state(NAME, 7, phase="Failed", message="x", finished_at=LONG_AGO))
     record_state(conn, state(NAME, 8, phase="Running"))
     run = get_run(conn, NAME)
     assert (run.status, run.message, run.finished_at) == ("Running", None, None)
 
 
-def test_tasks_a_retry_removed_are_removed(conn):
+def test_tasks_removed_by_a_retry_are_removed_from_the_record(conn):
     record_state(conn, state(NAME, 7, tasks=(task("n-1"), task("n-2"))))
     record_state(conn, state(NAME, 8, tasks=(task("n-2"), task("n-3"))))
     assert [t.node_id for t in list_tasks(conn, get_run(conn, NAME).id)] == ["n-2", "n-3"]
 
 
-def test_tasks_left_out_of_an_event_are_taken_from_a_later_look_at_the_same_version(conn):
+def test_tasks_missing_in_an_event_are_read_later_from_the_same_version(conn):
     assert record_state(conn, state(NAME, 7, tasks=())).after
     assert record_state(conn, state(NAME, 7, tasks=(task("n-1"),))).after
     assert record_state(conn, state(NAME, 7, tasks=(task("n-1"),))).after is None
@@ -138,7 +138,7 @@ def test_tasks_left_out_of_an_event_are_taken_from_a_later_look_at_the_same_vers
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Running"])
-def test_a_workflow_deleted_before_its_end_is_an_error_that_says_so(conn, phase):
+def test_a_workflow_deleted_before_its_end_is_an_error_with_a_reason(conn, phase):
     assert record_state(conn, state(NAME, 7, phase=phase), gone=True).after
     run = get_run(conn, NAME)
     assert (run.status, run.message) == ("Error", "The workflow was deleted before it ended.")
@@ -153,7 +153,7 @@ def test_a_workflow_deleted_after_its_end_keeps_its_status(conn, phase):
     assert (run.status, run.message, run.finished_at) == (phase, "m", LONG_AGO)
 
 
-def test_an_end_reported_after_the_workflow_was_missed_is_believed(conn):
+def test_a_late_end_replaces_the_error_of_a_missing_workflow(conn):
     record_state(conn, state(NAME, 7))
     assert record_absence(conn, NAME).after
     assert get_run(conn, NAME).status == "Error"
@@ -161,7 +161,7 @@ def test_an_end_reported_after_the_workflow_was_missed_is_believed(conn):
     assert get_run(conn, NAME).status == "Succeeded"
 
 
-def test_a_run_never_given_to_argo_is_not_missed_there(conn):
+def test_a_run_that_was_not_handed_over_is_not_reported_missing(conn):
     assert record_absence(conn, NAME).after is None
     assert get_run(conn, NAME).status == "Pending"
 
@@ -176,7 +176,7 @@ def test_any_text_a_task_leaves_is_recorded(conn, text):
     assert message == text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
-def test_of_a_state_that_the_record_shows_only_what_differs_is_sent(database):
+def test_only_differences_from_the_record_are_written(database):
     many = [task(f"n-{number}", partition=number) for number in range(1000)]
     first = state(NAME, 1, tasks=tuple(many))
     second = state(NAME, 2, tasks=(*many[1:-1], many[-1]._replace(phase="Failed"), task("new")))
@@ -261,7 +261,7 @@ def test_any_order_and_any_repetition_ends_in_the_same_record(module_connection,
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_whatever_the_record_is_guessed_to_show_it_ends_the_same(module_connection, data):
+def test_a_wrong_guess_about_the_record_does_not_change_the_result(module_connection, data):
     history = data.draw(histories())
     shuffled = data.draw(st.permutations(history))
     states = [news for _, news in history if news is not None and news.uid == UID]
@@ -298,7 +298,7 @@ def test_warnings_are_counted_and_kept_whatever_comes_later(conn):
     assert get_warnings(conn, run.id) == news
 
 
-def test_an_older_state_with_tasks_tells_warnings_that_a_newer_one_left_out(conn):
+def test_warnings_of_an_older_state_with_tasks_are_added(conn):
     record_state(conn, state(NAME, 9, phase="Succeeded"))
     record_state(conn, state(NAME, 8, tasks=(task("n-1"),), warnings=one_warning("no_data", "all zero")))
     assert get_run(conn, NAME).warning_count == 1
@@ -312,7 +312,7 @@ def test_a_run_has_no_warnings_until_one_is_reported(conn):
 # --- why a run was ended ---
 
 
-def test_what_a_run_waited_for_is_its_reason_at_the_end(conn):
+def test_the_last_reason_for_waiting_becomes_the_message_of_an_ended_run(conn):
     record_state(
         conn, state(NAME, 1, message="x waits to begin: no image", waiting="x waits to begin: no image")
     )
@@ -323,7 +323,7 @@ def test_what_a_run_waited_for_is_its_reason_at_the_end(conn):
     assert get_run(conn, NAME).message == "x waits to begin: no image. The task did not begin in time."
 
 
-def test_what_a_run_no_longer_waits_for_is_none(conn):
+def test_a_past_reason_for_waiting_is_removed(conn):
     record_state(conn, state(NAME, 1, waiting="x waits to begin: no image"))
     record_state(conn, state(NAME, 2))
     record_state(
@@ -340,7 +340,7 @@ def test_what_a_run_no_longer_waits_for_is_none(conn):
         (False, "It was publishing.", "command 1 failed"),
     ],
 )
-def test_who_stopped_a_run_is_its_reason_where_it_has_no_other(conn, shut_down, left, message):
+def test_the_user_who_stopped_a_run_is_its_message_if_there_is_no_other(conn, shut_down, left, message):
     record_stop(conn, NAME, reason="Cancelled by anna.")
     news = state(NAME, 2, phase="Failed", message="command 1 failed", shut_down=shut_down, left=left)
     record_state(conn, news)
@@ -378,7 +378,7 @@ def test_a_run_that_ended_for_another_reason_is_not_cancelled(conn, cancelled, e
 
 @pytest.mark.parametrize("ended", sorted(TERMINAL_PHASES))
 @pytest.mark.parametrize("phase", PHASES)
-def test_an_event_that_contradicts_an_end_is_not_believed_and_argo_is(conn, ended, phase):
+def test_an_event_that_contradicts_an_end_is_checked_with_argo(conn, ended, phase):
     record_state(conn, state(NAME, 5, phase=ended, message="the true end"))
     forged = state(NAME, 9, phase=phase, message="forged")
     applied = record_state(conn, forged, event_ref=EventRef("s", "1", "t", None), believed=False)

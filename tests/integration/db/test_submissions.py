@@ -78,7 +78,7 @@ def submission(database: Database, name: str, **fields: Any) -> Callable[[], str
 # --- one at a time ---
 
 
-def test_runs_whose_results_may_be_taken_are_of_the_same_user_recipe_and_label(conn) -> None:
+def test_reusable_runs_have_the_same_user_recipe_and_label(conn) -> None:
     def run(name: str, *, user: str = "anna", recipe: str = "lakes", label: str = "a") -> None:
         manifest = {"metadata": {"name": name, "labels": {REUSE_LABEL: label}}}
         fields = {"recipe_id": recipe, "recipe_name": recipe, "output_type": "temporary"}
@@ -142,7 +142,7 @@ def test_published_data_stay_published_when_the_workflow_is_deleted_or_a_replace
         submit(conn, "a-3", **RECIPE)
 
 
-def test_temporary_outputs_neither_wait_nor_take_a_place(conn):
+def test_runs_with_temporary_outputs_do_not_block_each_other(conn):
     submit(conn, "a-1", **RECIPE, output_type="temporary")
     submit(conn, "a-2", **RECIPE, output_type="temporary")
     submit(conn, "a-3", **RECIPE)
@@ -175,7 +175,7 @@ def test_a_repeated_request_is_answered_with_its_run_even_when_that_has_ended(co
     assert submit(conn, "a-2", **RECIPE, **KEY).status == "Succeeded"
 
 
-def test_a_key_stands_for_one_request(conn):
+def test_an_idempotency_key_belongs_to_one_request(conn):
     submit(conn, "a-1", **RECIPE, **KEY)
     with pytest.raises(
         InvalidRequestError, match="'k-1' was used for a different request, which created run 'a-1'"
@@ -183,12 +183,12 @@ def test_a_key_stands_for_one_request(conn):
         submit(conn, "b-1", **(KEY | {"request_digest": "d-2"}))
 
 
-def test_users_do_not_share_keys(conn):
+def test_idempotency_keys_of_users_are_separate(conn):
     submit(conn, "a-1", user="anna", **KEY)
     assert submit(conn, "b-1", user="bert", **KEY).name == "b-1"
 
 
-def test_a_key_is_free_again_when_its_run_was_withdrawn(conn):
+def test_an_idempotency_key_is_free_after_its_run_was_withdrawn(conn):
     submit(conn, "a-1", **RECIPE, **KEY)
     withdraw(conn, "a-1")
     assert submit(conn, "a-2", **RECIPE, **KEY).name == "a-2"
@@ -217,7 +217,7 @@ def test_one_key_used_for_different_recipes_at_once_is_refused_to_all_but_one(da
     assert sorted(type(outcome).__name__ for outcome in outcomes) == [*["InvalidRequestError"] * 3, "str"]
 
 
-def test_two_names_that_make_one_id_at_once_are_told_apart(database):
+def test_concurrent_submissions_of_two_names_with_one_id_conflict(database):
     outcomes = at_once(
         *(
             submission(
@@ -237,7 +237,7 @@ def test_different_recipes_do_not_wait_for_each_other(database):
         assert at_once(submission(database, "b-1")) == ["b-1"]
 
 
-def test_a_submission_waits_for_one_of_the_same_recipe_that_may_yet_fail(database):
+def test_a_submission_waits_for_an_uncommitted_one_of_the_same_recipe(database):
     outcomes: list[Any] = []
     with pytest.raises(ZeroDivisionError), database.transaction() as conn:
         submit(conn, "a-1", **RECIPE)
@@ -285,7 +285,7 @@ def test_a_run_argo_has_cannot_be_withdrawn_or_refused(conn):
     assert not record_refusal(conn, "a-1", message="no")
 
 
-def test_a_withdrawn_run_is_gone_and_gives_up_its_place(conn):
+def test_a_withdrawn_run_is_deleted_and_frees_its_recipe(conn):
     submit(conn, "a-1", **RECIPE)
     assert withdraw(conn, "a-1")
     assert not withdraw(conn, "a-1")
@@ -339,7 +339,7 @@ def test_an_unknown_run_cannot_be_retried(conn):
         claim_retry(conn, "a-1")
 
 
-def test_a_retry_has_to_have_the_place_to_itself(conn):
+def test_a_retry_conflicts_with_another_run_of_the_recipe(conn):
     failed(conn, "a-1", **RECIPE)
     submit(conn, "a-2", **RECIPE)
     with pytest.raises(AlreadyRunningError):
@@ -366,7 +366,7 @@ def test_a_submission_waits_until_the_retry_is_recorded(database):
     assert [type(outcome) for outcome in outcomes] == [AlreadyRunningError]
 
 
-def test_a_retry_behind_our_back_is_recorded_even_beside_another_run(conn):
+def test_a_retry_by_argo_itself_is_recorded_even_during_another_run(conn):
     failed(conn, "a-1", **RECIPE)
     submit(conn, "a-2", **RECIPE)
     end(conn, "a-1", "Running", version=11)

@@ -38,7 +38,7 @@ def test_only_the_tasks_that_changed_are_written(database):
     assert written_by(database) == 1
 
 
-def test_tasks_come_by_partition_then_start_and_those_of_none_last(conn):
+def test_tasks_are_ordered_by_partition_then_start(conn):
     publish = task("n-0", template="publish", partition=None, started_at=None)
     retried = task("n-1", partition=1, started_at=LONG_AGO.replace(hour=13))
     first = task("n-2", partition=1)
@@ -104,7 +104,7 @@ def test_partitions_are_counted_apart_from_other_tasks(conn):
     assert run.partition_counts == {"Succeeded": 1, "Running": 1}
 
 
-def test_what_the_run_found_is_recorded_once_and_kept(conn):
+def test_listed_partitions_are_recorded_once(conn):
     submit(conn, "b-1", partitions=None)
     run = get_run(conn, "b-1")
     assert (run.partitions, run.input_files, run.input_bytes) == (None, None, None)

@@ -50,7 +50,7 @@ def apply_state(conn, name, *, event_ref):
     return record_state(conn, state(name), event_ref=event_ref)
 
 
-def test_an_event_and_what_it_says_are_recorded_together_or_not_at_all(database, run):
+def test_an_event_and_its_content_are_recorded_atomically(database, run):
     with pytest.raises(ZeroDivisionError), database.transaction() as conn:
         assert record_state(conn, state(run.name), event_ref=EVENT).after == "Running"
         raise ZeroDivisionError
@@ -61,7 +61,7 @@ def test_an_event_and_what_it_says_are_recorded_together_or_not_at_all(database,
     assert events(database) == 1
 
 
-def test_an_event_counts_once(database, run):
+def test_a_repeated_event_is_ignored(database, run):
     with database.autocommit() as conn:
         assert record_reference(conn, run.name, event_ref=EVENT).after
         assert record_reference(conn, run.name, event_ref=EVENT).after is None
@@ -86,7 +86,7 @@ def test_an_event_about_no_run_is_not_remembered(database):
     assert events(database) == 0
 
 
-def test_old_events_are_forgotten(database, run):
+def test_old_events_are_deleted(database, run):
     with database.transaction() as conn:
         record_state(conn, state(run.name), event_ref=EVENT)
         conn.execute("UPDATE events SET received_at = now() - interval '2 days'")

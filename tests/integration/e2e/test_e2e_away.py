@@ -105,17 +105,17 @@ def check(case: Case, *words: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["read without database", "submit without database"])
-def test_database_that_is_away_is_named(cases: dict[str, Case], name: str) -> None:
+def test_an_unavailable_database_is_reported(cases: dict[str, Case], name: str) -> None:
     check(cases[name], "database", "try again")
 
 
-def test_engine_that_is_away_is_named_and_nothing_of_the_run_stays(cases: dict[str, Case]) -> None:
+def test_an_unavailable_engine_is_reported_and_leaves_no_run(cases: dict[str, Case]) -> None:
     case = cases["submit without engine"]
     check(case, "Argo")
     assert case.left() == []
 
 
-def test_full_disk_is_named_and_nothing_of_the_run_stays(cases: dict[str, Case]) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_run(cases: dict[str, Case]) -> None:
     case = cases["submit to a full disk"]
     check(case, "room")
     assert case.left() == []

@@ -84,7 +84,7 @@ def stack(short_root: Path) -> Iterator[Stack]:
         yield stack
 
 
-def test_runs_of_before_are_listed_finished_and_retried(stack: Stack, tmp_path: Path) -> None:
+def test_runs_of_the_previous_version_are_listed_finished_and_retried(stack: Stack, tmp_path: Path) -> None:
     names = {run["recipe_id"]: run["name"] for run in stack.cli("list", "--json").json()}
     assert set(names) == {"done-temporary", "done-published", "failed", "under-way"}
 

@@ -194,7 +194,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_recipe_names_that_are_no_names_are_refused(stack: Stack, tmp_path: Path, name: str) -> None:
+def test_invalid_recipe_names_are_rejected(stack: Stack, tmp_path: Path, name: str) -> None:
     meta = good_meta(name=name, input=inputs({"type": "file", "path": "w"}))
     directory = make_recipe(tmp_path / "named", files={"meta.yml": json.dumps(meta), "w": "w"})
     with stack.leaving_nothing():
@@ -216,7 +216,7 @@ def test_globs_reach_no_shell_and_no_manifest(stack: Stack, recipe, glob: str) -
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", f"$({TOUCH})", "a/../../runs", "x?tail=1", "x#y", "%2e%2e", "x'--"]
 )
-def test_run_names_that_are_no_names_are_unknown_runs(stack: Stack, name: str) -> None:
+def test_invalid_run_names_are_unknown_runs(stack: Stack, name: str) -> None:
     done = stack.cli("logs", name)
     assert done.code == 1
     assert done.err.startswith("Error: There is no run named")
@@ -242,9 +242,7 @@ def test_users_and_filters_are_data(stack: Stack, recipe) -> None:
         (f"ssh://-oProxyCommand=touch%20{CANARY}/x", "main"),
     ],
 )
-def test_repositories_and_refs_are_no_commands(
-    stack: Stack, tmp_path: Path, repository: str, ref: str
-) -> None:
+def test_repositories_and_refs_are_data(stack: Stack, tmp_path: Path, repository: str, ref: str) -> None:
     done = stack.cli("validate-all-recipes", f"--ref={ref}", "--", repository, cwd=tmp_path)
     assert done.code == 1
     assert "cannot be fetched" in done.err
@@ -271,7 +269,7 @@ def test_a_command_that_kills_its_worker_fails_and_the_run_says_so(stack: Stack,
 _TRACE = "import ctypes, sys; print(ctypes.CDLL(None).ptrace(16, int(sys.argv[1]), 0, 0), end=str())"
 
 
-def test_no_command_traces_its_worker_or_looks_into_it(stack: Stack, recipe) -> None:
+def test_commands_cannot_trace_or_read_their_worker(stack: Stack, recipe) -> None:
     lines = (
         f"test -d /proc/$PPID; python3 -c '{_TRACE}' $PPID > /output_dir/traced",
         "cp /input_dir/* /output_dir/; cat /proc/$PPID/mem /proc/$PPID/environ >> /output_dir/traced || :",

@@ -9,7 +9,7 @@ from support.stack import Stack, wait_until
 DELETED = "The workflow was deleted before it ended."
 
 
-def test_a_run_whose_workflow_is_deleted_by_hand_is_an_error_that_says_so(
+def test_a_run_whose_workflow_is_deleted_by_hand_ends_as_error_with_a_reason(
     stack: Stack, recipe, tmp_path: Path
 ) -> None:
     name = stack.cli("submit", "--json", str(recipe("deleted", "sleep 300"))).json()["name"]

@@ -35,7 +35,7 @@ def recipe(directory: Path, name: str, command: str) -> str:
 
 
 @pytest.mark.slow
-def test_runs_that_fill_the_disk_fail_and_nothing_else_is_lost_however_often_the_stack_is_killed(
+def test_runs_that_fill_the_disk_fail_without_other_loss_despite_kills(
     small_disk: Path, tmp_path: Path
 ) -> None:
     filling = "head -c 400M /dev/zero > /output_dir/z"

@@ -79,7 +79,7 @@ def test_a_run_that_fails_fails_the_step_and_says_why(runner: Runner, stack: Sta
     assert "no such tile" in step.summary
 
 
-def test_what_is_wrong_with_a_recipe_is_told_beside_the_line(runner: Runner, stack: Stack) -> None:
+def test_problems_of_a_recipe_are_annotated_at_their_lines(runner: Runner, stack: Stack) -> None:
     recipe = recipe_in(runner, "recipes/100%, odd: name", "echo 'never closed", "ls")
     meta = runner.workspace / recipe / "meta.yml"
     meta.write_text(
@@ -108,7 +108,7 @@ def test_what_is_wrong_with_a_recipe_is_told_beside_the_line(runner: Runner, sta
         ("- a\n", None),
     ],
 )
-def test_the_line_is_the_one_to_mend(runner: Runner, meta: str, line: str | None) -> None:
+def test_the_annotation_is_at_the_line_with_the_problem(runner: Runner, meta: str, line: str | None) -> None:
     recipe = recipe_in(runner, "recipes/wrong")
     (runner.workspace / recipe / "meta.yml").write_text(meta)
 
@@ -133,7 +133,7 @@ def test_the_line_is_the_one_to_mend(runner: Runner, meta: str, line: str | None
         ("not there\n::add-mask::recipes", "error"),
     ],
 )
-def test_names_are_names_whatever_they_hold(runner: Runner, name: str, outcome: str) -> None:
+def test_unusual_names_are_passed_on_unchanged(runner: Runner, name: str, outcome: str) -> None:
     recipe = f"recipes/{name}"
     if "not there" not in name:
         recipe_in(runner, recipe)
@@ -148,7 +148,7 @@ def test_names_are_names_whatever_they_hold(runner: Runner, name: str, outcome: 
     assert step.summary.count("\n| ") == 3  # the head of the table, what is below it, and one row
 
 
-def test_what_a_run_prints_commands_nobody(runner: Runner, stack: Stack) -> None:
+def test_output_of_a_run_is_not_interpreted_as_workflow_commands(runner: Runner, stack: Stack) -> None:
     line = "echo '::add-mask::e' ; echo '##[add-mask]e' ; echo '::error::it lies' >&2"
     step = submit(runner, stack, recipe_in(runner, "recipes/liar", line, "exit 1"))
 
@@ -157,7 +157,7 @@ def test_what_a_run_prints_commands_nobody(runner: Runner, stack: Stack) -> None
     assert "it lies" in step.log
 
 
-def test_a_deployment_that_is_away_is_reported(runner: Runner) -> None:
+def test_an_unreachable_deployment_is_reported(runner: Runner) -> None:
     step = runner.run(SUBMIT, recipe=recipe_in(runner, "recipes/words"), api_url="http://127.0.0.1:9")
 
     assert step.code == 1
@@ -166,7 +166,7 @@ def test_a_deployment_that_is_away_is_reported(runner: Runner) -> None:
     assert error.properties["title"] == "recipes/words: Not submitted"
 
 
-def test_nothing_is_waited_for_unless_wanted(runner: Runner, stack: Stack) -> None:
+def test_without_wait_the_step_ends_after_the_submission(runner: Runner, stack: Stack) -> None:
     step = submit(runner, stack, recipe_in(runner, "recipes/later", "sleep 1", "exit 1"), wait="false")
 
     assert step.code == 0, step
@@ -174,7 +174,7 @@ def test_nothing_is_waited_for_unless_wanted(runner: Runner, stack: Stack) -> No
     assert stack.wait(step.outputs["run"])["status"] == "Failed"
 
 
-def test_published_data_are_replaced_only_when_asked(runner: Runner, stack: Stack) -> None:
+def test_published_data_are_replaced_only_if_requested(runner: Runner, stack: Stack) -> None:
     recipe = recipe_in(runner, "recipes/published", name="published by action", output="pvc")
 
     first, again, replaced = (
@@ -219,7 +219,7 @@ def test_a_job_that_is_cancelled_while_it_submits_leaves_no_run_behind(
     assert cancelled == ["r-1"]
 
 
-def test_the_token_goes_to_the_deployment_and_nowhere_else(runner: Runner, server: FileServer) -> None:
+def test_the_token_is_sent_only_to_the_deployment(runner: Runner, server: FileServer) -> None:
     seen: list[str | None] = []
 
     def refuse(request: Request) -> Answer:
@@ -255,7 +255,7 @@ def test_inputs_that_cannot_be_used_are_named(runner: Runner, given: dict[str, s
     assert message in step.annotations("error")[0].data
 
 
-def test_what_the_action_installs_is_all_it_needs_and_no_more(tmp_path: Path, stack: Stack) -> None:
+def test_the_installed_packages_suffice_for_all_commands_of_the_action(tmp_path: Path, stack: Stack) -> None:
     runner = Runner(tmp_path)
     packages = tmp_path / "packages"
     packages.mkdir()
@@ -299,7 +299,7 @@ def test_the_action_installs_what_is_listed_by_its_digest(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.skipif(not THOROUGH, reason="takes packages from their index; THOROUGH=1 does")
-def test_the_action_installs_all_it_needs_and_no_more(tmp_path: Path, stack: Stack) -> None:
+def test_the_requirements_of_the_action_are_complete_and_minimal(tmp_path: Path, stack: Stack) -> None:
     runner = Runner(tmp_path)
     (runner.workspace / "pip.py").write_text("raise SystemExit('the repository was imported')")
 

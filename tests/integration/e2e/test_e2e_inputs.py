@@ -52,7 +52,7 @@ def guarded(server: FileServer) -> str:
     return f"{server.url}/guarded.csv?token=s3cr3t-in-url"
 
 
-def test_logins_secrets_and_the_cache_serve_a_run_and_stay_out_of_its_reach(
+def test_logins_secrets_and_the_cache_are_used_but_hidden_from_commands(
     stack: Stack, recipe, private: Path, guarded: str, server: FileServer, tmp_path: Path
 ) -> None:
     made = recipe("guarded", *LOOK, params=[{"type": "url", "value": guarded}], secrets=["earthdata"])
@@ -74,7 +74,7 @@ def test_logins_secrets_and_the_cache_serve_a_run_and_stay_out_of_its_reach(
 
 
 @pytest.mark.parametrize("reached_for", ["cache", "credentials"])
-def test_a_task_that_has_itself_begun_anew_reaches_neither_logins_nor_cache(
+def test_a_task_that_restarts_itself_cannot_reach_logins_or_cache(
     stack: Stack, recipe, private: Path, guarded: str, reached_for: str, tmp_path: Path
 ) -> None:
     """A command leads the next fetch astray by what it leaves in its workspace, and forges the checkpoint."""
@@ -93,7 +93,7 @@ def test_a_task_that_has_itself_begun_anew_reaches_neither_logins_nor_cache(
         assert hidden not in output
 
 
-def test_files_that_others_may_read_are_not_used_and_named(
+def test_credential_files_readable_by_others_are_rejected(
     stack: Stack, recipe, private: Path, guarded: str, tmp_path: Path
 ) -> None:
     (private / ".netrc").chmod(0o644)
@@ -107,7 +107,7 @@ def test_files_that_others_may_read_are_not_used_and_named(
     assert "secrets/earthdata was not used, since others may read it" in refused.err
 
 
-def test_a_slow_fetch_says_how_far_it_is(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_a_slow_fetch_reports_its_progress(stack: Stack, recipe, tmp_path: Path) -> None:
     from support.trickle import trickling_body
 
     with trickling_body(size=60, every=0.1) as url:

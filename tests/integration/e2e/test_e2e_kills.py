@@ -232,7 +232,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         print("".join(stack.paths.stack_log.read_text().splitlines(keepends=True)[-MAX_LOG_LINES:]))
 
 
-def test_nothing_is_lost_repeated_or_untrue_whatever_is_killed(scene: Scene) -> None:
+def test_random_kills_lose_repeat_and_falsify_nothing(scene: Scene) -> None:
     submissions, versions = submit_amid_disturbances(scene)
     wait_until(lambda: all(run["status"] in TERMINAL for run in scene.runs().values()), seconds=DRAIN_SECONDS)
     runs = by_recipe(scene)

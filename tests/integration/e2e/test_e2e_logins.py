@@ -20,7 +20,7 @@ def stack() -> Iterator[Stack]:
             yield stack
 
 
-def test_callers_log_in_and_the_first_admin_is_told_of_once(stack: Stack, recipe) -> None:
+def test_authentication_is_required_and_the_first_admin_token_is_shown_once(stack: Stack, recipe) -> None:
     *_, token = stack.cli("up").out.split()
     assert token.startswith("ogdc_")
     assert "ogdc_" not in stack.cli("up").out

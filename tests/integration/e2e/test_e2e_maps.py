@@ -129,7 +129,9 @@ def is_near(color: tuple[int, ...], wanted: tuple[int, ...], within: int = 12) -
     return all(abs(one - other) <= within for one, other in zip(color, wanted, strict=True))
 
 
-def test_rasters_have_their_colours_where_they_lie(page: Any, stack: Stack, mapped: str, shoot: Any) -> None:
+def test_rasters_are_drawn_at_their_location_with_their_colours(
+    page: Any, stack: Stack, mapped: str, shoot: Any
+) -> None:
     asked: list[Any] = []
     page.on("request", lambda request: asked.append(request))  # noqa: PLW0108  Playwright writes to it
     first, *others = KINDS
@@ -152,7 +154,7 @@ def check_raster(page: Any, drawn: Any) -> None:
     expect(page.get_by_text("In EPSG:3413")).to_contain_text("10")
 
 
-def test_features_are_drawn_where_they_lie_and_tell_what_is_known(
+def test_features_are_drawn_at_their_location_and_show_their_attributes(
     page: Any, stack: Stack, mapped: str, shoot: Any
 ) -> None:
     check_features(page, show(page, stack, mapped, "square.gpkg"))
@@ -172,7 +174,7 @@ def check_features(page: Any, drawn: Any) -> None:
     expect(page.get_by_role("cell", name="12.5")).to_be_visible()
 
 
-def test_a_table_is_shown_by_its_beginning(page: Any, stack: Stack, mapped: str, shoot: Any) -> None:
+def test_the_first_rows_of_a_table_are_shown(page: Any, stack: Stack, mapped: str, shoot: Any) -> None:
     page.goto(f"{stack.url}/ui/?run={mapped}&tab=outputs&file=table.csv")
     expect(page.get_by_role("columnheader", name="a, b")).to_be_visible()
     expect(page.get_by_role("cell", name='x "0"', exact=True)).to_be_visible()
@@ -180,7 +182,7 @@ def test_a_table_is_shown_by_its_beginning(page: Any, stack: Stack, mapped: str,
     shoot(page, "table")
 
 
-def test_before_somebody_wants_a_map_none_of_it_is_loaded(page: Any, stack: Stack, mapped: str) -> None:
+def test_map_code_is_loaded_only_when_a_map_is_opened(page: Any, stack: Stack, mapped: str) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{stack.url}/ui/?run={mapped}&tab=outputs")

@@ -46,7 +46,7 @@ def other(tmp_path: Path) -> FileServer:
     return FileServer(tmp_path / "other")
 
 
-def test_commands_reach_the_service_that_a_line_names_alone(
+def test_commands_reach_only_the_service_that_a_line_names(
     stack: Stack, recipe, server: FileServer, other: FileServer, tmp_path: Path
 ) -> None:
     with other:
@@ -68,7 +68,7 @@ def test_commands_reach_the_service_that_a_line_names_alone(
     assert other.requests == []
 
 
-def test_a_recipe_that_says_false_reaches_nothing(
+def test_a_recipe_with_network_false_reaches_nothing(
     stack: Stack, recipe, server: FileServer, tmp_path: Path
 ) -> None:
     line = f"curl -sS {server.url}/stations.csv > /output_dir/a"

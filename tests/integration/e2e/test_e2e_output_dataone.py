@@ -54,7 +54,7 @@ def use_token(stack: Stack, text: str) -> Path:
     return file
 
 
-def test_a_run_publishes_what_another_reads_and_no_command_finds_the_token(
+def test_a_run_publishes_a_package_and_commands_cannot_read_the_token(
     publishing_stack: Stack, publishing_node: PublishingNode, tmp_path: Path
 ) -> None:
     stack, node = publishing_stack, publishing_node
@@ -104,7 +104,7 @@ def test_a_run_publishes_what_another_reads_and_no_command_finds_the_token(
 
 
 @pytest.mark.browser
-def test_the_page_of_a_run_leads_to_its_data_set(
+def test_the_page_of_a_run_links_to_its_data_set(
     page: Any, publishing_stack: Stack, publishing_node: PublishingNode, tmp_path: Path
 ) -> None:
     from support.browsing import check_view, expect
@@ -127,7 +127,7 @@ def test_the_page_of_a_run_leads_to_its_data_set(
     check_view(page)
 
 
-def test_what_a_deployment_publishes_is_its_operators_decision(stack: Stack, tmp_path: Path) -> None:
+def test_publishing_must_be_enabled_by_the_operator(stack: Stack, tmp_path: Path) -> None:
     """The other stack's callers do not log in, and nobody has turned it on."""
     recipe = make_recipe(
         tmp_path / "recipe",

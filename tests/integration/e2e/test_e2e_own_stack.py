@@ -83,7 +83,7 @@ def test_authors_own_authority_is_trusted_in_the_sandbox(
     assert done.code == 0, done
 
 
-def test_certificate_of_nobody_fails_at_once(
+def test_an_untrusted_certificate_fails_immediately(
     stack: Stack, recipe, certificate: Certificate, tmp_path: Path
 ) -> None:
     with FileServer(tmp_path, tls=certificate.context) as server:

@@ -74,7 +74,7 @@ def test_a_run_is_shown_live_from_its_beginning_to_its_files(
     assert asked == [], "something is asked about a run that has ended"
 
 
-def test_a_failure_comes_first_with_what_the_command_wrote(
+def test_a_failure_is_shown_first_with_the_output_of_the_command(
     page: Any, stack: Stack, recipe: Any, shoot: Any
 ) -> None:
     name = submitted(stack, recipe("Fails", "true", f"echo '{HOSTILE} is missing' >&2; exit 3"))
@@ -96,7 +96,7 @@ def test_a_failure_comes_first_with_what_the_command_wrote(
     expect(failure).to_be_visible()
 
 
-def test_a_run_is_cancelled_after_it_was_asked_once_more(
+def test_a_run_is_cancelled_after_a_confirmation(
     page: Any, stack: Stack, server: FileServer, recipe: Any
 ) -> None:
     released = threading.Event()
@@ -124,7 +124,7 @@ def test_a_run_is_cancelled_after_it_was_asked_once_more(
         released.set()
 
 
-def test_a_run_by_the_clock_says_so(page: Any, stack: Stack, recipe: Any) -> None:
+def test_a_scheduled_run_shows_its_schedule(page: Any, stack: Stack, recipe: Any) -> None:
     directory = str(recipe("Nightly", COPY))
     added = stack.cli("triggers", "add", "nightly", "--schedule", "0 3 * * *", "--recipe", directory)
     assert added.code == 0, added
@@ -141,7 +141,7 @@ def test_a_run_by_the_clock_says_so(page: Any, stack: Stack, recipe: Any) -> Non
     expect(page.locator("dl.facts")).to_contain_text("trigger nightly, for")
 
 
-def test_filters_stand_in_the_address(page: Any, stack: Stack, recipe: Any, shoot: Any) -> None:
+def test_filters_are_part_of_the_url(page: Any, stack: Stack, recipe: Any, shoot: Any) -> None:
     good, bad = (submitted(stack, recipe(name, line)) for name, line in (("Good", COPY), ("Bad", "false")))
     for name in (good, bad):
         stack.wait(name)
@@ -162,7 +162,7 @@ def test_filters_stand_in_the_address(page: Any, stack: Stack, recipe: Any, shoo
     expect(page.get_by_role("link", name=bad)).to_be_visible()
 
 
-def test_what_earlier_runs_left_has_a_sign_and_says_of_which_run_it_is(
+def test_reused_partitions_are_marked_with_the_run_they_came_from(
     page: Any, stack: Stack, recipe: Any, shoot: Any
 ) -> None:
     names = []
@@ -241,7 +241,7 @@ def partitions_at(phases: list[str], url: str) -> dict[str, Any]:
     return {"total": len(phases), "partitions": listed}
 
 
-def test_nothing_is_asked_from_a_tab_that_nobody_sees(page: Any, stack: Stack) -> None:
+def test_a_hidden_tab_sends_no_requests(page: Any, stack: Stack) -> None:
     page.add_init_script(
         "Object.defineProperty(document, 'hidden', { get: () => window.isHidden === true });"
         "window.hide = (is) => {"
@@ -260,7 +260,7 @@ def test_nothing_is_asked_from_a_tab_that_nobody_sees(page: Any, stack: Stack) -
     wait_until(lambda: page.wait_for_timeout(50) or asked)
 
 
-def test_who_is_not_known_logs_in_with_a_token(page: Any, stack: Stack) -> None:
+def test_an_unauthenticated_user_logs_in_with_a_token(page: Any, stack: Stack) -> None:
     def answer(route: Any) -> None:
         known = route.request.headers.get("authorization") == "Bearer ogdc_right"
         me = {

@@ -118,7 +118,7 @@ IN_OTHER_WAYS = {
         pytest.param(numbers(4), OF_TEXTS, IN_OTHER_WAYS, id="texts"),
     ],
 )
-def test_a_parallel_run_gives_what_the_same_commands_give_one_after_the_other(
+def test_a_parallel_run_has_the_same_result_as_a_sequential_one(
     stack: Stack,
     recipe: MakeRecipe,
     tmp_path: Path,
@@ -284,7 +284,9 @@ def test_two_partitions_that_write_one_name_are_refused(
     assert not (stack.paths.volume / "clash-pvc").exists()
 
 
-def test_two_files_that_become_one_name_are_refused(stack: Stack, recipe: MakeRecipe, tmp_path: Path) -> None:
+def test_two_input_files_with_the_same_output_name_are_rejected(
+    stack: Stack, recipe: MakeRecipe, tmp_path: Path
+) -> None:
     clash = recipe("clash", 'cp "$INPUT_FILE" "$OUTPUT_DIR/all.txt"', files=numbers(3), partition_size=3)
     done = stack.cli("run", str(clash), cwd=tmp_path)
     assert done.code == 1
@@ -336,7 +338,7 @@ def test_volumes_are_inputs_of_sequential_recipes_too(
         ),
     ],
 )
-def test_what_cannot_be_divided_or_read_is_refused_at_once(
+def test_inputs_that_cannot_be_divided_or_read_are_rejected_at_submission(
     stack: Stack, recipe: MakeRecipe, changes: dict[str, Any], message: str
 ) -> None:
     done = stack.cli("submit", str(recipe("refused", COPY, **changes)))
@@ -344,7 +346,7 @@ def test_what_cannot_be_divided_or_read_is_refused_at_once(
     assert message in done.err
 
 
-def test_a_run_takes_from_an_earlier_one_what_did_not_change(
+def test_a_run_reuses_unchanged_partitions_of_an_earlier_one(
     stack: Stack, recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     upper = 'tr a-z A-Z < "$INPUT_FILE" > "$OUTPUT_FILE"'
@@ -361,7 +363,7 @@ def test_a_run_takes_from_an_earlier_one_what_did_not_change(
     assert taken == [("Succeeded", None)] * 3 + [("Reused", {"run": earlier, "commands": 2})]
 
 
-def test_a_run_takes_the_results_of_commands_that_name_the_files_they_read_and_write(
+def test_results_are_reused_if_commands_name_the_files_they_read_and_write(
     stack: Stack, recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     lines = ["cp /input_dir/0.txt /output_dir/a.txt", "tr 0-9 a-j < /input_dir/a.txt > /output_dir/b.txt"]

@@ -158,7 +158,7 @@ def copies(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("connect", [OwsLib, Strict])
-def test_clients_of_the_standard_run_a_recipe_on_a_file_of_theirs_and_fetch_what_becomes_of_it(
+def test_ogc_api_clients_run_a_recipe_on_their_file_and_fetch_the_result(
     stack: Stack, server: FileServer, copies: str, connect: Callable[[str], Client]
 ) -> None:
     client = connect(stack.url)
@@ -177,7 +177,7 @@ def test_clients_of_the_standard_run_a_recipe_on_a_file_of_theirs_and_fetch_what
 
 
 @pytest.mark.parametrize("connect", [OwsLib, Strict])
-def test_clients_of_the_standard_dismiss_a_job(
+def test_ogc_api_clients_dismiss_a_job(
     stack: Stack, server: FileServer, copies: str, connect: Callable[[str], Client]
 ) -> None:
     client = connect(stack.url)

@@ -11,7 +11,9 @@ from support.recipes import inputs, make_recipe
 from support.stack import Stack
 
 
-def test_a_result_is_told_of_and_reproduced_until_an_input_changes(stack: Stack, tmp_path: Path) -> None:
+def test_a_result_has_provenance_and_is_reproduced_until_an_input_changes(
+    stack: Stack, tmp_path: Path
+) -> None:
     (tmp_path / "served").mkdir()
     (tmp_path / "served/tags.csv").write_text("b\na\n")
     with FileServer(tmp_path / "served") as server:
@@ -50,7 +52,7 @@ def test_a_result_is_told_of_and_reproduced_until_an_input_changes(stack: Stack,
         assert "Not reproduced: the inputs have changed." in other.out
 
 
-def test_a_zip_tells_of_itself(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_a_zip_contains_its_provenance(stack: Stack, recipe, tmp_path: Path) -> None:
     name = stack.cli("submit", "--wait", "--json", str(recipe("zipped", "echo 1 > /output_dir/a"))).json()[
         "name"
     ]

@@ -10,7 +10,7 @@ from support.publishing_node import PublishingNode
 from support.stack import Stack, wait_until
 
 
-def test_a_result_is_looked_at_and_then_published(stack: Stack, tmp_path: Path) -> None:
+def test_a_package_is_previewed_and_then_published(stack: Stack, tmp_path: Path) -> None:
     run = run_of(stack, tmp_path / "recipe")
     assert stack.cli("publish", run, "--to", "dataone").code == 2
     looked = stack.cli("publish", run, "--to", "dataone", "--dry-run", "package", cwd=tmp_path)

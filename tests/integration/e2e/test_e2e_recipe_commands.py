@@ -59,7 +59,7 @@ def repository(tmp_path: Path, recipe) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("command", ["validate", "validate-recipe"])
-def test_valid_recipe_is_said_to_be_valid(cli: Cli, command: str) -> None:
+def test_validate_accepts_a_valid_recipe(cli: Cli, command: str) -> None:
     for example in sorted(EXAMPLES.glob("*/meta.yml")):
         done = cli(command, str(example.parent))
         assert done.code == 0
@@ -90,7 +90,7 @@ def test_all_recipes_of_a_repository_are_validated(cli: Cli, repository: Path) -
     assert [(recipe["recipe"], recipe["valid"]) for recipe in found] == [("bad", False), ("good", True)]
 
 
-def test_repository_that_is_none_is_explained(cli: Cli, repository: Path, tmp_path: Path) -> None:
+def test_a_location_that_is_no_repository_is_reported(cli: Cli, repository: Path, tmp_path: Path) -> None:
     no_ref = cli("validate-all-recipes", str(repository), "--ref", "no-such-branch")
     assert no_ref.code == 1
     assert f"{repository} at 'no-such-branch' cannot be fetched" in no_ref.err
@@ -101,7 +101,7 @@ def test_repository_that_is_none_is_explained(cli: Cli, repository: Path, tmp_pa
     assert list(tmp_path.glob("home/tmp/*")) == []
 
 
-def test_compiled_manifest_is_the_one_a_submission_makes(stack: Stack, tmp_path: Path) -> None:
+def test_compile_prints_the_manifest_that_a_submission_creates(stack: Stack, tmp_path: Path) -> None:
     example = str(EXAMPLES / "temporary-outlines")
     name = stack.cli("submit", "--fresh", "--json", example).json()["name"]
     submitted = json.loads(stack.manifest(name))
@@ -147,7 +147,7 @@ def test_help_lists_every_command_in_full(cli: Cli) -> None:
     assert cli().code == 2
 
 
-def test_tokens_are_kept_for_their_owner_and_sent_where_they_belong(cli: Cli, tmp_path: Path) -> None:
+def test_tokens_are_stored_privately_and_sent_only_to_their_deployment(cli: Cli, tmp_path: Path) -> None:
     kept = tmp_path / "home/.config/ogdc/tokens.json"
     with FileServer(tmp_path) as server, FileServer(tmp_path) as other:
         for each in (server, other):
@@ -172,7 +172,7 @@ def test_tokens_are_kept_for_their_owner_and_sent_where_they_belong(cli: Cli, tm
     assert f"The token file {kept} cannot be read" in broken.err
 
 
-def test_a_token_file_of_before_is_used(cli: Cli, tmp_path: Path) -> None:
+def test_a_token_file_of_the_previous_version_is_used(cli: Cli, tmp_path: Path) -> None:
     kept = tmp_path / "home/.config/ogdc/tokens.json"
     kept.parent.mkdir(parents=True)
     kept.write_text('{"access_token": "abc", "refresh_token": "def"}')
@@ -190,7 +190,7 @@ def test_version_of_program_and_service(cli: Cli, stack: Stack) -> None:
     assert stack.cli("version", "--api").out == own + f"{stack.url} {version('ogdc-runner')}\n"
 
 
-def test_stack_that_is_down_is_said_to_be_down(cli: Cli) -> None:
+def test_a_stopped_stack_is_reported(cli: Cli) -> None:
     """The production service stands behind a proxy that is not there, so that nothing leaves this machine."""
     with closed_port() as proxy:
         done = cli("list", https_proxy=proxy)
@@ -211,7 +211,7 @@ def test_stack_that_is_down_is_said_to_be_down(cli: Cli) -> None:
         ("{served}/none", "{served}/none/runs?limit=20 answered 404 Not Found."),
     ],
 )
-def test_api_that_is_none_is_explained(cli: Cli, tmp_path: Path, url: str, message: str) -> None:
+def test_a_url_without_an_ogdc_api_is_reported(cli: Cli, tmp_path: Path, url: str, message: str) -> None:
     with FileServer(tmp_path) as server, closed_port() as closed:
         server.routes["/runs"] = lambda _: Answer(body=b"<html>Welcome</html>")
         places = {"served": server.url, "closed": closed}
@@ -220,7 +220,7 @@ def test_api_that_is_none_is_explained(cli: Cli, tmp_path: Path, url: str, messa
     assert message.format(**places) in done.err
 
 
-def test_advice_on_a_recipe_elsewhere_comes_with_the_answer(cli: Cli, tmp_path: Path) -> None:
+def test_advice_about_a_remote_recipe_is_part_of_the_response(cli: Cli, tmp_path: Path) -> None:
     answer = (
         b'{"message": "Taken.", "recipe_workflow_name": "x-abc", "run_id": "1", "advice": ["look at this"]}'
     )
@@ -231,7 +231,7 @@ def test_advice_on_a_recipe_elsewhere_comes_with_the_answer(cli: Cli, tmp_path: 
     assert done.err.splitlines() == ["note: look at this"]
 
 
-def test_one_that_waits_is_not_said_to_run(cli: Cli, tmp_path: Path) -> None:
+def test_a_queued_run_is_not_reported_as_running(cli: Cli, tmp_path: Path) -> None:
     answer = b'{"message": "Waits.", "recipe_workflow_name": "x-abc", "run_id": "1", "waits": true}'
     with FileServer(tmp_path) as server:
         server.routes["/submit"] = lambda _: Answer(body=answer)
@@ -239,9 +239,7 @@ def test_one_that_waits_is_not_said_to_run(cli: Cli, tmp_path: Path) -> None:
         assert done.out.startswith(f"Waits.\nIt starts automatically at {server.url}; see how it goes with: ")
 
 
-def test_submission_is_repeated_with_its_key_when_the_service_says_so(
-    cli: Cli, recipe, tmp_path: Path
-) -> None:
+def test_a_submission_is_retried_with_its_idempotency_key_on_503(cli: Cli, recipe, tmp_path: Path) -> None:
     answers = [Answer(status=503, body=b'{"detail": "soon"}', headers={"Retry-After": "0"})] * 2
     answers.append(Answer(body=b'{"message": "Taken.", "recipe_workflow_name": "x-abc", "run_id": "1"}'))
     keys: list[str] = []

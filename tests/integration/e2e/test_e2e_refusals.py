@@ -120,7 +120,7 @@ def test_recipe_that_cannot_run_is_refused(stack: Stack, tmp_path: Path, case: s
     assert len(done.err) < 2000
 
 
-def test_everything_wrong_is_told_at_once(stack: Stack, recipe) -> None:
+def test_all_problems_are_reported_at_once(stack: Stack, recipe) -> None:
     bad = recipe("two_faults", params=[{"type": "url", "value": "a b"}], output="nowhere")
     faults = ["meta.yml: name: ", "meta.yml: input.params[0].value: ", "meta.yml: output.type: "]
     output = stack.cli("run", str(bad)).err
@@ -172,7 +172,7 @@ def left_after(stack: Stack, name: str) -> None:
         (410, "Check the address."),
     ],
 )
-def test_input_that_is_not_to_be_had_fails_at_once(
+def test_an_unavailable_input_fails_immediately(
     stack: Stack, recipe, server: FileServer, status: int, remedy: str
 ) -> None:
     server.routes[f"/refused-{status}"] = lambda _: Answer(status=status)
@@ -184,7 +184,7 @@ def test_input_that_is_not_to_be_had_fails_at_once(
     left_after(stack, done.err.split()[-1])
 
 
-def test_inputs_are_asked_for_when_wanted(stack: Stack, recipe, server: FileServer) -> None:
+def test_validate_checks_inputs_if_requested(stack: Stack, recipe, server: FileServer) -> None:
     address = f"{server.url}/not-there.csv"
     directory = str(recipe("unchecked", params=[{"type": "url", "value": address}]))
     assert stack.cli("validate", directory).code == 0
@@ -222,7 +222,7 @@ def test_dataone_package_without_matching_files_is_refused(stack: Stack, recipe,
     assert "tags.csv" in refused[1].err, "what there is instead"
 
 
-def test_two_inputs_that_servers_give_one_name_fail_with_both_sources(
+def test_inputs_that_servers_give_the_same_name_fail_with_both_sources(
     stack: Stack, recipe, server: FileServer
 ) -> None:
     for name in ("one", "two"):
@@ -237,7 +237,7 @@ def test_two_inputs_that_servers_give_one_name_fail_with_both_sources(
 @pytest.mark.parametrize(
     "command", ["status", "check-workflow-status", "watch", "logs", "cancel", "retry", "get-output"]
 )
-def test_unknown_run_is_said_to_be_unknown(stack: Stack, tmp_path: Path, command: str) -> None:
+def test_an_unknown_run_is_reported(stack: Stack, tmp_path: Path, command: str) -> None:
     done = stack.cli(command, "no-such-run-abcdefghij", cwd=tmp_path)
     assert done.code == 1
     assert done.err == (
@@ -251,7 +251,7 @@ def test_unknown_run_is_404_over_http(stack: Stack, path: str) -> None:
     assert stack.api("GET", path.format("no-such-run-abcdefghij")).status == 404
 
 
-def test_output_that_is_not_to_be_had_is_explained(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_an_unavailable_output_is_explained(stack: Stack, recipe, tmp_path: Path) -> None:
     unfinished = stack.cli("submit", "--json", str(recipe("unfinished", "sleep 600"))).json()["name"]
     failed = stack.cli("submit", "--wait", "--json", str(recipe("failed", "exit 9"))).json()["name"]
     published = stack.cli("submit", "--wait", "--json", str(recipe("published", output="pvc"))).json()["name"]

@@ -18,7 +18,9 @@ def left_of(stack: Stack, name: str) -> set[str]:
     return {trace for trace in stack.traces() if name in trace and not trace.startswith("run ")}
 
 
-def test_what_runs_left_is_removed_and_their_record_and_data_stay(stack: Stack, tmp_path: Path) -> None:
+def test_removal_deletes_artifacts_and_keeps_the_record_and_published_data(
+    stack: Stack, tmp_path: Path
+) -> None:
     bad = recipe(tmp_path / "bad", "bad one", FAILING)
     good = recipe(tmp_path / "good", "good one", "cp /input_dir/words.txt /output_dir/")
     failed = [stack.cli("run", str(bad), "--json", cwd=tmp_path).json()["name"] for _ in range(2)]

@@ -148,7 +148,7 @@ def test_commands_get_parameters_and_retry_keeps_them(stack: Stack, tmp_path: Pa
     assert stack.cli("status", failed, "--json").json()["parameters"] == {"LABEL": "", "YEAR": 2000}
 
 
-def test_a_second_run_of_a_recipe_at_work_is_refused(stack: Stack, recipe) -> None:
+def test_a_second_run_of_an_active_recipe_is_rejected(stack: Stack, recipe) -> None:
     directory = recipe("one at a time", SLOW, output="pvc")
     name = started(stack, directory)
     with stack.leaving_nothing():
@@ -184,7 +184,7 @@ def test_failure_says_which_command_and_why(stack: Stack, recipe) -> None:
     assert stack.cli("logs", "--task", "publish", name).code == 1
 
 
-def test_json_is_all_there_is_on_stdout(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_with_json_stdout_has_only_json(stack: Stack, recipe, tmp_path: Path) -> None:
     directory = str(recipe("in json"))
     ran = stack.cli("run", "--json", directory, cwd=tmp_path)
     assert ran.err == ""
@@ -250,7 +250,7 @@ def test_interrupting_run_cancels_and_interrupting_watch_does_not(
     assert stack.wait(cancelled)["status"] == "Failed"
 
 
-def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_a_signal_cancels_the_run_and_leaves_nothing(stack: Stack, recipe, tmp_path: Path) -> None:
     signals = (signal.SIGTERM, signal.SIGHUP)
     running = [stack.start_cli("run", str(recipe(f"end by {n}", "sleep 600")), cwd=tmp_path) for n in signals]
     for process, number in zip(running, signals, strict=True):
@@ -265,7 +265,7 @@ def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe
     assert list(tmp_path.glob("ogdc-output/.*")) == []
 
 
-def test_run_whose_reader_goes_away_cancels(stack: Stack, recipe) -> None:
+def test_a_closed_pipe_cancels_the_run(stack: Stack, recipe) -> None:
     process = stack.start_cli("run", str(recipe("unread", "while echo a; do sleep 0.2; done")))
     read_until(process, "command 1 of 1")
     process.stderr.close()
@@ -275,7 +275,7 @@ def test_run_whose_reader_goes_away_cancels(stack: Stack, recipe) -> None:
     assert stack.wait(run["name"])["status"] == "Failed"
 
 
-def test_runs_are_found_by_a_beginning_and_by_their_order(stack: Stack, recipe) -> None:
+def test_runs_are_found_by_prefix_and_by_position(stack: Stack, recipe) -> None:
     first, second = (finished(stack, recipe(name)) for name in ("order-aa", "order-ab"))
     assert stack.cli("status", "order-aa").out.startswith(f"{first}: Succeeded")
     assert stack.cli("status", "-1", "--json").json()["name"] == second
@@ -286,7 +286,7 @@ def test_runs_are_found_by_a_beginning_and_by_their_order(stack: Stack, recipe) 
 
 
 @pytest.mark.parametrize("into", ["| true", ">/dev/full", ">&-", "2>&1 | head -n 1", ">/dev/full 2>&1"])
-def test_output_that_nobody_takes_is_no_traceback(stack: Stack, recipe, tmp_path: Path, into: str) -> None:
+def test_unread_output_causes_no_traceback(stack: Stack, recipe, tmp_path: Path, into: str) -> None:
     shell = f"{' '.join(PROGRAM)} list --limit 1 {into}"
     done = subprocess.run(
         ["bash", "-c", shell], env=stack.environ, cwd=tmp_path, capture_output=True, text=True, check=False
@@ -311,7 +311,7 @@ def test_output_of_20_mib_arrives_whole(stack: Stack, recipe, tmp_path: Path) ->
     assert stack.cli("get-output", name, "../noise", cwd=tmp_path).code == 1
 
 
-def test_recipe_is_taken_from_an_archive_and_from_a_server(stack: Stack, recipe, server: FileServer) -> None:
+def test_a_recipe_is_read_from_an_archive_and_from_a_server(stack: Stack, recipe, server: FileServer) -> None:
     directory = recipe("packed")
     with zipfile.ZipFile(server.directory / "packed.zip", "w") as archive:
         for path in directory.iterdir():
@@ -323,13 +323,13 @@ def test_recipe_is_taken_from_an_archive_and_from_a_server(stack: Stack, recipe,
     assert far.json()["recipe_path"] == f"{server.url}/packed.zip"
 
 
-def test_killed_postgresql_is_waited_for(stack: Stack) -> None:
+def test_a_client_waits_while_killed_postgresql_restarts(stack: Stack) -> None:
     [pid_file] = stack.paths.root.glob("pg-*/postmaster.pid")
     os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
     assert stack.cli("list").code == 0
 
 
-def test_broken_pipe_is_no_traceback(stack: Stack) -> None:
+def test_a_broken_pipe_causes_no_traceback(stack: Stack) -> None:
     process = stack.start_cli("list", "--json")
     assert process.stdout is not None
     process.stdout.close()
@@ -339,7 +339,7 @@ def test_broken_pipe_is_no_traceback(stack: Stack) -> None:
     process.wait(timeout=300)
 
 
-def test_run_that_failed_for_a_server_that_is_back_is_retried(stack: Stack, away, tmp_path: Path) -> None:
+def test_a_run_that_failed_for_an_unreachable_server_is_retried(stack: Stack, away, tmp_path: Path) -> None:
     failed = stack.cli("watch", away.name)
     assert failed.code == 1
     assert f"'{away.url}' could not be fetched" in failed.err

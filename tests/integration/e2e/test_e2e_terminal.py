@@ -37,7 +37,7 @@ def test_terminal_shows_step_elapsed_time_and_last_line(stack: Stack, recipe, tm
     assert "\x07" not in screen
 
 
-def test_waiting_for_a_run_of_somebody_else_looks_the_same(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_watching_another_users_run_has_the_same_output(stack: Stack, recipe, tmp_path: Path) -> None:
     name = stack.cli("submit", "--json", str(recipe("elsewhere", "sleep 1; false"))).json()["name"]
     environ = stack.environ | {"TERM": "xterm-256color"}
     code, screen = on_terminal([*PROGRAM, "watch", name], environ=environ, cwd=tmp_path)

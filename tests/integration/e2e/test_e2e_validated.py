@@ -120,13 +120,13 @@ def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory, request: pytest
 
 
 @_marked(*crate_validation.NEEDED)
-def test_its_crate_passes_what_is_required(made: Made) -> None:
+def test_the_crate_passes_all_required_checks(made: Made) -> None:
     done = crate_validation.validated(made.directory / "crate")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 @_marked(*gmn.NEEDED)
-def test_the_index_is_answered(made: Made) -> None:
+def test_the_zip_index_is_served(made: Made) -> None:
     package = made.directory / "package"
     words = [str(gmn.PYTHON), "-P", str(_QUESTIONS), str(package / "resource-map.xml")]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
@@ -149,7 +149,7 @@ def test_the_index_is_answered(made: Made) -> None:
 
 
 @_marked(*gmn.NEEDED)
-def test_what_nodes_are_told_is_valid(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_for_nodes_are_valid(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """By DataONE's own schemas, which its library brings along."""
     [site] = gmn.PYTHON.parents[1].glob("lib/python*/site-packages")
     monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
@@ -163,7 +163,7 @@ def test_what_nodes_are_told_is_valid(made: Made, monkeypatch: pytest.MonkeyPatc
     assert validator.problems(documents[0].read_bytes().replace(b"<size>", b"<size>-"))
 
 
-def test_what_tells_where_it_lies_is_read_and_valid(made: Made) -> None:
+def test_the_stac_catalogue_is_readable_and_valid(made: Made) -> None:
     """By pystac: the catalogue of a result, and the item of a map. Schemas of extensions are on the web."""
     [result] = (made.directory / "result").iterdir()
     with ZipFile(result) as packed:

@@ -110,7 +110,7 @@ def expected(
     return published(stack, "sequential-map")
 
 
-def test_a_map_has_tiles_of_each_level_and_what_shows_them(expected: dict[str, bytes | str | None]) -> None:
+def test_a_map_has_tiles_of_each_level_and_a_page(expected: dict[str, bytes | str | None]) -> None:
     rasters = [
         name for name in expected if name.startswith("output/raster/geotiff/") and name.endswith(".tif")
     ]
@@ -121,7 +121,7 @@ def test_a_map_has_tiles_of_each_level_and_what_shows_them(expected: dict[str, b
     assert {"preview.png", "rasters_summary.csv"} <= expected.keys()
 
 
-def test_a_parallel_run_that_its_stack_was_killed_over_gives_the_same(
+def test_a_parallel_map_is_the_same_after_its_stack_was_killed(
     stack: Stack, basins: list[str], expected: dict[str, bytes | str | None], tmp_path: Path
 ) -> None:
     """Killed once its second stage is known, or later: whenever that is, nothing is lost or doubled."""
@@ -139,7 +139,7 @@ def test_a_parallel_run_that_its_stack_was_killed_over_gives_the_same(
     assert published(stack, "parallel-map") == expected
 
 
-def test_a_map_whose_first_stage_is_taken_of_an_earlier_run_is_the_same(stack: Stack, tmp_path: Path) -> None:
+def test_a_map_with_a_reused_first_stage_is_the_same(stack: Stack, tmp_path: Path) -> None:
     config = CONFIG | {"z_range": [0, 2], "enable_3dtiles": False, "enable_web_tiles": False}
     recipe = write_recipe(tmp_path, "Taken map", [], config=config, enabled=True, partition_size=1)
     for number in range(2):
@@ -200,7 +200,7 @@ def test_a_missing_column_is_named_with_those_there_are(
 
 
 @pytest.mark.parametrize("command", ["validate", "run", "submit"])
-def test_a_wrong_configuration_is_refused_before_anything_runs(
+def test_an_invalid_map_configuration_is_rejected_before_the_run(
     stack: Stack, basins: list[str], tmp_path: Path, command: str
 ) -> None:
     recipe = write_recipe(tmp_path, "Wrong map", basins, config=CONFIG | {"zrange": [0, 5]})
@@ -209,7 +209,7 @@ def test_a_wrong_configuration_is_refused_before_anything_runs(
     assert "config.json: zrange: no such key; did you mean z_range?" in done.out + done.err
 
 
-def test_inputs_that_the_configuration_does_not_mean_are_told_of(
+def test_inputs_not_selected_by_the_configuration_cause_a_warning(
     stack: Stack, basins: list[str], tmp_path: Path
 ) -> None:
     recipe = write_recipe(tmp_path, "Other map", basins[:1], config=CONFIG | {"ext_input": ".shp"})

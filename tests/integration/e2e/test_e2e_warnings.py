@@ -16,7 +16,7 @@ def zeros(directory: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_warnings_are_told_and_change_no_status(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_warnings_are_reported_without_changing_the_status(stack: Stack, recipe, tmp_path: Path) -> None:
     commands = (
         "echo 'ERROR 4: a tile is missing' >&2; cp /input_dir/* /output_dir/",
         "ln -s /input_dir/zeros.tif /output_dir/",
@@ -38,7 +38,7 @@ def test_warnings_are_told_and_change_no_status(stack: Stack, recipe, tmp_path: 
     assert [(each["kind"], each["partition"]) for each in warnings] == [("gdal_error", 0), ("no_data", 0)]
 
 
-def test_a_failure_says_what_was_warned_of_before(stack: Stack, recipe) -> None:
+def test_a_failure_message_includes_earlier_warnings(stack: Stack, recipe) -> None:
     path = recipe("nothing left", "echo done", "cat /input_dir/words.txt > /output_dir/words.txt")
     done = stack.cli("submit", "--wait", str(path))
     assert done.code == 1, done
@@ -46,7 +46,7 @@ def test_a_failure_says_what_was_warned_of_before(stack: Stack, recipe) -> None:
     assert "command 1 of 2 left nothing in /output_dir" in done.err
 
 
-def test_a_recipe_may_take_warnings_for_failures_and_go_without_checks(
+def test_a_recipe_may_treat_warnings_as_failures_or_disable_checks(
     stack: Stack, recipe, tmp_path: Path
 ) -> None:
     options = {"params": [{"type": "file", "path": "zeros.tif"}], "files": {"zeros.tif": zeros(tmp_path)}}
@@ -58,7 +58,9 @@ def test_a_recipe_may_take_warnings_for_failures_and_go_without_checks(
     assert done.code == 0, done
 
 
-def test_a_mosaic_without_its_tiles_fails_where_it_was_left(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_a_mosaic_without_its_tiles_fails_the_command_that_wrote_it(
+    stack: Stack, recipe, tmp_path: Path
+) -> None:
     options = {"params": [{"type": "file", "path": "zeros.tif"}], "files": {"zeros.tif": zeros(tmp_path)}}
     build, use = "gdalbuildvrt -q /output_dir/all.vrt /input_dir/*.tif", "cp /input_dir/all.vrt /output_dir/"
     done = stack.cli("submit", "--wait", str(recipe("lost tiles", build, use, **options)))

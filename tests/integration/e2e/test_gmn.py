@@ -104,7 +104,7 @@ def at_metacat(gmn: Gmn, metacat: Metacat, monkeypatch: pytest.MonkeyPatch) -> I
         yield Node(metacat.url, token=lambda: token, http=http)
 
 
-def test_what_a_run_publishes_is_read_by_a_client_of_others_and_by_another_recipe(
+def test_a_published_package_is_read_by_an_independent_client_and_a_recipe(
     gmn: Gmn, metacat: Metacat, short_root: Path, tmp_path: Path
 ) -> None:
     """At a Metacat, of which another client reads what GMN keeps; its index knows nothing of it yet."""
@@ -164,7 +164,7 @@ def test_a_package_is_read_back_byte_for_byte(
         publish_made(gmn, tmp_path / "robot", "Words of Ada", made={"b.tif": b"other"}, overwrite=True)
 
 
-def test_a_new_version_sends_what_changed_and_is_what_the_series_names(
+def test_a_new_version_sends_only_changes_and_is_the_head_of_its_series(
     gmn: Gmn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATAONE_TOKEN", gmn.token(ROBOT))
@@ -179,7 +179,7 @@ def test_a_new_version_sends_what_changed_and_is_what_the_series_names(
         publish_made(gmn, tmp_path / "c", name)
 
 
-def test_a_repeated_creation_is_an_error_that_says_nothing_and_harms_nothing(
+def test_creating_an_object_twice_is_an_error_without_effect(
     metacat: Metacat, at_metacat: Node, tmp_path: Path
 ) -> None:
     package, _ = publish_made(metacat, tmp_path, "Words sent twice")
@@ -190,7 +190,7 @@ def test_a_repeated_creation_is_an_error_that_says_nothing_and_harms_nothing(
     assert at_metacat.describe(first.pid) == Description.of(first)
 
 
-def test_answers_that_get_lost_leave_one_package_with_one_doi(
+def test_lost_responses_leave_one_package_with_one_doi(
     gmn: Gmn, metacat: Metacat, at_metacat: Node, tmp_path: Path
 ) -> None:
     """The answer of each request that changes something, and then a page in HTML to the next question."""
@@ -221,7 +221,7 @@ def test_answers_that_get_lost_leave_one_package_with_one_doi(
     assert at_metacat.state(package.series) is not None
 
 
-def test_what_gmn_lists_verifies_what_was_sent(
+def test_sent_objects_are_verified_by_the_list_of_gmn(
     gmn: Gmn, metacat: Metacat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Private objects as well, of who publishes them for somebody."""
@@ -233,7 +233,7 @@ def test_what_gmn_lists_verifies_what_was_sent(
     assert {path: asked_for[path] for path in made} == dict.fromkeys(made, 0) | {"0.csv": 2}
 
 
-def test_an_index_that_lags_hides_nothing(metacat: Metacat, at_metacat: Node, tmp_path: Path) -> None:
+def test_a_lagging_index_hides_no_version(metacat: Metacat, at_metacat: Node, tmp_path: Path) -> None:
     name = "Words that are found late"
     old, _ = publish_made(metacat, tmp_path / "a", name, made={"b.tif": b"tif"})
     wanted = {old.series: b"tif", old.metadata_id: b"tif"}
@@ -254,7 +254,7 @@ def test_an_index_that_lags_hides_nothing(metacat: Metacat, at_metacat: Node, tm
     assert_found()
 
 
-def test_what_is_empty_is_refused_by_it_and_so_is_never_sent(
+def test_gmn_rejects_empty_objects_so_none_is_sent(
     metacat: Metacat, at_metacat: Node, tmp_path: Path
 ) -> None:
     files = {"empty.csv": b"", "full.csv": b"1\n"}
@@ -267,7 +267,7 @@ def test_what_is_empty_is_refused_by_it_and_so_is_never_sent(
         at_metacat.create(empty, system_metadata=b"<a/>", file=tmp_path / "empty.csv")
 
 
-def test_a_token_that_ends_half_way_is_told_of_and_another_goes_on(
+def test_an_expired_token_is_reported_and_a_new_one_continues(
     gmn: Gmn, metacat: Metacat, at_metacat: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = gmn.token(ADA, seconds=-60)
@@ -292,7 +292,9 @@ def test_a_token_that_ends_half_way_is_told_of_and_another_goes_on(
     assert sorted(posts) == sorted(metacat.stored), "each was sent once"
 
 
-def test_tokens_that_are_nobodys(gmn: Gmn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_without_a_known_subject_are_rejected(
+    gmn: Gmn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     signed = gmn.token(ADA)
     forged = f"{signed[:-20]}{signed[-20:-12].swapcase()}{signed[-12:]}"
     stranger = "http://orcid.org/0000-0001-2345-6789"

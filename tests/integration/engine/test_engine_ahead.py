@@ -70,7 +70,7 @@ def machine(tmp_path: Path) -> Machine:
     return machine
 
 
-def test_what_was_begun_goes_on_when_its_turn_comes(machine: Machine) -> None:
+def test_a_task_started_ahead_continues_when_its_turn_comes(machine: Machine) -> None:
     with machine:
         machine.create(held("goes-on"))
         machine.wait_for_file(machine.volume / "up-goes-on")
@@ -86,7 +86,7 @@ def test_what_was_begun_goes_on_when_its_turn_comes(machine: Machine) -> None:
     assert any('"event": "published"' in line for line in log)
 
 
-def test_where_its_turn_does_not_come_nothing_is_done_and_no_process_is_left(machine: Machine) -> None:
+def test_a_task_started_ahead_without_a_turn_does_nothing_and_leaves_no_process(machine: Machine) -> None:
     with machine:
         machine.create(held("fails"))
         machine.wait_for_file(machine.volume / "up-fails")
@@ -102,7 +102,7 @@ def test_where_its_turn_does_not_come_nothing_is_done_and_no_process_is_left(mac
     assert not (machine.volume / "recipe").exists()
 
 
-def test_what_cannot_be_begun_before_its_turn_begins_then(
+def test_a_task_that_cannot_start_ahead_starts_at_its_turn(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
     late = held("late")
@@ -123,7 +123,7 @@ def test_what_cannot_be_begun_before_its_turn_begins_then(
     assert set(phases(found).values()) == {"Succeeded"}
 
 
-def test_a_token_is_read_when_it_is_the_turn_of_what_is_shown_it(tmp_path: Path) -> None:
+def test_a_token_is_read_only_at_the_turn_of_the_task_that_needs_it(tmp_path: Path) -> None:
     read: list[bool] = []
     go = tmp_path / "volume" / "go"
 

@@ -71,5 +71,5 @@ def test_a_run_that_failed_before_is_retried_from_its_checkpoint(tmp_path: Path)
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in BEFORE.iterdir()))
-def test_what_is_committed_of_before_says_nothing_of_stages(file: str) -> None:
+def test_committed_manifests_of_the_previous_version_have_no_stages(file: str) -> None:
     assert "stage" not in (BEFORE / file).read_text()

@@ -67,7 +67,7 @@ def test_a_recipe_is_fetched_transformed_and_published(machine: Machine) -> None
     assert read_workflow(found).progress == found["status"]["progress"]
 
 
-def test_nothing_runs_of_a_plan_that_is_not_the_submitted_one(machine: Machine) -> None:
+def test_a_modified_plan_is_not_run(machine: Machine) -> None:
     submit(machine, "seals-dddddddddd", "touch /output_dir/ran", promised="1" * 64)
     found = read_workflow(machine.wait("seals-dddddddddd"))
     assert found.phase == "Failed"
@@ -109,7 +109,7 @@ def facts(machine: Machine, name: str) -> dict[str, Any]:
     return found
 
 
-def test_what_a_task_has_done_is_stored_however_it_ended(machine: Machine) -> None:
+def test_facts_of_a_task_are_stored_even_if_it_failed(machine: Machine) -> None:
     submit(machine, "seals-gggggggggg", "cp /input_dir/* /output_dir/")
     submit(machine, "seals-hhhhhhhhhh", "cp /input_dir/* /output_dir/", "exit 3")
     machine.wait("seals-gggggggggg")
@@ -120,7 +120,7 @@ def test_what_a_task_has_done_is_stored_however_it_ended(machine: Machine) -> No
     assert (good["image"], bad["succeeded"]) == (None, False), "no image runs here"
 
 
-def test_what_a_command_puts_where_the_facts_go_is_not_followed(machine: Machine) -> None:
+def test_a_link_in_place_of_the_facts_is_not_followed(machine: Machine) -> None:
     submit(
         machine,
         "seals-iiiiiiiiii",
@@ -140,7 +140,7 @@ def test_terminating_a_run_stops_its_command(machine: Machine, monkeypatch: pyte
     assert found["status"]["message"] == "Stopped with strategy 'Terminate'"
 
 
-def test_a_run_goes_on_where_a_stopped_engine_left_it(tmp_path: Path) -> None:
+def test_a_run_continues_where_a_stopped_engine_left_it(tmp_path: Path) -> None:
     name = "seals-ffffffffff"
     with Machine(tmp_path) as machine:
         submit(

@@ -43,7 +43,7 @@ def assert_works(machine: Machine, name: str) -> None:
     ],
     ids=["nul", "surrogate", "nan", "infinity", "digits", "deep", "nested", "bytes"],
 )
-def test_what_cannot_be_kept_is_refused_at_the_door(tmp_path: Path, body: bytes) -> None:
+def test_manifests_that_cannot_be_stored_are_rejected(tmp_path: Path, body: bytes) -> None:
     with Machine(tmp_path) as machine:
         status, answer = machine.call("POST", body=body)
         assert (status, answer["code"]) == (400, 3)
@@ -55,7 +55,7 @@ def test_what_cannot_be_kept_is_refused_at_the_door(tmp_path: Path, body: bytes)
     ["{", '{"templates": 7}', "[]", '{"templates": [{"name": "t", "container": {"command": ["\\u0000"]}}]}'],
     ids=["no JSON", "no list", "no object", "nul"],
 )
-def test_a_damaged_record_ends_its_workflow_alone_and_once(tmp_path: Path, spec: str) -> None:
+def test_a_damaged_record_ends_only_its_own_workflow(tmp_path: Path, spec: str) -> None:
     with Machine(tmp_path):
         pass
     with sqlite3.connect(tmp_path / "engine.sqlite") as connection:
@@ -74,7 +74,7 @@ def test_a_damaged_record_ends_its_workflow_alone_and_once(tmp_path: Path, spec:
             assert machine.engine.alive
 
 
-def test_a_tree_of_any_depth_costs_its_own_workflow_at_most(tmp_path: Path) -> None:
+def test_a_deep_directory_tree_affects_only_its_own_workflow(tmp_path: Path) -> None:
     deep = shell("deep", f'cd "$0" && python3 -c "{DEEP}"', mounts=[mount("/scratch", volume="scratch")])
     deep["container"]["command"][3] = "/scratch"
     with Machine(tmp_path) as machine:
@@ -125,7 +125,7 @@ class _FaultyTask:
 
 
 @pytest.mark.parametrize("fault", ["start", "poll", "terminate"])
-def test_a_fault_of_the_engine_is_reported_and_contained(tmp_path: Path, fault: str) -> None:
+def test_an_internal_error_is_reported_and_affects_one_workflow(tmp_path: Path, fault: str) -> None:
     before = set(threading.enumerate())
     template = shell("faulty", "sleep 0.3", mounts=[])
     template["container"]["command"][3] = "faulty"
@@ -139,7 +139,7 @@ def test_a_fault_of_the_engine_is_reported_and_contained(tmp_path: Path, fault: 
     assert engine_threads(before) == []
 
 
-def test_what_cannot_be_recorded_ends_its_workflow_alone(tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_recorded_ends_only_its_own_workflow(tmp_path: Path) -> None:
     """A message that no database takes, beside a workflow whose changes go into the same transaction."""
     with Machine(tmp_path) as machine:
         machine.create(
@@ -213,7 +213,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PLACES), NASTY)
-def test_no_manifest_ends_the_engine(running: Machine, path: tuple[Any, ...], value: object) -> None:
+def test_no_manifest_stops_the_engine(running: Machine, path: tuple[Any, ...], value: object) -> None:
     name = f"w-{os.urandom(6).hex()}"
     manifest = copy.deepcopy(full(name))
     put(manifest, path, value)
@@ -224,5 +224,5 @@ def test_no_manifest_ends_the_engine(running: Machine, path: tuple[Any, ...], va
     assert running.engine.alive
 
 
-def test_after_all_of_them_it_still_works(running: Machine) -> None:
+def test_the_engine_still_works_after_all_faults(running: Machine) -> None:
     assert_works(running, "last")

@@ -42,7 +42,7 @@ def test_creating_answers_with_the_workflow_and_a_second_one_of_the_name_is_a_co
         ({"workflow": hello("x") | {"spec": {"suspend": True}}}, "spec.suspend"),
     ],
 )
-def test_what_cannot_run_is_refused_at_once(machine: Machine, body, message: str) -> None:
+def test_a_manifest_that_cannot_run_is_rejected_on_creation(machine: Machine, body, message: str) -> None:
     status, answer = machine.call("POST", body=body)
     assert (status, answer["code"]) == (400, 3)
     assert message in answer["message"]
@@ -62,7 +62,7 @@ def test_an_unknown_workflow_is_not_found(machine: Machine, method: str, path: s
     assert machine.call(method, path) == (404, {"code": 5, "message": 'workflows.argoproj.io "no" not found'})
 
 
-def test_calls_of_the_argo_server_that_are_not_offered_say_so(machine: Machine) -> None:
+def test_unsupported_calls_of_the_argo_server_are_rejected(machine: Machine) -> None:
     status, answer = machine.call("PUT", "/x/suspend")
     assert status == 405
     assert "/x/suspend is not offered" in answer["message"]
@@ -104,7 +104,7 @@ def test_a_task_that_ignores_sigterm_is_killed(machine: Machine, monkeypatch: py
     assert machine.wait("deaf")["status"]["message"] == "Stopped with strategy 'Terminate'"
 
 
-def test_terminating_before_anything_began_ends_it_too(tmp_path: Path) -> None:
+def test_terminating_a_pending_workflow_ends_it(tmp_path: Path) -> None:
     with Machine(tmp_path, slots=1) as machine:
         wait = shell(
             "wait", "while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done", mounts=[mount("/mnt/workflow")]
@@ -117,7 +117,7 @@ def test_terminating_before_anything_began_ends_it_too(tmp_path: Path) -> None:
         machine.wait("busy")
 
 
-def test_retry_repeats_what_failed_and_nothing_else(machine: Machine) -> None:
+def test_retry_repeats_only_failed_tasks(machine: Machine) -> None:
     script = "echo run $1; [ $1 != 1 ] || [ -e /mnt/workflow/mended ]"
     process = shell("process", script, partitioned=True, mounts=[mount("/mnt/workflow")])
     manifest = workflow(
@@ -218,7 +218,7 @@ def test_a_full_disk_refuses_new_workflows_and_holds_up_the_others(
     assert machine.wait("big")["status"]["phase"] == "Succeeded"
 
 
-def test_on_a_full_disk_what_is_only_decided_on_does_not_count_as_running(
+def test_on_a_full_disk_tasks_that_could_not_start_are_not_counted_as_running(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for room, and the stack gives back what it has kept of that once nothing runs."""
@@ -246,7 +246,7 @@ def test_on_a_full_disk_what_is_only_decided_on_does_not_count_as_running(
     assert machine.wait("held")["status"]["phase"] == "Failed"
 
 
-def test_an_engine_that_stopped_says_it_is_away(tmp_path: Path) -> None:
+def test_a_stopped_engine_reports_unavailable(tmp_path: Path) -> None:
     with Machine(tmp_path) as machine:
         machine.engine.stop()
         assert machine.call("GET", "/x") == (503, {"code": 14, "message": "the engine is not running"})
@@ -262,7 +262,7 @@ def test_workflows_are_listed_by_page(machine: Machine) -> None:
     assert machine.call("GET", listOptions__labelSelector="ogdc/run")[0] == 400
 
 
-def test_logs_are_given_by_pod_and_from_the_end(machine: Machine) -> None:
+def test_logs_are_read_by_pod_and_from_the_end(machine: Machine) -> None:
     many = shell("many", "seq 100000; printf 'no newline'", partitioned=True)
     machine.create(workflow("logs", tasks=[fan_out("many", 2)], templates=[many]))
     found = machine.wait("logs")
@@ -273,7 +273,7 @@ def test_logs_are_given_by_pod_and_from_the_end(machine: Machine) -> None:
     assert machine.call("GET", "/logs/log", logOptions__follow="true")[0] == 400
 
 
-def test_busy_until_nothing_is_left_to_do(machine: Machine) -> None:
+def test_the_engine_is_busy_until_all_work_is_done(machine: Machine) -> None:
     assert not machine.engine.busy()
     wait = shell(
         "wait", "while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done", mounts=[mount("/mnt/workflow")]

@@ -63,7 +63,7 @@ def hello(name: str):
     return workflow(name, tasks=[task("hello")], templates=[shell("hello", "true")])
 
 
-def test_changes_are_told_as_an_api_server_source_would(sink: Sink, tmp_path: Path) -> None:
+def test_changes_are_sent_as_events_of_an_api_server_source(sink: Sink, tmp_path: Path) -> None:
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
         machine.create(hello("reported"))
         _, request = sink.wait_for("update", "reported", "Succeeded")
@@ -88,7 +88,7 @@ def test_changes_are_told_as_an_api_server_source_would(sink: Sink, tmp_path: Pa
     assert versions == sorted(versions)
 
 
-def test_the_end_of_a_workflow_is_told_at_once(
+def test_the_end_of_a_workflow_is_sent_immediately(
     sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "_MIN_PAUSE_SECONDS", 600)
@@ -99,7 +99,7 @@ def test_the_end_of_a_workflow_is_told_at_once(
         sink.wait_for("update", "quick", "Succeeded")
 
 
-def test_an_event_is_sent_until_it_is_taken(sink: Sink, tmp_path: Path) -> None:
+def test_an_event_is_sent_until_it_is_accepted(sink: Sink, tmp_path: Path) -> None:
     sink.status = 503
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
         machine.create(hello("patient"))
@@ -113,7 +113,7 @@ def test_an_event_is_sent_until_it_is_taken(sink: Sink, tmp_path: Path) -> None:
             time.sleep(0.01)
 
 
-def test_an_event_refused_for_good_is_not_repeated(sink: Sink, tmp_path: Path) -> None:
+def test_a_permanently_rejected_event_is_not_repeated(sink: Sink, tmp_path: Path) -> None:
     sink.status = 422
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
         machine.create(hello("refused"))
@@ -125,9 +125,7 @@ def test_an_event_refused_for_good_is_not_repeated(sink: Sink, tmp_path: Path) -
         assert len(sink.events) == count
 
 
-def test_after_a_restart_everything_is_told_again_and_so_is_an_untold_deletion(
-    sink: Sink, tmp_path: Path
-) -> None:
+def test_after_a_restart_all_states_and_unsent_deletions_are_sent(sink: Sink, tmp_path: Path) -> None:
     with Machine(tmp_path / "m") as machine:  # nobody listens
         for name in ("kept", "deleted"):
             machine.create(hello(name))
@@ -138,7 +136,7 @@ def test_after_a_restart_everything_is_told_again_and_so_is_an_untold_deletion(
         sink.wait_for("delete", "deleted", "Succeeded")
 
 
-def test_many_changes_make_few_events_where_the_receiver_is_slow(
+def test_changes_are_merged_into_few_events_if_the_receiver_is_slow(
     sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "_TIMEOUT_SECONDS", 600)
@@ -153,7 +151,7 @@ def test_many_changes_make_few_events_where_the_receiver_is_slow(
         assert len(sink.events) == 2, "what was on its way, and all that came after it"
 
 
-def test_stopping_does_not_wait_for_a_receiver_that_is_away(tmp_path: Path) -> None:
+def test_stopping_does_not_wait_for_an_unreachable_receiver(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     with Machine(tmp_path, events_url="http://127.0.0.1:9/") as machine:
         machine.create(hello("alone"))

@@ -107,7 +107,7 @@ def test_too_much_memory_ends_the_pod_as_on_a_cluster(tmp_path: Path, script: st
 
 
 @pytest.mark.parametrize("where", ["children", "memfd", "system v"])
-def test_memory_that_no_process_has_in_view_counts_or_is_not_to_be_had(tmp_path: Path, where: str) -> None:
+def test_memory_that_is_not_mapped_is_counted_or_refused(tmp_path: Path, where: str) -> None:
     template = limited(f"/usr/bin/python3 -c '{_OUT_OF_VIEW}' '{where}'", memory="64Mi")
     node = run(tmp_path, template)
     refused = node["outputs"]["exitCode"] == "1" and where != "children"
@@ -115,19 +115,19 @@ def test_memory_that_no_process_has_in_view_counts_or_is_not_to_be_had(tmp_path:
     assert refused or node["message"].startswith("main: OOMKilled (exit code 137): "), node
 
 
-def test_what_is_set_aside_and_not_used_is_not_held() -> None:
+def test_reserved_but_unused_memory_is_not_counted() -> None:
     """However much it is: the machine has less of shared memory altogether."""
     with mmap.mmap(-1, 1 << 40, flags=mmap.MAP_SHARED | _MAP_NORESERVE) as large:
         large[0] = 1
         assert memory([os.getpid()], limit=1 << 36) < 1 << 36
 
 
-def test_memory_that_processes_share_counts_once(tmp_path: Path) -> None:
+def test_memory_shared_between_processes_is_counted_once(tmp_path: Path) -> None:
     node = run(tmp_path, limited(f"/usr/bin/python3 -c '{_SHARE}'"))
     assert (node["phase"], node.get("message")) == ("Succeeded", None)
 
 
-def test_memory_of_files_is_not_the_pods() -> None:
+def test_page_cache_is_not_counted_as_memory_of_the_pod() -> None:
     """What is mapped of a file on a disk the kernel can take back."""
     script = (
         'head -c 100M /dev/zero > /tmp/file; /usr/bin/python3 -c \'import mmap, time; f = open("/tmp/file");'
@@ -138,7 +138,7 @@ def test_memory_of_files_is_not_the_pods() -> None:
     assert (node["phase"], node.get("message")) == ("Succeeded", None)
 
 
-def test_shared_memory_that_belongs_to_no_process_is_bounded(tmp_path: Path) -> None:
+def test_shared_memory_without_a_process_is_limited(tmp_path: Path) -> None:
     script = "head -c 100M /dev/zero > /dev/shm/file && exit 3; touch /dev/file && exit 4; true"
     assert run(tmp_path, limited(script))["phase"] == "Succeeded"
 
@@ -160,13 +160,13 @@ def test_too_much_scratch_ends_the_pod(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", _HIDDEN)
-def test_scratch_that_is_hidden_counts(tmp_path: Path, how: str) -> None:
+def test_hidden_scratch_files_are_counted(tmp_path: Path, how: str) -> None:
     node = run(tmp_path, limited(_HIDDEN[how]))
     assert node["phase"] == "Failed"
     assert "their limit is 50Mi" in node["message"]
 
 
-def test_a_pod_has_room_for_its_last_words_whatever_fills_the_disk(tmp_path: Path) -> None:
+def test_a_pod_can_write_its_last_words_on_a_full_disk(tmp_path: Path) -> None:
     message = "printf '%s' 'No room is left' 1<> /dev/termination-log"
     room = "test $(stat -c %b /dev/termination-log) -gt 0"
     with Machine(tmp_path, slots=1) as machine:
@@ -178,7 +178,7 @@ def test_a_pod_has_room_for_its_last_words_whatever_fills_the_disk(tmp_path: Pat
             assert node["message"] == "main: Error (exit code 3): No room is left"
 
 
-def test_looking_changes_no_mode_and_follows_no_link(tmp_path: Path) -> None:
+def test_measuring_disk_usage_changes_no_modes_and_follows_no_links(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir()
     (tmp_path / "closed/file").write_bytes(bytes(MIB))
     (tmp_path / "closed/link").symlink_to("/")
@@ -188,7 +188,7 @@ def test_looking_changes_no_mode_and_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "closed").chmod(0o700)
 
 
-def test_a_worker_that_was_stopped_counts_as_lost_after_a_while() -> None:
+def test_a_stopped_worker_process_is_considered_lost_after_a_while() -> None:
     child = subprocess.Popen(["/bin/sleep", "60"])
     try:
         subject = Subject(Limits(), lambda: (child.pid,), lambda: child.pid, Path("/nowhere"))
@@ -216,7 +216,7 @@ def test_disk_usage_counts_blocks_and_follows_no_link(tmp_path: Path) -> None:
     assert MIB <= disk_usage(tmp_path) < 2 * MIB
 
 
-def test_scratch_too_deep_to_be_measured_is_no_way_around_its_limit(tmp_path: Path) -> None:
+def test_scratch_too_deep_to_be_measured_still_ends_the_pod(tmp_path: Path) -> None:
     made = os.open(tmp_path, os.O_RDONLY)
     for _ in range(2100):
         os.mkdir("d", dir_fd=made)

@@ -97,7 +97,7 @@ def test_after_a_kill_running_tasks_run_again_and_finished_ones_do_not(tmp_path:
     }
 
 
-def test_what_is_left_knows_the_labels_of_its_workflow(tmp_path: Path) -> None:
+def test_recovered_tasks_have_the_labels_of_their_workflow(tmp_path: Path) -> None:
     """They are named by templates whose tasks begin under the next engine only."""
     named = f"{{{{workflow.labels.{SCOPE_LABEL}}}}}"
     wait = "echo begun > /mnt/workflow/begun; while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done"

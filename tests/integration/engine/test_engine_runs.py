@@ -77,7 +77,7 @@ def test_each_partition_sees_its_own_part_of_the_volume(machine: Machine) -> Non
     ]
 
 
-def test_input_artifacts_are_there_as_files_and_unpacked_archives(machine: Machine) -> None:
+def test_input_artifacts_are_files_and_unpacked_archives(machine: Machine) -> None:
     machine.artifacts.put("runs/a/plan.json", b'{"a": 1}')
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
@@ -226,7 +226,7 @@ def test_a_failure_carries_the_exit_code_and_the_last_words(machine: Machine) ->
     assert (state.message, state.tasks[0].exit_code) == ("command 3 of 4 failed", 7)
 
 
-def test_a_failure_in_passing_is_tried_again_and_a_real_one_is_not(machine: Machine) -> None:
+def test_temporary_failures_are_retried_and_permanent_ones_are_not(machine: Machine) -> None:
     strategy = {
         "limit": "2",
         "retryPolicy": "Always",
@@ -257,7 +257,7 @@ def test_a_failure_in_passing_is_tried_again_and_a_real_one_is_not(machine: Mach
     assert last_try == nodes(hopeless)["try(2)"]["id"]
 
 
-def test_progress_is_told_while_a_task_runs_and_alone_waits_for_no_disk(
+def test_progress_is_reported_during_a_task_without_waiting_for_the_disk(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved: list[tuple[bool, set[tuple[str, str | None]]]] = []
@@ -298,7 +298,7 @@ def counting(at_once: int) -> str:
     )
 
 
-def test_parallelism_bounds_a_workflow_and_slots_bound_all(tmp_path: Path) -> None:
+def test_parallelism_limits_a_workflow_and_slots_limit_all_workflows(tmp_path: Path) -> None:
     def most(machine: Machine, name: str, at_once: int, **spec: int) -> int:
         busy = mount("/mnt/workflow", part="busy")
         template = shell("process", counting(at_once), partitioned=True, mounts=[busy])
@@ -349,7 +349,7 @@ def test_short_tasks_do_not_wait_for_long_ones_of_another_workflow(tmp_path: Pat
         machine.wait("long")
 
 
-def test_a_pod_sees_nothing_of_the_one_before_it(tmp_path: Path) -> None:
+def test_a_pod_sees_no_files_of_an_earlier_pod(tmp_path: Path) -> None:
     words = "/dev/termination-log"
     look = (  # below /tmp may be this Python as well
         "find /var/run/argo /scratch -mindepth 1; find /tmp -maxdepth 1 -name left; "
@@ -364,7 +364,7 @@ def test_a_pod_sees_nothing_of_the_one_before_it(tmp_path: Path) -> None:
         assert machine.log("w") == [f"{number} looked" for number in range(4)]
 
 
-def test_a_workflow_without_room_is_pending(tmp_path: Path) -> None:
+def test_a_workflow_without_free_slots_is_pending(tmp_path: Path) -> None:
     with Machine(tmp_path, slots=1) as machine:
         wait = shell(
             "wait", "while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done", mounts=[mount("/mnt/workflow")]
@@ -378,7 +378,7 @@ def test_a_workflow_without_room_is_pending(tmp_path: Path) -> None:
         assert machine.wait("second")["status"]["phase"] == "Succeeded"
 
 
-def test_fail_fast_begins_no_more_and_lets_the_running_ones_end(tmp_path: Path) -> None:
+def test_fail_fast_starts_no_more_tasks_and_lets_running_ones_end(tmp_path: Path) -> None:
     with Machine(tmp_path, slots=2) as machine:
         script = "[ $1 = 1 ] && exit 1; while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done; echo done"
         process = shell("process", script, partitioned=True, mounts=[mount("/mnt/workflow")])
@@ -410,9 +410,7 @@ def test_a_deadline_ends_a_workflow(machine: Machine) -> None:
     assert "deadline of 1 s" in found["status"]["message"]
 
 
-def test_without_process_descriptors_the_ends_of_tasks_are_polled_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_pidfds_the_ends_of_tasks_are_polled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "pidfd_open")
     with Machine(tmp_path) as machine:
         quick = shell("process", "echo $1", partitioned=True)

@@ -78,7 +78,7 @@ def upper(**fields: object) -> Plan:
     return plan(UPPER, stage="upper", before=layout.PROCESS, partitioning=Partitioning(size=2), **fields)
 
 
-def test_a_stage_is_partitioned_by_what_the_one_before_left(machine: Machine) -> None:
+def test_a_stage_is_partitioned_by_the_outputs_of_the_previous_one(machine: Machine) -> None:
     submit(machine, plan(SPLIT), upper())
     found = machine.wait(NAME)
     assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
@@ -92,7 +92,7 @@ def test_a_stage_is_partitioned_by_what_the_one_before_left(machine: Machine) ->
     assert not list((machine.volume / layout.WORKSPACES).iterdir()), "no stage leaves its workspace behind"
 
 
-def test_tasks_tell_their_stage(machine: Machine) -> None:
+def test_tasks_report_their_stage(machine: Machine) -> None:
     submit(machine, plan(SPLIT), upper())
     state = read_workflow(machine.wait(NAME))
     stages = {(task.stage, task.template, task.partition) for task in state.tasks}
@@ -110,7 +110,7 @@ def test_tasks_tell_their_stage(machine: Machine) -> None:
     )
 
 
-def test_a_sequential_stage_has_all_that_was_left_at_the_places_it_had(machine: Machine) -> None:
+def test_a_sequential_stage_gets_all_outputs_at_their_original_paths(machine: Machine) -> None:
     last = Plan(
         "seals",
         (Command('cd "$INPUT_DIR"; cat */* > "$OUTPUT_DIR/all"; cp -P a/seal "$OUTPUT_DIR/"', 1),),
@@ -124,7 +124,7 @@ def test_a_sequential_stage_has_all_that_was_left_at_the_places_it_had(machine: 
     assert left == {"all": b"seal\nwhale\nbear\nfox\nowl\n", "seal": b"seal\n"}
 
 
-def test_a_third_stage_takes_the_seconds_outputs_alone(machine: Machine) -> None:
+def test_a_third_stage_gets_only_the_outputs_of_the_second(machine: Machine) -> None:
     count = Plan(
         "seals",
         (Command('cd "$INPUT_DIR"; echo * $(ls /mnt/stage) > "$OUTPUT_DIR/names"', 1),),
@@ -139,13 +139,13 @@ def test_a_third_stage_takes_the_seconds_outputs_alone(machine: Machine) -> None
 @pytest.mark.parametrize(
     "attempt", ['rm "$INPUT_FILE"', "touch /mnt/stage/new", "echo x >> /mnt/stage/0/journal"]
 )
-def test_what_a_stage_left_cannot_be_changed_by_the_next(machine: Machine, attempt: str) -> None:
+def test_a_stage_cannot_change_the_outputs_of_the_previous_one(machine: Machine, attempt: str) -> None:
     submit(machine, plan(SPLIT), plan(f"{attempt} || {UPPER}", stage="upper", before=layout.PROCESS))
     assert machine.wait(NAME)["status"]["phase"] == "Succeeded", machine.log(NAME)
     assert len(tree(machine.volume / "seals")) == 5
 
 
-def test_a_stage_that_left_nothing_fails_the_next_before_any_task(machine: Machine) -> None:
+def test_a_stage_without_outputs_fails_the_next_before_any_task(machine: Machine) -> None:
     submit(machine, plan('mkdir "$OUTPUT_DIR/x"'), upper())
     found = machine.wait(NAME)
     assert found["status"]["phase"] == "Failed"
@@ -153,7 +153,7 @@ def test_a_stage_that_left_nothing_fails_the_next_before_any_task(machine: Machi
     assert phases(found)["upper"] == "Omitted"
 
 
-def test_a_retry_goes_on_in_the_stage_that_failed(machine: Machine) -> None:
+def test_a_retry_continues_in_the_failed_stage(machine: Machine) -> None:
     failing = plan(f'grep -q owl "$INPUT_FILE" && exit 3; {UPPER}', stage="upper", before=layout.PROCESS)
     submit(machine, plan(SPLIT), failing)
     before = nodes(machine.wait(NAME))
@@ -185,7 +185,7 @@ TOP = (
 
 
 @pytest.mark.parametrize("tasks", [1, 3])
-def test_a_stage_is_as_wide_as_the_keys_of_one_before_and_reads_others_whole(
+def test_a_stage_has_a_task_per_key_of_an_earlier_stage_and_reads_others_completely(
     machine: Machine, tasks: int
 ) -> None:
     by_size = Partitioning(strategy="size", tasks=tasks)

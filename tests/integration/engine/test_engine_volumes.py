@@ -94,7 +94,7 @@ def test_listed_partitions_are_processed_and_published(machine: Machine) -> None
     assert machine.artifacts.size(layout.pack_key(NAME, 2)) is None
 
 
-def test_a_workflow_of_a_version_before_packs_is_carried_out(machine: Machine) -> None:
+def test_a_workflow_from_before_packs_is_executed(machine: Machine) -> None:
     """It says nothing of packs: `list` leaves an object a partition, under the keys that it expects."""
     submit(machine, UPPER, size=2, before_packs=True)
     found = machine.wait(NAME)
@@ -103,7 +103,7 @@ def test_a_workflow_of_a_version_before_packs_is_carried_out(machine: Machine) -
     assert tree(machine.volume / "tiles") == expected
 
 
-def test_a_sequential_recipe_has_all_files_at_once(machine: Machine) -> None:
+def test_a_sequential_recipe_gets_all_files_in_one_task(machine: Machine) -> None:
     submit(machine, "cat /input_dir/*.txt > /output_dir/all; mv /input_dir/1_a.txt /output_dir/")
     found = machine.wait(NAME)
     assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
@@ -120,7 +120,7 @@ def test_volumes_cannot_be_written(machine: Machine, archive: Path, attempt: str
     assert any("Read-only file system" in line for line in machine.log(NAME))
 
 
-def test_published_data_can_be_inputs_and_what_is_private_stays_out_of_sight(machine: Machine) -> None:
+def test_published_data_can_be_inputs_and_private_data_are_hidden(machine: Machine) -> None:
     plant(machine.volume, {"dem/tile.txt": b"seal", ".ogdc/runs/other/0/secret.txt": b"secret"})
     for directory in (".ogdc", ".ogdc/runs"):
         (machine.volume / directory).chmod(0o777)

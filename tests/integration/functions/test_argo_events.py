@@ -87,13 +87,13 @@ class TestContentModes:
 
 
 class TestOrder:
-    def test_an_event_that_comes_twice_changes_nothing(self, argo_events, argo: ArgoServer, name: str):
+    def test_a_repeated_event_changes_nothing(self, argo_events, argo: ArgoServer, name: str):
         event = structured(argo.advance(name, "Running"))
 
         assert post(argo_events, event).get_json() == {"events": ["applied"]}
         assert post(argo_events, event).get_json() == {"events": ["known"]}
 
-    def test_a_state_told_again_by_another_event_changes_nothing(
+    def test_a_repeated_state_in_another_event_changes_nothing(
         self, argo_events, argo: ArgoServer, name: str
     ):
         state = argo.advance(name, "Running")
@@ -122,19 +122,25 @@ class TestOrder:
 
 
 class TestDeletion:
-    def test_of_a_workflow_that_has_ended(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_deletion_of_an_ended_workflow_keeps_its_status(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
         tell(argo_events, argo.advance(name, "Succeeded"))
 
         tell(argo_events, argo.advance(name, "Succeeded"), kind="delete")
 
         assert recorded() == "Succeeded"
 
-    def test_that_is_the_first_word_of_the_end(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_deletion_may_be_the_first_event_with_the_end(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
         tell(argo_events, argo.advance(name, "Succeeded"), kind="delete")
 
         assert recorded() == "Succeeded"
 
-    def test_of_a_workflow_that_has_not_ended(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_deletion_of_an_active_workflow_is_an_error(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
         tell(argo_events, argo.advance(name, "Running"), kind="delete")
 
         assert recorded() == "Error"
@@ -174,7 +180,9 @@ class TestWhatOnlyArgoKnows:
         assert recorded() == "Succeeded"
         assert argo.called("get") == 1
 
-    def test_each_such_event_has_argo_asked_once(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_argo_is_asked_once_for_each_event_without_a_state(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
         first, second = reference_event(name), reference_event(name)
         for event, phase in ((first, "Running"), (first, "Failed"), (second, "Failed")):
             argo.advance(name, phase)
@@ -192,7 +200,9 @@ class TestWhatOnlyArgoKnows:
         assert post(argo_events, reference_event(name, kind="delete")).get_json() == {"events": ["applied"]}
         assert recorded() == "Error"
 
-    def test_named_elsewhere(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_an_event_naming_a_workflow_that_is_not_ours_is_ignored(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
         assert post(argo_events, reference_event(name, namespace="elsewhere")).get_json() == {
             "events": ["ignored"]
         }
@@ -200,7 +210,7 @@ class TestWhatOnlyArgoKnows:
         recorded()
         assert argo.called("get") == 0
 
-    def test_tasks_that_argo_keeps_in_its_own_database(
+    def test_tasks_offloaded_to_argos_database_are_fetched(
         self, argo_events, argo: ArgoServer, name: str, status
     ):
         whole = argo.advance(
@@ -217,7 +227,7 @@ class TestWhatOnlyArgoKnows:
         status.get(f"/runs/{name}")
         assert argo.called("get") == 1, "a repeated event is not news"
 
-    def test_so_are_tasks_compressed_in_a_way_not_known_here(
+    def test_tasks_with_an_unknown_compression_are_fetched(
         self, argo_events, argo: ArgoServer, name: str, status
     ):
         whole = argo.advance(name, "Succeeded", nodes=pod("a", "Succeeded"))
@@ -229,7 +239,7 @@ class TestWhatOnlyArgoKnows:
 
         assert status.get(f"/runs/{name}").get_json()["task_counts"] == {"Succeeded": 1}
 
-    def test_the_sweep_asks_where_nobody_reads(
+    def test_the_sweep_reconciles_runs_that_nobody_reads(
         self, argo_events, argo: ArgoServer, name: str, submit, database
     ):
         argo.advance(name, "Succeeded")
@@ -240,7 +250,7 @@ class TestWhatOnlyArgoKnows:
             assert get_run(conn, name).status == "Succeeded"
         assert submit.post("/sweep").get_json()["refreshed"] == []
 
-    def test_while_argo_is_away_the_record_stands_and_nothing_is_forgotten(
+    def test_during_an_outage_of_argo_refresh_requests_are_kept(
         self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
     ):
         argo.advance(name, "Succeeded")
@@ -253,7 +263,7 @@ class TestWhatOnlyArgoKnows:
 
         assert recorded() == "Succeeded"
 
-    def test_a_failed_run_that_may_not_be_stopped_from_here(
+    def test_a_failed_run_without_permission_to_stop_it_is_left_to_the_sweep(
         self, argo_events, argo: ArgoServer, name: str, submit, database: Database
     ):
         """With `fail_fast`: this service may not terminate, the sweep of submit may."""
@@ -277,7 +287,7 @@ class TestWhatOnlyArgoKnows:
 class TestEarly:
     """An event can come before its run's row only where the record was set back, say to a backup."""
 
-    def test_it_is_ignored_and_taken_when_it_comes_again(
+    def test_an_early_event_is_ignored_and_applied_when_it_is_repeated(
         self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
     ):
         event = structured(argo.advance(name, "Succeeded"))
@@ -290,7 +300,7 @@ class TestEarly:
         assert post(argo_events, event).get_json() == {"events": ["applied"]}
         assert recorded() == "Succeeded"
 
-    def test_if_it_never_comes_again_argo_is_asked(
+    def test_without_a_repetition_of_an_early_event_argo_is_asked(
         self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
     ):
         with database.transaction() as conn:
@@ -309,20 +319,22 @@ class TestEarly:
 class TestIgnored:
     """Answered with 200, since sending them again would not help."""
 
-    def test_a_workflow_that_is_no_run(self, argo_events, argo: ArgoServer, name: str):
+    def test_workflows_that_are_not_runs_are_ignored(self, argo_events, argo: ArgoServer, name: str):
         stranger = argo.advance(name, "Running")
         stranger["metadata"]["name"] = "somebody-elses"
 
         assert tell(argo_events, stranger).get_json() == {"events": ["ignored"]}
 
-    def test_a_workflow_of_the_same_name_elsewhere(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_a_workflow_of_the_same_name_in_another_namespace_is_ignored(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
         elsewhere = argo.advance(name, "Failed")
         elsewhere["metadata"]["namespace"] = "elsewhere"
 
         assert tell(argo_events, elsewhere).get_json() == {"events": ["ignored"]}
         assert recorded() == "Pending"
 
-    def test_a_workflow_of_the_same_name_that_is_another(
+    def test_another_workflow_with_the_name_of_a_run_is_ignored(
         self, argo_events, argo: ArgoServer, name: str, recorded
     ):
         impostor = argo.advance(name, "Failed")
@@ -342,7 +354,7 @@ class TestIgnored:
             structured({}, data=[1]),
         ],
     )
-    def test_what_is_not_about_a_workflow(self, argo_events, event: dict[str, Any]):
+    def test_events_about_other_objects_are_ignored(self, argo_events, event: dict[str, Any]):
         response = post(argo_events, event)
 
         assert (response.status_code, response.get_json()) == (200, {"events": ["ignored"]})
@@ -395,19 +407,21 @@ class TestMalformed:
             },
         ],
     )
-    def test_a_workflow_that_is_none(self, argo_events, workflow: dict[str, Any]):
+    def test_an_invalid_workflow_is_rejected(self, argo_events, workflow: dict[str, Any]):
         data = {"kind": "Workflow", "apiVersion": "argoproj.io/v1alpha1"} | workflow
 
         assert post(argo_events, structured(data)).status_code == 400
 
     @pytest.mark.parametrize("attribute", ["id", "source", "type", "subject"])
-    def test_an_attribute_that_no_index_holds(self, argo_events, argo: ArgoServer, name: str, attribute: str):
+    def test_an_attribute_too_large_for_an_index_is_rejected(
+        self, argo_events, argo: ArgoServer, name: str, attribute: str
+    ):
         event = structured(argo.advance(name, "Running"), **{attribute: f"dev.knative.{'x' * 8000}"})
         response = post(argo_events, event)
         assert response.status_code == 400
         assert attribute in response.get_json()["detail"]
 
-    def test_what_the_record_can_never_hold_keeps_no_other_of_a_batch_out(
+    def test_an_event_that_cannot_be_recorded_does_not_block_others_of_its_batch(
         self, argo_events, argo: ArgoServer, name: str, recorded
     ):
         running, poisoned = (argo.advance(name, "Running") for _ in range(2))
@@ -433,7 +447,7 @@ class TestMalformed:
             structured({"kind": "Workflow"}, data={"kind": "Workflow", "apiVersion": "argoproj.io/v1alpha1"}),
         ],
     )
-    def test_one_of_a_batch_keeps_no_other_out(
+    def test_an_invalid_event_does_not_block_others_of_its_batch(
         self, argo_events, argo: ArgoServer, name: str, recorded, garbage: Any
     ):
         batch = [garbage, structured(argo.advance(name, "Running"))]
@@ -460,7 +474,7 @@ def test_without_a_database_the_event_has_to_come_again(
     assert response.status_code == 503
 
 
-def test_an_event_that_was_not_recorded_is_taken_when_it_comes_again(
+def test_an_unrecorded_event_is_applied_when_it_is_repeated(
     argo_events, argo: ArgoServer, name: str, recorded, database: Database
 ):
     event = structured(argo.advance(name, "Running"))
@@ -492,7 +506,7 @@ class TestForgedEvents:
         environment.setenv("OGDC_EVENT_TOKEN", "sesame")
 
     @pytest.mark.parametrize("token", [None, "", "Sesame", "sesam\u00e9", 7])
-    def test_what_does_not_bear_the_token_is_not_believed_and_not_sent_again(
+    def test_events_without_the_token_are_rejected_permanently(
         self, argo_events, argo: ArgoServer, name: str, recorded, token: Any
     ):
         response = post(argo_events, structured(argo.advance(name, "Failed"), ogdctoken=token))
@@ -501,25 +515,27 @@ class TestForgedEvents:
         assert response.status_code not in RETRIED_BY_KNATIVE
         assert recorded() == "Pending"
 
-    def test_what_bears_it_is_believed(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_events_with_the_token_are_accepted(self, argo_events, argo: ArgoServer, name: str, recorded):
         binary = tell(argo_events, argo.advance(name, "Running"), **{"ce-ogdctoken": "sesame"})
         whole = post(argo_events, structured(argo.advance(name, "Succeeded"), ogdctoken="sesame"))
 
         assert (binary.status_code, whole.status_code) == (200, 200)
         assert recorded() == "Succeeded"
 
-    def test_one_of_a_batch_spoils_no_other(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_a_forged_event_does_not_affect_others_of_its_batch(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
         forged = structured(argo.advance(name, "Running"), id="1")
         true = structured(argo.advance(name, "Succeeded"), id="2", ogdctoken="sesame")
 
         assert post(argo_events, [forged, true], batch=True).status_code == 401
         assert recorded() == "Succeeded"
 
-    def test_a_sweep_is_made_for_our_sources_alone(self, submit):
+    def test_only_our_sources_can_request_a_sweep(self, submit):
         assert submit.post("/sweep").status_code == 401
         assert submit.post("/sweep", headers={"ce-ogdctoken": "sesame"}).status_code == 200
 
-    def test_uploads_are_believed_of_our_sources(self, upload):
+    def test_uploads_from_our_sources_are_accepted(self, upload):
         event = {"specversion": "1.0", "id": "1", "source": "s", "type": "com.example", "data": {}}
 
         assert post(upload, event, path="/events/upload").status_code == 401
@@ -543,7 +559,9 @@ class TestTasksThatCannotBegin:
     def shown(self, status, name: str):
         return lambda: {key: status.get(f"/runs/{name}").get_json()[key] for key in ("status", "message")}
 
-    def test_what_they_wait_for_is_reported(self, argo_events, argo: ArgoServer, name: str, shown):
+    def test_the_reason_why_tasks_cannot_start_is_reported(
+        self, argo_events, argo: ArgoServer, name: str, shown
+    ):
         now = datetime.now(UTC).isoformat()
 
         tell(argo_events, self.waiting(argo, name, now))
@@ -551,7 +569,7 @@ class TestTasksThatCannotBegin:
         words = "process(0:0) waits to begin: its image cannot be pulled: not found"
         assert shown() == {"status": "Running", "message": words}
 
-    def test_they_are_given_up_after_a_while_and_that_is_the_reason(
+    def test_tasks_that_cannot_start_are_given_up_with_a_reason(
         self, argo_events, argo: ArgoServer, name: str, shown
     ):
         tell(argo_events, self.waiting(argo, name, "2026-01-01T00:00:00Z"))

@@ -85,7 +85,9 @@ def answers(status: FlaskClient) -> Iterator[tuple[str, str, Any]]:
         yield path, response.headers["ETag"], response.get_json()
 
 
-def test_what_is_known_is_not_sent_and_whatever_changes_is(status: FlaskClient, database: Database) -> None:
+def test_an_unchanged_response_is_304_and_a_changed_one_is_sent(
+    status: FlaskClient, database: Database
+) -> None:
     for change, make in CHANGES.items():
         known = list(answers(status))
         with database.transaction() as conn:
@@ -100,9 +102,7 @@ def test_what_is_known_is_not_sent_and_whatever_changes_is(status: FlaskClient, 
                 assert response.headers["ETag"] != tag, (change, path)
 
 
-def test_what_has_not_changed_is_answered_by_its_row_alone(
-    status: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_304_needs_only_the_row_of_the_run(status: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     tags = {path: tag for path, tag, _ in answers(status)}
     monkeypatch.setattr(service.read, "get_tasks", None)
     monkeypatch.setattr(service, "run_view", None)
@@ -111,7 +111,7 @@ def test_what_has_not_changed_is_answered_by_its_row_alone(
             assert status.get(path, headers={"If-None-Match": sent}).status_code == 304
 
 
-def test_that_the_record_was_asked_or_looked_at_is_no_change(status: FlaskClient, database: Database) -> None:
+def test_reading_a_run_does_not_change_its_etag(status: FlaskClient, database: Database) -> None:
     with database.autocommit() as conn:
         tag = status.get(f"/runs/{RUN}").headers["ETag"]
         reports.record_stop(conn, RUN, reason="somebody stops it")

@@ -100,7 +100,7 @@ def names(services: dict[str, FlaskClient], argo_events: FlaskClient, argo: Argo
     indirect=["environment"],
     ids=[f"{access}-{mode.value}" for access, mode in CASES],
 )
-def test_every_answer_is_as_described(api, names: list[str], mode: GenerationMode):
+def test_every_response_follows_the_openapi_document(api, names: list[str], mode: GenerationMode):
     described = schemathesis.openapi.from_wsgi("/openapi.json", api)
 
     for method, path in OPERATIONS:
@@ -124,7 +124,7 @@ def test_every_answer_is_as_described(api, names: list[str], mode: GenerationMod
 
 
 @pytest.mark.parametrize("environment", ["authenticated"], indirect=True)
-def test_what_the_document_allows_is_taken(services: dict[str, FlaskClient]):
+def test_requests_that_the_openapi_document_allows_are_accepted(services: dict[str, FlaskClient]):
     """The bounds in the document are those that are checked."""
     of_users = {route.path for route in ROUTES if Function.USERS in route.functions}
     for path, methods in document()["paths"].items():

@@ -22,7 +22,7 @@ class TestCancel:
         assert response.get_json()["cancelled_at"] is not None
         assert argo.workflows[name]["status"]["phase"] == "Failed"
 
-    def test_its_place_is_free_again(self, submit):
+    def test_a_cancelled_run_frees_its_recipe(self, submit):
         submit.post(f"/runs/{started(submit)}/cancel")
 
         assert send(submit).status_code == 200
@@ -38,7 +38,7 @@ class TestCancel:
         assert phase in response.get_json()["detail"]
         assert argo.called("terminate") == 0
 
-    def test_a_run_that_has_just_ended_is_told_so(self, submit, status, argo: ArgoServer):
+    def test_cancelling_a_run_that_has_just_ended_reports_the_end(self, submit, status, argo: ArgoServer):
         name = started(submit)
         argo.advance(name, "Succeeded")
 
@@ -79,7 +79,7 @@ class TestCancel:
         assert response.get_json()["status"] == "Failed"
         assert argo.called("terminate") == 1
 
-    def test_when_argo_is_away_nothing_changes(self, submit, status, argo: ArgoServer):
+    def test_without_argo_a_cancel_changes_nothing(self, submit, status, argo: ArgoServer):
         name = started(submit)
         argo.faults["terminate"] = "refuse"
 
@@ -105,12 +105,14 @@ class TestRetry:
         assert response.get_json()["status"] == "Running"
         assert response.get_json()["message"] is None
 
-    def test_it_keeps_its_place(self, submit, failed: str):
+    def test_a_retried_run_keeps_its_recipe(self, submit, failed: str):
         submit.post(f"/runs/{failed}/retry")
 
         assert send(submit).status_code == 409
 
-    def test_not_while_another_run_has_its_place(self, submit, argo: ArgoServer, failed: str):
+    def test_a_run_cannot_be_retried_during_another_run_of_its_recipe(
+        self, submit, argo: ArgoServer, failed: str
+    ):
         other = started(submit)
 
         response = submit.post(f"/runs/{failed}/retry")
@@ -120,13 +122,13 @@ class TestRetry:
         assert argo.called("retry") == 0
 
     @pytest.mark.parametrize("phase", ["Pending", "Running", "Succeeded"])
-    def test_only_what_has_failed(self, submit, argo_events, argo: ArgoServer, phase: str):
+    def test_only_failed_runs_can_be_retried(self, submit, argo_events, argo: ArgoServer, phase: str):
         name = started(submit, files=recipe_files(output="temporary"))
         tell(argo_events, argo.advance(name, phase))
 
         assert submit.post(f"/runs/{name}/retry").status_code == 409
 
-    def test_not_without_its_workflow(self, submit, argo: ArgoServer, failed: str):
+    def test_a_run_without_its_workflow_cannot_be_retried(self, submit, argo: ArgoServer, failed: str):
         argo.workflows.clear()
 
         response = submit.post(f"/runs/{failed}/retry")
@@ -134,7 +136,7 @@ class TestRetry:
         assert response.status_code == 409
         assert "ubmit" in response.get_json()["detail"]
 
-    def test_an_answer_that_was_lost_is_made_up_for_by_events(
+    def test_a_lost_response_to_a_retry_is_compensated_by_events(
         self, submit, status, argo_events, argo: ArgoServer, failed: str
     ):
         argo.faults["retry"] = "drop"

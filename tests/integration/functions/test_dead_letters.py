@@ -5,7 +5,7 @@ import logging
 import pytest
 
 
-def test_what_was_given_up_is_logged_and_not_sent_again(serve, caplog: pytest.LogCaptureFixture):
+def test_a_dead_letter_is_logged_and_accepted(serve, caplog: pytest.LogCaptureFixture):
     headers = {
         "ce-specversion": "1.0",
         "ce-id": "7",
@@ -24,5 +24,5 @@ def test_what_was_given_up_is_logged_and_not_sent_again(serve, caplog: pytest.Lo
     assert "'400'" in caplog.text
 
 
-def test_so_is_what_is_no_event(serve):
+def test_an_invalid_event_is_logged_and_accepted(serve):
     assert serve("dead_letters").post("/", data=b"\xff").status_code == 200

@@ -58,7 +58,9 @@ def document(**fields: Any) -> str:
     return head.removesuffix("}") + ',\n"commands":[\n],\n"fetched":[\n],\n"ran":[\n],\n"wrote":[\n]}\n'
 
 
-def test_totals_come_with_a_link_to_all_of_it(submit, status, argo_events, artifacts: Path, argo: ArgoServer):
+def test_facts_have_totals_and_a_link_to_the_complete_document(
+    submit, status, argo_events, artifacts: Path, argo: ArgoServer
+):
     name = started(submit)
     run_with(argo_events, argo, name, node("process", 0), node("publish"))
     leave(artifacts, facts_key(name, 0), document())
@@ -77,7 +79,7 @@ def test_totals_come_with_a_link_to_all_of_it(submit, status, argo_events, artif
     "text",
     ["", "[]", "{", '{"totals": 1}', "\0" * 9000, document(totals={"ran": "x"}), document(succeeded=None)],
 )
-def test_what_cannot_be_read_is_unknown(
+def test_unreadable_facts_are_unknown(
     submit, status, argo_events, artifacts: Path, argo: ArgoServer, text: str
 ):
     name = started(submit)
@@ -89,7 +91,7 @@ def test_what_cannot_be_read_is_unknown(
     assert (process["facts"], process["url"]) == (None, None)
 
 
-def test_a_task_that_runs_or_left_nothing_has_none(submit, status, argo_events, argo: ArgoServer):
+def test_tasks_that_run_or_left_no_facts_have_none(submit, status, argo_events, argo: ArgoServer):
     name = started(submit)
     run_with(argo_events, argo, name, node("process", 0, phase="Running"), node("process", 1))
 

@@ -65,7 +65,9 @@ def test_other_kinds_of_tokens_are_refused(users: FlaskClient, keycloak: Keycloa
     assert ask(users, tokens["refresh_token"]).status_code == 401
 
 
-def test_without_subject(users: FlaskClient, keycloak: Keycloak, environment: pytest.MonkeyPatch, serve):
+def test_a_token_without_a_subject_is_rejected(
+    users: FlaskClient, keycloak: Keycloak, environment: pytest.MonkeyPatch, serve
+):
     environment.setenv("OGDC_OIDC_AUDIENCE", '["without-basic"]')
     refused = ask(serve("users"), keycloak.password_tokens("without-basic")["access_token"])
     assert refused.status_code == 401

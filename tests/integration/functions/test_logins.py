@@ -62,7 +62,7 @@ def ask(service: FlaskClient, token: str, path: str = "/me") -> TestResponse:
 
 
 class TestTokens:
-    def test_who_logs_in_is_a_user_with_the_role_of_their_scopes(self, users, provider):
+    def test_a_login_creates_a_user_with_the_role_of_the_scopes(self, users, provider):
         got = ask(users, provider.token("ogdc:submit"))
         assert got.status_code == 200, got.text
         answer = got.get_json()
@@ -71,7 +71,7 @@ class TestTokens:
         assert ask(users, provider.token("ogdc:admin")).get_json()["role"] == "admin"
         assert ask(users, provider.token("ogdc:admin")).get_json()["id"] == answer["id"]
 
-    def test_form_of_keycloak(self, users, provider):
+    def test_tokens_in_the_form_of_keycloak_are_accepted(self, users, provider):
         provider.change(form="keycloak")
         token = provider.signed(provider.claims(aud=None, azp="ogdc", typ="Bearer"), typ="JWT")
         robot = provider.robot_token()
@@ -79,7 +79,7 @@ class TestTokens:
         assert ask(users, token).status_code == 200
         assert ask(users, robot).status_code == 401  # its client is none of ours
 
-    def test_id_and_refresh_tokens_are_none_for_an_api(self, users, provider):
+    def test_id_and_refresh_tokens_are_rejected(self, users, provider):
         tokens = provider.tokens()
         assert ask(users, tokens["access_token"]).status_code == 200
         for other in (tokens["id_token"], tokens["refresh_token"]):
@@ -91,12 +91,12 @@ class TestTokens:
             )
             assert other not in refused.text
 
-    def test_role_is_refused_what_it_may_not(self, users, provider):
+    def test_a_request_beyond_the_role_is_rejected(self, users, provider):
         refused = ask(users, provider.token("ogdc:submit"), "/users")
         assert refused.status_code == 403
         assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
 
-    def test_what_is_no_token_at_all(self, users):
+    def test_an_invalid_token_is_rejected(self, users):
         for value in ("Bearer a.b.c", "Bearer " + "x" * 20_000, "Bearer \xe9.\xe9.\xe9"):
             assert users.get("/me", headers={"Authorization": value}).status_code == 401
 
@@ -104,7 +104,7 @@ class TestTokens:
 class TestRotationAndOutage:
     """Requests of several threads, while the provider changes its keys, goes away and comes back."""
 
-    def test_no_request_fails(self, provider, environment):
+    def test_no_request_fails_during_a_key_rotation(self, provider, environment):
         issuers = Issuers(Settings.from_env().oidc.trusted(), patience=300)
         tokens, stop, failures, counted = [provider.token()], threading.Event(), [], [0] * 4
 
@@ -140,7 +140,7 @@ class TestRotationAndOutage:
             provider.start()
         assert failures == []
 
-    def test_unknown_key_while_away_is_not_the_callers_fault(self, users, provider):
+    def test_an_unknown_key_during_an_outage_of_the_issuer_is_503(self, users, provider):
         known = provider.token()
         assert ask(users, known).status_code == 200
         provider.rotate()
@@ -155,9 +155,7 @@ class TestRotationAndOutage:
             provider.start()
         assert ask(users, unknown).status_code == 200
 
-    def test_a_service_that_begins_while_the_provider_is_away_knows_what_others_fetched(
-        self, serve, provider, database
-    ):
+    def test_a_service_started_during_an_outage_uses_keys_fetched_by_others(self, serve, provider, database):
         token = provider.token()
         assert ask(serve("users"), token).status_code == 200
         wait_until(lambda: kept_keys(database) == [provider.issuer])
@@ -176,7 +174,7 @@ def kept_keys(database: Database) -> list[str]:
 class TestMetadata:
     PATH = "/.well-known/oauth-protected-resource"
 
-    def test_tell_the_command_line_all_that_it_needs(self, environment, serve, provider):
+    def test_metadata_contain_all_that_the_command_line_needs(self, environment, serve, provider):
         environment.setenv("OGDC_OIDC_CLIENT", "ogdc-cli")
         environment.setenv("OGDC_OIDC_SCOPES", '["openid", "ogdc:submit"]')
         assert serve("users").get(self.PATH).get_json() == {
@@ -187,14 +185,14 @@ class TestMetadata:
             "ogdc_client_id": "ogdc-cli",
         }
 
-    def test_name_no_issuer_of_programs(self, environment, serve, provider):
+    def test_metadata_omit_issuers_of_programs(self, environment, serve, provider):
         github = {"issuer": "https://token.actions.githubusercontent.com", "audience": ["x"], "untyped": True}
         environment.setenv("OGDC_OIDC_ISSUERS", json.dumps([github]))
         answer = serve("users").get(self.PATH).get_json()
         assert answer["authorization_servers"] == [provider.issuer]
         assert answer["ogdc_client_id"] is None
 
-    def test_are_none_where_nobody_logs_in(self, environment, serve):
+    def test_there_are_no_metadata_without_authentication(self, environment, serve):
         environment.setenv("ACCESS_MODE", "open")
         assert serve("users").get(self.PATH).status_code == 404
 
@@ -229,7 +227,7 @@ def logged_in(provider: OidcProvider, url: str) -> dict[str, str]:
 
 @pytest.mark.usefixtures("secrets")
 class TestBrowser:
-    def test_shows_tokens_that_are_believed_and_renewed(self, users, provider, caplog):
+    def test_a_browser_login_gives_tokens_that_are_accepted_and_renewed(self, users, provider, caplog):
         url, cookie = begin(users)
         query = logged_in(provider, url)
         shown = users.get("/authorize", query_string=query, headers=cookie, **API)
@@ -333,7 +331,7 @@ class TestSenders:
         return int(wait_until(answer))
 
     @pytest.mark.parametrize(("name", "path"), SOURCE_ROUTES)
-    def test_only_the_brokers_are_believed(self, serve, cluster, name: str, path: str):
+    def test_only_tokens_of_the_broker_are_accepted(self, serve, cluster, name: str, path: str):
         service = serve(name)
         shared = {"ce-ogdctoken": "shared"}
         elsewhere = SENDER | {"sub": "system:serviceaccount:default:anybody"}
@@ -345,12 +343,12 @@ class TestSenders:
         asked = [each for each in cluster.requests if each.path == "/jwks"]
         assert {each.headers["Authorization"] for each in asked} == {"Bearer of the function"}
 
-    def test_the_shared_secret_is_wanted_as_well(self, serve, cluster):
+    def test_the_shared_secret_is_required_as_well(self, serve, cluster):
         for name, path in SOURCE_ROUTES:
             if name != "dead_letters":
                 assert self.send(serve(name), path, cluster.token(**SENDER)) in {400, 401}
 
-    def test_an_object_store_shows_its_own_token_instead(self, serve, cluster, environment):
+    def test_an_object_store_may_use_its_own_token(self, serve, cluster, environment):
         environment.setenv("OGDC_UPLOAD_TOKEN", "the store's")
         service = serve("upload")
         assert self.send(service, "/", "the store's") not in {401, 403}

@@ -65,7 +65,7 @@ def name(request: pytest.FixtureRequest, publish: Callable[[str], str]) -> str:
     return publish(request.param)
 
 
-def test_its_files_are_listed_with_links(name: str, status: FlaskClient) -> None:
+def test_output_files_are_listed_with_links(name: str, status: FlaskClient) -> None:
     files, after = [], {}
     while True:
         page = status.get(f"/runs/{name}/outputs", query_string={"limit": 2} | after).get_json()
@@ -85,7 +85,7 @@ def test_its_files_are_listed_with_links(name: str, status: FlaskClient) -> None
     assert links["outputs"] == f"/runs/{name}/outputs"
 
 
-def test_files_with_a_picture_say_where_that_is(
+def test_files_with_a_thumbnail_have_a_link_to_it(
     publish: Callable[[str], str], status: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = thumbnail_path("maps/ice ü+1%.tif")
@@ -101,7 +101,7 @@ def test_files_with_a_picture_say_where_that_is(
         assert (picture.data, picture.content_type) == (PNG + b"tiny", "image/png")
 
 
-def test_nothing_a_browser_would_run_is_shown_by_it(name: str, status: FlaskClient) -> None:
+def test_output_files_cannot_run_scripts_in_a_browser(name: str, status: FlaskClient) -> None:
     headers = status.get(f"/runs/{name}/outputs/page.html").headers
     assert headers["Content-Type"] == "application/octet-stream"
     assert headers["Content-Disposition"] == "attachment; filename*=UTF-8''page.html"
@@ -111,7 +111,7 @@ def test_nothing_a_browser_would_run_is_shown_by_it(name: str, status: FlaskClie
     assert raster["Content-Disposition"] == "attachment; filename*=UTF-8''ice%20%C3%BC%2B1%25.tif"
 
 
-def test_a_range_is_a_part(name: str, status: FlaskClient) -> None:
+def test_a_range_request_returns_a_part_of_the_file(name: str, status: FlaskClient) -> None:
     ranges = {
         "bytes=0-0": (0, 1),
         "bytes=10-99": (10, 100),
@@ -128,7 +128,7 @@ def test_a_range_is_a_part(name: str, status: FlaskClient) -> None:
             assert response.headers["Content-Length"] == str(last + 1 - first)
 
 
-def test_what_is_asked_of_a_range_decides(name: str, status: FlaskClient) -> None:
+def test_range_headers_are_validated(name: str, status: FlaskClient) -> None:
     path = f"/runs/{name}/outputs/table.csv"
     whole = status.get(path)
     etag = whole.headers["ETag"]
@@ -164,13 +164,13 @@ def test_what_is_no_file_of_it_is_not_there(name: str, status: FlaskClient) -> N
         assert "root:" not in response.text
 
 
-def test_of_an_unknown_run_there_is_nothing(status: FlaskClient) -> None:
+def test_outputs_of_an_unknown_run_are_404(status: FlaskClient) -> None:
     assert status.get("/runs/nobody/outputs").status_code == 404
     assert status.get("/runs/nobody/outputs/a").status_code == 404
 
 
 @pytest.mark.parametrize("output", ["temporary", "pvc"])
-def test_before_it_has_succeeded_there_is_no_result(
+def test_outputs_of_an_unfinished_run_are_not_available(
     submit, status, argo_events, argo: ArgoServer, volume: Path, output: str
 ) -> None:
     name = started(submit, files=recipe_files(output=output))
@@ -187,7 +187,7 @@ def test_a_zip_that_is_gone_is_410(publish, status: FlaskClient, artifacts: Path
         assert status.get(f"/runs/{name}/{path}").status_code == 410
 
 
-def test_what_another_run_has_replaced_is_410(publish, status: FlaskClient, volume: Path) -> None:
+def test_replaced_outputs_are_410(publish, status: FlaskClient, volume: Path) -> None:
     name = publish("pvc")
     note_publisher(volume, "another-run")
     response = status.get(f"/runs/{name}/outputs/table.csv")
@@ -204,7 +204,7 @@ def test_a_result_that_is_a_link_is_not_followed(publish, status: FlaskClient, v
     assert status.get(f"/runs/{name}/outputs/table.csv").status_code == 410
 
 
-def test_a_deployment_need_not_hand_out_its_volume(
+def test_outputs_on_the_volume_are_404_if_it_is_not_served(
     publish, status: FlaskClient, environment: pytest.MonkeyPatch, serve
 ) -> None:
     name = publish("pvc")

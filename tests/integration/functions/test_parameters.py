@@ -78,7 +78,7 @@ def test_a_body_in_json_has_values_of_their_types(serve, environment, artifacts:
         ("set=YEAR=2021&set=YEAR=2022", "parameter 'YEAR': is set twice"),
     ],
 )
-def test_what_the_recipe_does_not_take_starts_nothing(serve, argo: ArgoServer, query: str, message: str):
+def test_invalid_parameters_start_no_run(serve, argo: ArgoServer, query: str, message: str):
     submit, body = serve("submit"), bundle(recipe_files(**RECIPE))
 
     answer = submit.post(f"/submit?{query}", data=body, content_type="application/gzip")
@@ -88,7 +88,7 @@ def test_what_the_recipe_does_not_take_starts_nothing(serve, argo: ArgoServer, q
 
 
 @pytest.mark.parametrize("parameters", [[1], "YEAR=2021", {"YEAR": [2021]}])
-def test_what_is_no_value_in_json_is_refused(serve, environment, tmp_path: Path, parameters: Any):
+def test_values_that_json_does_not_allow_are_rejected(serve, environment, tmp_path: Path, parameters: Any):
     environment.setenv("OGDC_ALLOW_LOCAL_RECIPES", "true")
     make_recipe(tmp_path / "recipe", **RECIPE)
 
@@ -105,7 +105,7 @@ def test_a_recipe_without_parameters_takes_none(serve):
     assert "meta.yml declares none" in answer.get_json()["detail"]
 
 
-def test_a_key_belongs_to_a_request_with_its_values(serve):
+def test_an_idempotency_key_includes_the_parameters(serve):
     submit, key = serve("submit"), {"Idempotency-Key": "k"}
     first = submitted(submit, "set=YEAR=2021", **key)
     assert submitted(submit, "set=YEAR=2021", **key) == first

@@ -83,9 +83,7 @@ class TestSubmission:
         assert plan.per_file
         assert plan.partitioning == Partitioning(size=3, tasks=100, pack=100)
 
-    def test_without_a_size_there_are_twenty_partitions_for_each_place(
-        self, serve, environment, argo: ArgoServer
-    ):
+    def test_the_default_is_twenty_partitions_per_parallel_task(self, serve, environment, argo: ArgoServer):
         environment.setenv("OGDC_MAX_PARALLEL_LIMIT", "2")
         urls = [f"https://example.org/{number}" for number in range(1000)]
 
@@ -109,15 +107,13 @@ class TestSubmission:
             "recipe",
         ]
 
-    def test_where_argo_will_not_have_it_nothing_stays_behind(
-        self, submit, artifacts: Path, argo: ArgoServer
-    ):
+    def test_a_rejection_by_argo_leaves_nothing_behind(self, submit, artifacts: Path, argo: ArgoServer):
         argo.faults["create"] = "reject"
 
         assert send(submit, files=parallel_files(partition_size=1)).status_code == 500
         assert list((artifacts / "runs").iterdir()) == []
 
-    def test_files_on_an_open_volume_are_listed_by_the_run(
+    def test_files_on_an_allowed_volume_are_listed_by_the_run(
         self, serve, environment, artifacts: Path, argo: ArgoServer
     ):
         environment.setenv("OGDC_ALLOWED_INPUT_PVCS", '["archive"]')
@@ -131,7 +127,7 @@ class TestSubmission:
         assert {found.name for found in (artifacts / f"runs/{name}").iterdir()} == {"plan.json", "run.json"}
         assert [task["name"] for task in dag(argo, name)["tasks"]] == ["list", "process", "publish"]
 
-    def test_the_workflow_volume_is_open_to_all(self, submit):
+    def test_the_workflow_volume_is_always_allowed(self, submit):
         assert (
             send(submit, files=parallel_files(on_volume("cephfs-qgnet-ogdc-workflow-pvc"))).status_code == 200
         )
@@ -160,7 +156,7 @@ class TestFailFast:
         assert argo.called("terminate") == 0
 
     @pytest.mark.parametrize("parallel", [{"fail_fast": False, "partition_size": 1}, {"partition_size": 7}])
-    def test_others_finish_where_the_recipe_says_so_or_there_are_none(
+    def test_a_run_is_not_stopped_with_fail_fast_false_or_one_partition(
         self, submit, argo_events, argo: ArgoServer, parallel: dict[str, Any]
     ):
         name = started(submit, files=parallel_files(**parallel))
@@ -169,7 +165,7 @@ class TestFailFast:
 
         assert argo.called("terminate") == 0
 
-    def test_where_argo_does_not_answer_the_next_event_stops_it(self, submit, argo_events, argo: ArgoServer):
+    def test_without_argo_the_next_event_stops_the_run(self, submit, argo_events, argo: ArgoServer):
         name = started(submit, files=parallel_files(partition_size=3))
         argo.faults["terminate"] = "reject"
         answer = tell(argo_events, argo.advance(name, "Running", nodes=nodes(processing(0, "Failed"))))
@@ -180,7 +176,7 @@ class TestFailFast:
 
         assert argo.called("terminate") == 2
 
-    def test_one_that_is_asked_about_is_stopped_as_well(self, serve, environment, argo: ArgoServer):
+    def test_reconciling_also_stops_a_failed_run(self, serve, environment, argo: ArgoServer):
         environment.setenv("OGDC_STALE_SECONDS", "0")
         name = started(serve("submit"), files=parallel_files(partition_size=3))
         argo.advance(name, "Running", nodes=nodes(processing(0, "Failed")))
@@ -191,7 +187,7 @@ class TestFailFast:
 
 
 class TestRefusals:
-    def test_of_a_volume_that_is_not_open(self, submit, artifacts: Path, argo: ArgoServer):
+    def test_a_volume_that_is_not_allowed_is_rejected(self, submit, artifacts: Path, argo: ArgoServer):
         response = send(submit, files=parallel_files(on_volume("secrets")))
 
         assert response.status_code == 403
@@ -216,13 +212,13 @@ class TestRefusals:
             ),
         ],
     )
-    def test_of_what_cannot_be_divided(self, submit, parallel: dict[str, Any], problem: str):
+    def test_inputs_that_cannot_be_divided_are_rejected(self, submit, parallel: dict[str, Any], problem: str):
         response = send(submit, files=parallel_files(**parallel))
 
         assert response.status_code == 422
         assert f"meta.yml: workflow.parallel.{problem}" in response.get_json()["detail"]
 
-    def test_of_more_partitions_than_the_deployment_takes(self, serve, environment, argo: ArgoServer):
+    def test_more_partitions_than_the_limit_are_rejected(self, serve, environment, argo: ArgoServer):
         environment.setenv("OGDC_MAX_PARTITIONS", "3")
 
         response = send(serve("submit"), files=parallel_files(partition_size=2))
@@ -233,7 +229,7 @@ class TestRefusals:
 
 
 class TestPartitions:
-    def test_a_run_tells_what_it_divided(self, submit, status):
+    def test_a_run_lists_its_partitions(self, submit, status):
         name = started(submit, files=parallel_files(partition_size=3))
 
         run = status.get(f"/runs/{name}").get_json()
@@ -242,7 +238,7 @@ class TestPartitions:
         assert run["partition_counts"] == {}
         assert run["links"]["partitions"] == f"/runs/{name}/partitions"
 
-    def test_each_tells_how_far_it_is(self, submit, status, argo_events, argo: ArgoServer):
+    def test_each_partition_has_its_phase(self, submit, status, argo_events, argo: ArgoServer):
         name = started(submit, files=parallel_files(partition_size=3))
         seen = [processing(0, "Succeeded"), processing(2, "Failed", message="command 1 of 1 failed")]
         tell(argo_events, argo.advance(name, "Running", nodes=nodes(*seen)))
@@ -275,7 +271,7 @@ class TestPartitions:
             ("offset=7", []),
         ],
     )
-    def test_they_come_in_pages(self, submit, status, query: str, numbers: list[int]):
+    def test_partitions_are_paginated(self, submit, status, query: str, numbers: list[int]):
         name = started(submit, files=parallel_files(partition_size=1))
 
         page = status.get(f"/runs/{name}/partitions?{query}").get_json()
@@ -284,7 +280,7 @@ class TestPartitions:
         assert page["total"] == 7
 
     @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=many", "offset=-1"])
-    def test_a_page_that_cannot_be_is_refused(self, submit, status, query: str):
+    def test_an_invalid_page_is_rejected(self, submit, status, query: str):
         name = started(submit, files=parallel_files())
 
         response = status.get(f"/runs/{name}/partitions?{query}")
@@ -299,10 +295,10 @@ class TestPartitions:
 
         assert answer["partitions"] == [{"number": 0, "files": 1, "bytes": 8, "phase": None, "message": None}]
 
-    def test_those_of_an_unknown_run_are_404(self, status):
+    def test_partitions_of_an_unknown_run_are_404(self, status):
         assert status.get("/runs/nobodys/partitions").status_code == 404
 
-    def test_a_run_whose_division_was_not_kept_still_tells_its_phases(
+    def test_phases_are_shown_without_a_stored_division(
         self, submit, status, argo_events, artifacts: Path, argo: ArgoServer
     ):
         name = started(submit, files=parallel_files(partition_size=4))
@@ -314,7 +310,7 @@ class TestPartitions:
         assert (first["files"], first["phase"]) == (None, "Running")
         assert (second["files"], second["phase"]) == (None, None)
 
-    def test_those_of_files_on_volumes_are_known_once_the_run_has_looked(
+    def test_partitions_of_volumes_are_known_after_listing(
         self, submit, status, argo_events, artifacts: Path, argo: ArgoServer
     ):
         name = started(submit, files=parallel_files(on_volume("cephfs-qgnet-ogdc-workflow-pvc")))

@@ -76,7 +76,7 @@ def problem(answer: Any) -> tuple[int, str]:
     return answer.status_code, content["type"].removeprefix(f"{KINDS}/")
 
 
-def test_the_landing_page_leads_to_all_there_is(status):
+def test_the_landing_page_links_to_everything(status):
     found = links(status.get("/").get_json())
     assert found.keys() >= {"service-desc", *(f"{REL}/{each}" for each in ("processes", "job-list"))}
     for href in found.values():
@@ -140,7 +140,7 @@ def test_a_job_goes_from_accepted_to_successful(status, job: str, at, artifacts:
     assert ".zip" in result["href"]
 
 
-def test_a_job_that_somebody_stops_is_dismissed_and_then_none_any_more(submit, status, job: str, at):
+def test_a_dismissed_job_is_removed(submit, status, job: str, at):
     at(job, "Running")
     assert submit.delete(f"/jobs/{job}").get_json()["status"] == "dismissed"
     assert status.get(f"/jobs/{job}").get_json()["status"] == "dismissed"
@@ -188,7 +188,7 @@ def test_a_job_that_failed_says_why(status, job: str, at):
         ([], "must be a JSON object"),
     ],
 )
-def test_what_a_process_does_not_take_starts_nothing(
+def test_invalid_execution_requests_start_no_job(
     submit, deployed: str, argo: ArgoServer, body: Any, message: str
 ):
     answer = submit.post(f"/processes/{deployed}/execution", json=body)
@@ -226,7 +226,7 @@ def test_a_value_may_be_given_by_reference(submit, deployed: str, server, artifa
         assert dict(plan.variables)["YEAR"] == "2021"
 
 
-def test_a_service_reads_no_value_from_where_it_may_not(serve, environment, server, argo: ArgoServer):
+def test_values_by_reference_from_private_networks_are_rejected(serve, environment, server, argo: ArgoServer):
     environment.setenv("OGDC_ALLOWED_NETWORKS", "[]")
     submit = serve("submit")
     assert submit.post("/processes", **packed()).status_code == 201
@@ -238,7 +238,7 @@ def test_a_service_reads_no_value_from_where_it_may_not(serve, environment, serv
 UPLOAD = {"input": inputs({"type": "upload", "directory": "in"})}
 
 
-def test_a_recipe_that_takes_in_an_upload_is_given_a_link_to_a_file(submit, status, artifacts: Path):
+def test_a_recipe_for_uploads_accepts_a_link_to_a_file(submit, status, artifacts: Path):
     assert submit.post("/processes", **packed(**UPLOAD)).status_code == 201
     described = status.get("/processes/ice-charts").get_json()["inputs"]["object"]
     assert (described["minOccurs"], described["schema"]["contentEncoding"]) == (1, "binary")
@@ -269,7 +269,7 @@ def test_a_recipe_that_takes_in_an_upload_is_given_a_link_to_a_file(submit, stat
         {"href": "https://example.org/a%00b/c.tif"},
     ],
 )
-def test_a_file_is_given_by_reference_alone(submit, argo: ArgoServer, given: Any):
+def test_a_file_must_be_given_by_reference(submit, argo: ArgoServer, given: Any):
     assert submit.post("/processes", **packed(**UPLOAD)).status_code == 201
     asked = {"inputs": {"YEAR": 2021, "object": given}}
     answer = submit.post("/processes/ice-charts/execution", json=asked)
@@ -280,14 +280,14 @@ def test_a_file_is_given_by_reference_alone(submit, argo: ArgoServer, given: Any
 @pytest.mark.parametrize(
     ("name", "changed"), [("object", UPLOAD), ("overwrite", {"output": {"type": "pvc"}})]
 )
-def test_no_parameter_is_called_as_an_input_of_the_process(submit, name: str, changed: Any):
+def test_a_parameter_named_like_an_input_of_the_process_is_rejected(submit, name: str, changed: Any):
     answer = submit.post("/processes", **packed(parameters=[{"name": name}], **changed))
     assert answer.status_code in {400, 422}
     assert f"parameters[0].name: '{name}' is also the name of another input" in answer.get_json()["detail"]
 
 
 @pytest.mark.parametrize("prefer", [None, "respond-async", "respond-sync", "wait=5, respond-async"])
-def test_a_job_is_made_at_once_whatever_is_preferred(submit, deployed: str, prefer: str | None):
+def test_a_job_is_created_asynchronously_for_any_preference(submit, deployed: str, prefer: str | None):
     headers = {} if prefer is None else {"Prefer": prefer}
     asked = {"inputs": {"YEAR": {"value": 2021}}, "response": "document", "outputs": {"result": {}}}
     answer = submit.post(f"/processes/{deployed}/execution", json=asked, headers=headers)
@@ -298,14 +298,14 @@ def test_a_job_is_made_at_once_whatever_is_preferred(submit, deployed: str, pref
     )
 
 
-def test_what_is_not_there_is_told_in_the_standards_words(submit, status):
+def test_missing_objects_have_the_error_types_of_the_standard(submit, status):
     assert problem(status.get("/processes/none")) == (404, "no-such-process")
     assert problem(submit.post("/processes/none/execution", json={})) == (404, "no-such-process")
     assert problem(status.get("/jobs/none")) == (404, "no-such-job")
     assert problem(submit.delete("/jobs/none")) == (404, "no-such-job")
 
 
-def test_jobs_are_found_by_what_they_are(submit, status, job: str, at):
+def test_jobs_are_filtered_by_type_process_and_status(submit, status, job: str, at):
     at(job, "Running")
 
     def found(query: str) -> bool:
@@ -348,7 +348,7 @@ def test_a_process_is_replaced_and_undeployed(submit, status, deployed: str):
     assert status.get("/processes").get_json()["processes"] == []
 
 
-def test_a_setting_names_processes(serve, environment, tmp_path: Path):
+def test_processes_can_be_deployed_by_a_setting(serve, environment, tmp_path: Path):
     recipe = make_recipe(tmp_path / "recipe", **RECIPE | {"output": {"type": "pvc"}})
     environment.setenv("OGDC_ALLOW_LOCAL_RECIPES", "true")
     environment.setenv("OGDC_PROCESSES", f'["{recipe}", "{tmp_path}/none"]')

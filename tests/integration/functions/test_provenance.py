@@ -64,7 +64,7 @@ def unpacked(response: TestResponse, into: Path) -> Crate:
     return crate
 
 
-def test_it_is_a_zip_with_the_recipe(submit, status, end, tmp_path: Path) -> None:
+def test_provenance_is_a_zip_with_the_recipe(submit, status, end, tmp_path: Path) -> None:
     meta = json.loads(recipe_files()["meta.yml"])
     licensed = json.dumps(meta | {"output": {"type": "pvc", "license": "CC-BY-4.0"}})
     name = started(submit, files=recipe_files() | {"meta.yml": licensed})
@@ -80,7 +80,7 @@ def test_it_is_a_zip_with_the_recipe(submit, status, end, tmp_path: Path) -> Non
     assert links["provenance"] == f"/runs/{name}/provenance"
 
 
-def test_its_metadata_can_be_had_alone(submit, status, end) -> None:
+def test_provenance_metadata_can_be_read_separately(submit, status, end) -> None:
     name = started(submit)
     end(name, "Failed")
     response = status.get(f"/runs/{name}/provenance", headers={"Accept": "application/ld+json"})
@@ -89,7 +89,7 @@ def test_its_metadata_can_be_had_alone(submit, status, end) -> None:
     assert graph["#run"]["actionStatus"].endswith("/FailedActionStatus")
 
 
-def test_before_the_end_there_is_none(submit, status) -> None:
+def test_provenance_is_not_available_before_the_end(submit, status) -> None:
     name = started(submit)
     response = status.get(f"/runs/{name}/provenance")
     assert response.status_code == 409
@@ -97,7 +97,7 @@ def test_before_the_end_there_is_none(submit, status) -> None:
     assert "provenance" not in status.get(f"/runs/{name}").get_json()["links"]
 
 
-def test_what_is_not_kept_is_410(submit, status, end, artifacts: Path) -> None:
+def test_expired_provenance_is_410(submit, status, end, artifacts: Path) -> None:
     name = started(submit)
     end(name)
     (artifacts / description_key(name)).unlink()
@@ -106,11 +106,13 @@ def test_what_is_not_kept_is_410(submit, status, end, artifacts: Path) -> None:
     assert "is not available: its artifacts were removed" in response.get_json()["detail"]
 
 
-def test_of_an_unknown_run_it_is_404(status) -> None:
+def test_provenance_of_an_unknown_run_is_404(status) -> None:
     assert status.get("/runs/nobody/provenance").status_code == 404
 
 
-def test_a_recipe_that_is_not_kept_is_done_without(submit, status, end, artifacts: Path, tmp_path) -> None:
+def test_provenance_without_a_stored_recipe_is_complete_otherwise(
+    submit, status, end, artifacts: Path, tmp_path
+) -> None:
     name = started(submit)
     end(name)
     for snapshot in artifacts.glob("recipes/*"):
@@ -119,7 +121,7 @@ def test_a_recipe_that_is_not_kept_is_done_without(submit, status, end, artifact
     assert (crate.directory / "commands.txt").exists()
 
 
-def test_others_do_not_get_the_recipes_files(
+def test_other_users_do_not_get_the_files_of_the_recipe(
     environment: pytest.MonkeyPatch, serve, database: Database, end, tmp_path: Path
 ) -> None:
     environment.setenv("ACCESS_MODE", "authenticated")

@@ -38,7 +38,7 @@ def test_probes_need_no_name_in_any_mode(serve, environment, mode: str):
     assert serve("submit").get("/readyz").status_code == 200
 
 
-def test_it_is_not_before_the_migration(serve, environment, empty_database_settings):
+def test_a_service_is_not_ready_before_the_migration(serve, environment, empty_database_settings):
     environment.setenv("OGDC_DB_NAME", empty_database_settings.name)
     status = serve("status")
 
@@ -54,21 +54,21 @@ def test_it_is_not_before_the_migration(serve, environment, empty_database_setti
     assert status.get("/readyz").status_code == 200
 
 
-def test_nor_where_a_migration_is_missing(status, database: Database):
+def test_a_service_is_not_ready_if_a_migration_is_missing(status, database: Database):
     with database.transaction() as conn:
         conn.execute("DELETE FROM migrations WHERE name LIKE '0004%'")
 
     assert "0004_triggers" in status.get("/readyz").get_json()["detail"]
 
 
-def test_the_schema_of_a_newer_version_will_do(status, database: Database):
+def test_a_service_is_ready_with_a_newer_schema(status, database: Database):
     with database.transaction() as conn:
         conn.execute("INSERT INTO migrations (name, checksum) VALUES ('9999_later', 'x')")
 
     assert status.get("/readyz").status_code == 200
 
 
-def test_an_outage_is_seen_and_so_is_its_end(serve, environment):
+def test_readiness_follows_an_outage_and_its_end(serve, environment):
     with tempfile.TemporaryDirectory(prefix="ogdc-pg-") as directory:
         server = PostgresServer(Path(directory))
         server.start()
@@ -91,7 +91,7 @@ def test_an_outage_is_seen_and_so_is_its_end(serve, environment):
     assert seen == [200, 503, 200, 200]
 
 
-def test_a_database_that_says_nothing_is_not_waited_for(serve, environment):
+def test_readiness_does_not_wait_for_a_silent_database(serve, environment):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment.setenv("OGDC_DB_HOST", "127.0.0.1")
         environment.setenv("OGDC_DB_PORT", str(silent.getsockname()[1]))

@@ -18,7 +18,7 @@ SECRET = "https://data.example.org/a.tif?token=s3cr3t"
 FILES = recipe_files(recipe_sh=f"curl '{SECRET}' > /output_dir/a\n# <script>\ntrue\n", list_txt="é\n")
 
 
-def test_it_has_commands_and_files_without_secrets(submit, status) -> None:
+def test_a_recipe_is_shown_with_commands_and_files_without_secrets(submit, status) -> None:
     name = started(submit, files=FILES)
     shown = status.get(f"/runs/{name}/recipe").get_json()
     command = "curl 'https://data.example.org/a.tif?token=***' > /output_dir/a"
@@ -40,7 +40,7 @@ def test_it_has_commands_and_files_without_secrets(submit, status) -> None:
     assert status.get(f"/runs/{name}").get_json()["links"]["recipe"] == f"/runs/{name}/recipe"
 
 
-def test_what_is_long_has_no_text(submit, status, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_files_are_shown_without_text(submit, status, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submitted_recipe, "MAX_TEXT", 20)
     name = started(submit, files=FILES)
     files = status.get(f"/runs/{name}/recipe").get_json()["files"]
@@ -52,7 +52,7 @@ def test_what_is_long_has_no_text(submit, status, monkeypatch: pytest.MonkeyPatc
     }
 
 
-def test_what_is_kept_no_longer_is_done_without_or_410(submit, status, artifacts: Path) -> None:
+def test_expired_parts_of_a_recipe_are_left_out_or_410(submit, status, artifacts: Path) -> None:
     name = started(submit)
     for snapshot in artifacts.glob("recipes/*"):
         snapshot.unlink()
@@ -64,7 +64,7 @@ def test_what_is_kept_no_longer_is_done_without_or_410(submit, status, artifacts
     assert status.get("/runs/nobody/recipe").status_code == 404
 
 
-def test_its_files_are_for_whose_run_it_is(serve, environment, database: Database) -> None:
+def test_files_of_a_recipe_are_only_for_the_owner_of_the_run(serve, environment, database: Database) -> None:
     environment.setenv("ACCESS_MODE", "authenticated")
     owner, other, admin = (
         member(database, name, role)
@@ -79,7 +79,7 @@ def test_its_files_are_for_whose_run_it_is(serve, environment, database: Databas
         assert shown["commands"][0]["text"] == recipe_files()["recipe.sh"].strip()
 
 
-def test_what_a_task_has_done_is_handed_out_as_it_left_it(submit, status, artifacts: Path) -> None:
+def test_facts_of_a_task_are_served_unchanged(submit, status, artifacts: Path) -> None:
     name = started(submit)
     for stage in ("process", "tiles"):
         key = facts_key(name, 1, stage)

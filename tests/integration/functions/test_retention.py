@@ -57,7 +57,7 @@ def sweep(serve: Any) -> dict[str, Any]:
     return answer
 
 
-def test_a_run_goes_with_all_it_left_and_what_is_published_last_stays(
+def test_expired_runs_are_removed_except_the_last_publication(
     serve, environment, submit, argo_events, argo, artifacts, database, run
 ):
     newer = ended(submit, argo_events, argo, artifacts)
@@ -82,7 +82,7 @@ def test_a_run_goes_with_all_it_left_and_what_is_published_last_stays(
         assert conn.execute("SELECT count(*) FROM tasks").fetchone() == (1,)
 
 
-def test_what_is_known_of_tasks_goes_and_callers_are_told_so(
+def test_expired_task_details_are_removed_and_requests_say_so(
     serve, environment, submit, argo_events, argo, artifacts, database
 ):
     name = ended(submit, argo_events, argo, artifacts, "Failed")
@@ -103,7 +103,7 @@ def test_what_is_known_of_tasks_goes_and_callers_are_told_so(
         assert (answer.status_code, "OGDC_TASK_DAYS" in answer.text) == (410, True), part
 
 
-def test_logs_alone_go(serve, environment, artifacts, database, run):
+def test_logs_can_expire_before_other_data(serve, environment, artifacts, database, run):
     age(database, run, days=40)
     environment.setenv("OGDC_LOG_DAYS", "30")
 
@@ -116,7 +116,7 @@ def test_logs_alone_go(serve, environment, artifacts, database, run):
     assert status.get(f"/runs/{run}/facts").status_code == 200
 
 
-def test_whose_results_a_run_has_taken_is_read_before_anything_is_removed(
+def test_reused_runs_are_read_before_anything_is_removed(
     serve, environment, submit, argo_events, argo, artifacts, database, run
 ):
     taker = ended(submit, argo_events, argo, artifacts)
@@ -133,7 +133,7 @@ def test_whose_results_a_run_has_taken_is_read_before_anything_is_removed(
     assert found == ([run],)
 
 
-def test_a_removal_that_broke_off_is_gone_on_with(
+def test_an_interrupted_removal_is_continued(
     serve, environment, submit, argo_events, argo, artifacts, database
 ):
     name = ended(submit, argo_events, argo, artifacts, "Failed")

@@ -32,7 +32,7 @@ def rules() -> dict[str, dict[Role | None, str]]:
     return {call: dict(zip(ROLES, cells, strict=True)) for call, *cells in rows}
 
 
-def test_every_call_that_asks_who_calls_has_a_rule():
+def test_every_authenticated_route_has_a_rule():
     assert rules().keys() == {f"{route.method} {route.path}" for route in RULED}
 
 
@@ -126,7 +126,7 @@ def expected(rule: str, route: Route, *, others: bool) -> set[str]:
 
 
 @pytest.mark.parametrize("route", RULED, ids=lambda route: route.name)
-def test_each_role_may_do_what_the_page_says_to_own_and_to_others_things(
+def test_each_role_has_the_documented_permissions_on_own_and_others_objects(
     route: Route, serve: Callable[[str], Any], database: Database
 ):
     members = {role: None if role is None else member(database, role, role) for role in ROLES}
@@ -158,7 +158,7 @@ def test_each_role_may_do_what_the_page_says_to_own_and_to_others_things(
 
 
 @pytest.mark.parametrize("route", RULED, ids=lambda route: route.name)
-def test_reading_runs_may_be_opened_to_everybody_and_nothing_else(
+def test_only_reading_runs_can_be_opened_to_everybody(
     route: Route, serve: Callable[[str], Any], database: Database, environment: pytest.MonkeyPatch
 ):
     environment.setenv("OGDC_PUBLIC_READ", "true")
@@ -171,7 +171,7 @@ def test_reading_runs_may_be_opened_to_everybody_and_nothing_else(
     assert (answer.status_code != 401) == about_runs
 
 
-def test_a_refusal_says_what_is_missing_and_where_to_log_in(serve, database, environment):
+def test_a_rejected_request_names_the_missing_role_and_the_login(serve, database, environment):
     environment.setenv("OGDC_PUBLIC_URL", "https://ogdc.example.org/api/")
     viewer, anna = member(database, "vera", Role.VIEWER), member(database, "anna")
     of = things(database, anna)
@@ -189,7 +189,7 @@ def test_a_refusal_says_what_is_missing_and_where_to_log_in(serve, database, env
     assert "(anna) belongs to another user" in others.get_json()["detail"]
 
 
-def test_where_the_api_is_follows_from_the_request_where_no_setting_says_it(serve):
+def test_without_a_setting_the_api_url_comes_from_the_request(serve):
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "api.example.net"}
     answer = serve("status").get("/runs", headers=headers)
 
@@ -199,7 +199,7 @@ def test_where_the_api_is_follows_from_the_request_where_no_setting_says_it(serv
 
 
 @pytest.mark.parametrize("name", ["submit", "status", "users", "upload", "argo_events"])
-def test_every_answer_says_what_browsers_may_do_with_it(serve, name):
+def test_every_response_has_security_headers(serve, name):
     client = serve(name)
     for path in ("/healthz", "/nothing/here", "/robots.txt", "/me", "/runs"):
         headers = client.get(path).headers

@@ -106,7 +106,7 @@ class TestWhenItIsDue:
         plan = Plan.from_json((artifacts / plan_key(name)).read_text())
         assert dict(plan.variables)["TRIGGER_NAME"] == "nightly"
 
-    def test_times_that_nobody_was_there_for_are_one(self, add, submit, status, database):
+    def test_missed_times_start_one_run(self, add, submit, status, database):
         add(schedule="* * * * *")
         come_due(database, ago="3 days")
 
@@ -115,7 +115,7 @@ class TestWhenItIsDue:
         next_start = datetime.fromisoformat(status.get("/triggers/nightly").get_json()["next_start_at"])
         assert next_start - datetime.now(UTC) <= timedelta(minutes=1)
 
-    def test_those_due_together_do_not_wait_for_each_other(self, add, submit, site, database):
+    def test_triggers_due_together_start_in_parallel(self, add, submit, site, database):
         recipe = (site.directory / "r.tar.gz").read_bytes()
         both = Barrier(2, timeout=20)
 
@@ -130,7 +130,7 @@ class TestWhenItIsDue:
 
         assert len(triggered(submit)) == 2
 
-    def test_those_due_together_leave_connections_to_others(self, add, submit, database, monkeypatch):
+    def test_triggers_due_together_leave_connections_to_others(self, add, submit, database, monkeypatch):
         connections = DatabaseSettings().pool_size
         taken: list[int] = []
 
@@ -176,7 +176,7 @@ class TestWhenItIsDue:
         shown = status.get("/triggers/nightly").get_json()["starts"]
         assert [start["run"] for start in shown] == [name]
 
-    def test_of_one_trigger_one_is_tried_at_a_time(self, add, submit, status, argo: ArgoServer, database):
+    def test_a_trigger_has_one_attempt_at_a_time(self, add, submit, status, argo: ArgoServer, database):
         add()
         argo.faults["create"] = "refuse"
         for _ in range(2):
@@ -202,7 +202,7 @@ class TestWhenItIsDue:
 
         assert len(triggered(submit)) == 1  # by the very next sweep, so soon after Argo is back
 
-    def test_what_has_waited_lets_new_ones_go_first(self, add, submit, argo: ArgoServer, database):
+    def test_waiting_triggers_are_tried_after_new_ones(self, add, submit, argo: ArgoServer, database):
         add()
         argo.faults["create"] = "refuse"
         come_due(database, ago="1 hour")
@@ -235,7 +235,7 @@ class TestWhenItIsDue:
 
         assert sweep(submit, database) == []
 
-    def test_nor_one_whose_owner_may_not_submit(self, environment, serve, site, database):
+    def test_a_trigger_whose_owner_may_not_submit_starts_nothing(self, environment, serve, site, database):
         environment.setenv("ACCESS_MODE", "authenticated")
         submit, anna = serve("submit"), member(database, "anna")
         asked = {"name": "nightly", "schedule": "0 3 * * *", "recipe_path": f"{site.url}/r.tar.gz"}
@@ -248,7 +248,7 @@ class TestWhenItIsDue:
 
 
 class TestLateness:
-    def test_is_half_a_minute_at_most_also_after_an_outage(
+    def test_scheduled_runs_start_within_half_a_minute_even_after_an_outage(
         self, add, environment, argo_events, argo, database
     ):
         """By a clock of the test's own: sweeps once a minute, and for forty minutes none."""
@@ -281,7 +281,9 @@ class TestLateness:
 
 
 class TestTheRunBefore:
-    def test_has_not_ended_so_a_start_is_left_out(self, add, submit, status, argo_events, argo, database):
+    def test_a_start_is_skipped_if_the_previous_run_has_not_ended(
+        self, add, submit, status, argo_events, argo, database
+    ):
         add()
         come_due(database)
         (name,) = sweep(submit, database)
@@ -294,7 +296,9 @@ class TestTheRunBefore:
         come_due(database)
         assert len(sweep(submit, database)) == 1
 
-    def test_or_waits_one_at_a_time(self, add, submit, status, argo_events, argo, database):
+    def test_with_queue_one_start_waits_for_the_previous_run(
+        self, add, submit, status, argo_events, argo, database
+    ):
         add(queues=True)
         come_due(database)
         (name,) = sweep(submit, database)
@@ -348,7 +352,7 @@ class TestWhatIsWatched:
         assert sweep(submit, database) == []
         assert status.get("/triggers/nightly").get_json()["starts"][0]["message"] is None
 
-    def test_it_has_while_a_start_was_left_by_a_crash(
+    def test_a_change_after_an_interrupted_start_starts_a_run(
         self, add, submit, status, argo_events, argo, database, watched: str, site: FileServer
     ):
         add(watched=[watched])
@@ -364,7 +368,7 @@ class TestWhatIsWatched:
         assert len(sweep(submit, database)) == 1
         assert len(argo.workflows) == 2
 
-    def test_one_of_several_has(
+    def test_a_change_of_one_watched_location_starts_a_run(
         self, add, submit, argo_events, argo, database, site: FileServer, watched: str
     ):
         (site.directory / "other.csv").write_text("x\n1\n")
@@ -376,7 +380,9 @@ class TestWhatIsWatched:
         assert len(sweep(submit, database)) == 1
         assert sweep(submit, database) == []
 
-    def test_without_an_etag_by_its_time(self, add, submit, status, argo_events, argo, database, site):
+    def test_without_an_etag_last_modified_is_compared(
+        self, add, submit, status, argo_events, argo, database, site
+    ):
         headers = {"Last-Modified": "Fri, 27 Nov 2026 10:00:00 GMT"}
         site.routes["/old"] = lambda request: Answer(headers=headers)
         add(watched=[f"{site.url}/old"])
@@ -396,7 +402,7 @@ class TestWhatIsWatched:
             (Answer(), "refused", "neither ETag"),
         ],
     )
-    def test_that_cannot_be_seen_is_reported(
+    def test_an_undetectable_change_is_reported(
         self, add, submit, status, database, site: FileServer, answer: Answer, outcome: str, message: str
     ):
         site.routes["/x"] = lambda request: answer
@@ -409,7 +415,7 @@ class TestWhatIsWatched:
         assert start["outcome"] == outcome
         assert message in start["message"]
 
-    def test_where_only_the_services_reach_nothing_is_asked(
+    def test_watching_sends_no_requests_to_private_networks(
         self, environment, serve, database, site: FileServer, watched: str
     ):
         with FileServer(site.directory) as other:
@@ -462,7 +468,7 @@ class TestAdding:
         assert message in answer.get_json()["detail"]
         assert status.get("/triggers").get_json() == {"triggers": []}
 
-    def test_a_bucket_goes_by_no_clock(self, submit):
+    def test_a_bucket_trigger_accepts_no_schedule(self, submit):
         answer = submit.post("/triggers", json={"name": "x", "bucket": "uploads", "time_zone": "Europe/Oslo"})
 
         assert answer.status_code == 400

@@ -81,7 +81,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service,
     assert "Traceback" not in log.read_text()
 
 
-def test_who_may_not_ask_cannot_keep_others_waiting(environment, log: Path):
+def test_unauthorized_requests_cannot_block_others(environment, log: Path):
     environment.setenv("ACCESS_MODE", "authenticated")
     head = "POST /submit HTTP/1.1\r\nHost: x\r\nContent-Type: application/gzip\r\nContent-Length: 99\r\n\r\nx"
     with Service("submit", log=log) as service, ExitStack() as connections:
@@ -97,7 +97,7 @@ def test_who_may_not_ask_cannot_keep_others_waiting(environment, log: Path):
 @pytest.mark.parametrize(
     "chunks", ["zz\r\nhello\r\n0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n"]
 )
-def test_a_malformed_chunk_is_the_callers_fault(service: Service, log: Path, chunks: str):
+def test_a_malformed_chunk_is_a_client_error(service: Service, log: Path, chunks: str):
     head = [
         "POST /submit HTTP/1.1",
         "Host: x",
@@ -115,9 +115,7 @@ def test_a_malformed_chunk_is_the_callers_fault(service: Service, log: Path, chu
     assert "Traceback" not in log.read_text()
 
 
-def test_nobody_controls_a_service_by_a_socket_in_the_home_of_its_user(
-    environment: pytest.MonkeyPatch, log: Path
-):
+def test_a_service_has_no_control_socket_in_the_home_directory(environment: pytest.MonkeyPatch, log: Path):
     environment.setenv("GUNICORN_LOG_LEVEL", "debug")
     with Service("submit", log=log) as service:
         service.terminate()
@@ -137,7 +135,7 @@ def test_nobody_controls_a_service_by_a_socket_in_the_home_of_its_user(
         ("G\xe9T /version HTTP/1.1\r\n\r\n", 400, "Request"),
     ],
 )
-def test_what_no_function_sees_is_refused_in_json(
+def test_requests_rejected_by_the_server_are_answered_with_json(
     service: Service, log: Path, request_: str, code: int, words: str
 ):
     with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
@@ -162,7 +160,7 @@ def test_a_failure_is_logged_as_json(service: Service, environment, log: Path, a
 
 
 @pytest.mark.parametrize("fault", ["hang", "drop"])
-def test_killed_while_argo_is_asked(
+def test_a_run_is_completed_after_a_kill_during_the_handover(
     environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path, fault: str
 ):
     environment.setenv("ARGO_TIMEOUT", "30")
@@ -179,7 +177,7 @@ def test_killed_while_argo_is_asked(
     assert_the_sweep_makes_it_whole(log, argo, database, artifacts)
 
 
-def test_killed_while_the_run_is_recorded(
+def test_a_run_is_recorded_or_not_after_a_kill_during_recording(
     environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path
 ):
     with database.transaction() as conn, Service("submit", log=log) as service:
@@ -207,7 +205,9 @@ def test_the_same_request_to_two_processes_at_once_makes_one_run(
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment(environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path):
+def test_a_submission_killed_at_any_moment_can_be_repeated(
+    environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path
+):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)

@@ -45,7 +45,7 @@ def test_a_request_in_progress_is_finished(service: Service, database: Database)
     assert service.wait() == 0
 
 
-def test_an_open_connection_is_answered_once_more_and_told_to_close(service: Service, database: Database):
+def test_an_idle_connection_gets_one_response_with_connection_close(service: Service, database: Database):
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
     connection.request("GET", "/healthz")
     connection.getresponse().read()
@@ -64,7 +64,7 @@ def test_an_open_connection_is_answered_once_more_and_told_to_close(service: Ser
     assert service.wait() == 0
 
 
-def test_nothing_is_left_open(service: Service, database: Database, tmp_path: Path):
+def test_shutdown_closes_all_connections(service: Service, database: Database, tmp_path: Path):
     assert HTTP.request("GET", f"{service.url}/runs").status == 200
     assert connections(database) == 1
 

@@ -34,7 +34,7 @@ def node(number: int, phase: str = "Running", **fields: object) -> dict[str, obj
 
 
 class TestStatus:
-    def test_it_is_what_the_record_says(self, submit, status, argo_events, argo: ArgoServer):
+    def test_status_returns_the_recorded_state(self, submit, status, argo_events, argo: ArgoServer):
         name = started(submit)
         for phase in ("Pending", "Running", "Succeeded"):
             tell(argo_events, argo.advance(name, phase))
@@ -66,7 +66,7 @@ class TestStatus:
         assert response.headers["Retry-After"].isdecimal()
         assert str(tmp_path) not in response.text
 
-    def test_a_database_without_tables_says_nothing_about_itself(
+    def test_an_error_about_missing_tables_reveals_no_details(
         self, serve, environment, empty_database_settings, caplog
     ):
         environment.setenv("OGDC_DB_NAME", str(empty_database_settings.name))
@@ -86,7 +86,7 @@ class TestMending:
 
     pytestmark = pytest.mark.usefixtures("impatient")
 
-    def test_what_no_event_told_is_found_out(self, submit, status, argo: ArgoServer):
+    def test_reconciling_finds_changes_without_events(self, submit, status, argo: ArgoServer):
         name = started(submit)
         argo.advance(name, "Succeeded")
 
@@ -102,7 +102,7 @@ class TestMending:
 
         assert argo.called("get") == asked
 
-    def test_a_workflow_that_is_gone_is_an_error(self, submit, status, argo: ArgoServer):
+    def test_a_run_whose_workflow_is_missing_becomes_an_error(self, submit, status, argo: ArgoServer):
         name = started(submit)
         argo.workflows.clear()
 
@@ -112,7 +112,7 @@ class TestMending:
         assert "deleted" in answer["message"]
 
     @pytest.mark.parametrize("fault", ["refuse", "drop", "reject"])
-    def test_when_argo_is_away_the_record_stands(self, submit, status, argo: ArgoServer, fault: str):
+    def test_without_argo_the_recorded_state_is_returned(self, submit, status, argo: ArgoServer, fault: str):
         name = started(submit)
         argo.faults["get"] = fault
 
@@ -121,7 +121,9 @@ class TestMending:
         assert response.status_code == 200
         assert response.get_json()["status"] == "Pending"
 
-    def test_when_argo_never_answers_the_record_stands(self, submit, serve, argo: ArgoServer, environment):
+    def test_with_a_hanging_argo_the_recorded_state_is_returned(
+        self, submit, serve, argo: ArgoServer, environment
+    ):
         name = started(submit)
         argo.faults["get"] = "hang"
         environment.setenv("ARGO_TIMEOUT", "1")
@@ -131,14 +133,14 @@ class TestMending:
         assert response.status_code == 200
         assert response.get_json()["status"] == "Pending"
 
-    def test_a_run_that_is_not_at_argo_yet_is_not_given_up(self, submit, status, argo: ArgoServer):
+    def test_a_run_not_yet_handed_over_is_not_an_error(self, submit, status, argo: ArgoServer):
         argo.faults["create"] = "refuse"
         name = send(submit).get_json()["detail"].split()[5].rstrip(".")
 
         assert status.get(f"/status/{name}").get_json()["status"] == "Pending"
         assert argo.called("get") == 0
 
-    def test_the_sweep_asks_as_well(self, submit, status, argo: ArgoServer, environment):
+    def test_the_sweep_reconciles_stale_runs(self, submit, status, argo: ArgoServer, environment):
         name = started(submit)
         argo.advance(name, "Running")
 
@@ -146,7 +148,7 @@ class TestMending:
 
         assert swept["refreshed"] == [name]
 
-    def test_the_sweep_goes_on_after_a_run_that_cannot_be_asked_about(self, submit, argo: ArgoServer):
+    def test_the_sweep_continues_after_a_run_that_cannot_be_reconciled(self, submit, argo: ArgoServer):
         files = recipe_files(output="temporary")
         names = [started(submit, files=files) for _ in range(3)]
         argo.workflows[names[1]]["status"] = {"phase": "Sideways"}
@@ -155,7 +157,7 @@ class TestMending:
 
         assert (swept["refreshed"], swept["left"]) == ([names[0], names[2]], [names[1]])
 
-    def test_the_sweep_leaves_to_the_next_what_its_patience_does_not_last_for(self, submit, environment):
+    def test_the_sweep_leaves_runs_beyond_its_time_limit_to_the_next_one(self, submit, environment):
         names = [started(submit, files=recipe_files(output="temporary")) for _ in range(3)]
         begun, first = 0.0, PATIENCE_SECONDS
         times = iter((begun, first))
@@ -167,7 +169,7 @@ class TestMending:
         assert submit.post("/sweep").get_json()["left"] == []
 
 
-def test_many_readers_of_a_silent_run_ask_once(
+def test_many_readers_of_a_stale_run_reconcile_it_once(
     serve, environment, submit, argo: ArgoServer, database: Database
 ):
     name = started(submit)
@@ -293,7 +295,7 @@ class TestOutput:
 
         return end
 
-    def test_a_link_whose_path_ends_in_zip(self, status, name: str, succeed):
+    def test_an_output_link_has_a_path_ending_in_zip(self, status, name: str, succeed):
         succeed(name)
 
         response = status.get(f"/output/{name}")
@@ -345,7 +347,7 @@ class TestOutput:
         assert status.get(f"/output/{name}").status_code == 410
         assert submit.post("/sweep").get_json()["expired"] == []
 
-    def test_the_sweep_keeps_what_has_not(self, submit, status, name: str, succeed):
+    def test_the_sweep_keeps_outputs_that_have_not_expired(self, submit, status, name: str, succeed):
         succeed(name)
 
         assert submit.post("/sweep").get_json()["expired"] == []
@@ -353,7 +355,7 @@ class TestOutput:
 
 
 class TestLogs:
-    def test_lines_with_their_task(self, submit, status, argo: ArgoServer):
+    def test_log_lines_have_the_name_of_their_task(self, submit, status, argo: ArgoServer):
         name = started(submit)
         argo.logs[name] = [(f"{name}-process-1", "first"), (f"{name}-process-1", "zweite Zeile ü")]
 
@@ -399,7 +401,7 @@ class TestAccessModes:
         assert serve("status").get(path).status_code == 401
 
     @pytest.mark.parametrize("path", ["/version", "/healthz", "/openapi.json", "/"])
-    def test_what_the_service_is_may_be_read_by_anybody(self, serve, environment, path: str):
+    def test_service_information_is_public(self, serve, environment, path: str):
         environment.setenv("ACCESS_MODE", "authenticated")
 
         assert serve("status").get(path).status_code == 200
@@ -436,14 +438,14 @@ def test_what_is_not_offered_is_refused_as_json(status, method: str, path: str, 
     assert response.get_json()["detail"]
 
 
-def test_a_body_that_nobody_asked_for_is_bounded(status):
+def test_unexpected_bodies_are_limited(status):
     response = status.get("/version", data=bytes(2 << 20), content_type="application/gzip")
 
     assert response.status_code == 413
     assert response.get_json()["detail"]
 
 
-def test_answers_are_as_the_openapi_document_says(submit, status, argo_events, argo: ArgoServer):
+def test_responses_follow_the_openapi_document(submit, status, argo_events, argo: ArgoServer):
     import jsonschema
 
     name = started(submit)

@@ -123,7 +123,7 @@ def recorded(database: Database) -> tuple[list[Any], list[Any], int]:
         return conn.execute(RECORD).fetchall(), conn.execute(TASK_RECORD).fetchall(), events
 
 
-def test_an_hour_of_events_once_more_changes_nothing(
+def test_replaying_an_hour_of_events_changes_nothing(
     environment, database: Database, names: list[str], log: Path
 ):
     """Each three times, in any order, while the next come: the record is that of each once and in order."""
@@ -199,7 +199,7 @@ def ask(service: Service, method: str, path: str, **more: Any) -> tuple[int, Any
     return response.status, response.json() if response.data else None
 
 
-def test_a_database_that_goes_and_comes_back(deployment: Deployment, argo: ArgoServer):
+def test_events_are_recorded_after_an_outage_of_the_database(deployment: Deployment, argo: ArgoServer):
     """No answer is untrue, every event is taken in the end, and no service is started anew."""
     recipe = {"body": bundle(recipe_files()), "headers": {"Content-Type": "application/gzip"}}
     _, answer = ask(deployment.submit, "POST", "/submit", **recipe)
@@ -232,7 +232,9 @@ def test_a_database_that_goes_and_comes_back(deployment: Deployment, argo: ArgoS
     assert calls["submit"]()[0] == 409, "published already, says the record"
 
 
-def test_argo_that_is_away(environment, database: Database, argo: ArgoServer, tmp_path: Path):
+def test_events_are_recorded_during_an_outage_of_argo(
+    environment, database: Database, argo: ArgoServer, tmp_path: Path
+):
     """Runs are read as recorded and events are taken; only what needs Argo is refused, without a trace."""
     recipe = {"body": bundle(recipe_files()), "headers": {"Content-Type": "application/gzip"}}
     environment.setenv("ARGO_TIMEOUT", "20")

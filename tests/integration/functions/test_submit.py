@@ -29,7 +29,7 @@ def recorded(database: Database) -> list[str]:
         return [run.name for run in list_runs(conn).runs]
 
 
-def test_a_bundle_becomes_a_recorded_run_that_argo_has(submit, argo: ArgoServer, database: Database):
+def test_a_submitted_bundle_becomes_a_recorded_run_at_argo(submit, argo: ArgoServer, database: Database):
     response = send(submit, OGDC_User="anna")
 
     answer = response.get_json()
@@ -44,7 +44,7 @@ def test_a_bundle_becomes_a_recorded_run_that_argo_has(submit, argo: ArgoServer,
     assert run.workflow_uid == argo.workflows[name]["metadata"]["uid"]
 
 
-def test_what_the_tasks_read_is_in_the_store(submit, artifacts: Path, argo: ArgoServer):
+def test_a_submission_stores_the_artifacts_that_tasks_read(submit, artifacts: Path, argo: ArgoServer):
     name = started(submit)
 
     plan = Plan.from_json((artifacts / plan_key(name)).read_bytes())
@@ -56,7 +56,7 @@ def test_what_the_tasks_read_is_in_the_store(submit, artifacts: Path, argo: Argo
     assert (artifacts / snapshot).is_file()
 
 
-def test_no_run_is_recorded_before_all_it_needs_is_on_disk(
+def test_a_run_is_recorded_after_its_artifacts_are_on_disk(
     submit, artifacts: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     log, synced = DiskLog(monkeypatch), os.fsync
@@ -111,7 +111,7 @@ def test_a_location_is_read_where_the_deployment_allows_it(
         ("", {}, False),
     ],
 )
-def test_overwrite_is_obeyed_wherever_it_stands(
+def test_overwrite_is_accepted_in_query_and_body(
     serve, environment, tmp_path: Path, argo: ArgoServer, query: str, body: dict, overwrite: bool
 ):
     environment.setenv("OGDC_ALLOW_LOCAL_RECIPES", "true")
@@ -145,13 +145,13 @@ def test_a_leading_api_and_a_trailing_slash_make_no_difference(submit):
 
 
 @pytest.mark.parametrize("compression", ["application/gzip", "application/x-gzip", "application/gzip; x=y"])
-def test_a_bundle_may_be_called_by_any_of_its_names(submit, compression: str):
+def test_all_content_types_of_bundles_are_accepted(submit, compression: str):
     response = submit.post("/submit", data=bundle(recipe_files()), content_type=compression)
 
     assert response.status_code == 200
 
 
-def test_a_bundle_may_hold_one_directory_around_it_all(submit):
+def test_a_bundle_may_have_one_top_level_directory(submit):
     assert (
         send(submit, files={f"recipe/{name}": text for name, text in recipe_files().items()}).status_code
         == 200
@@ -185,31 +185,31 @@ class TestRefusals:
             (b'{"recipe_path": "github://o:r@main/x", "overwite": true}', "overwrite"),
         ],
     )
-    def test_of_a_body_that_cannot_be_understood(self, submit, body: bytes, named: str):
+    def test_an_unreadable_body_is_rejected(self, submit, body: bytes, named: str):
         response = submit.post("/submit", data=body, content_type="application/json")
 
         assert response.status_code == 400
         assert named in response.get_json()["detail"]
 
-    def test_of_a_content_type_that_is_no_recipe(self, submit):
+    def test_an_unsupported_content_type_is_rejected(self, submit):
         response = submit.post("/submit", data=b"x", content_type="text/plain")
 
         assert response.status_code == 400
         assert "application/gzip" in response.get_json()["detail"]
 
     @pytest.mark.parametrize("data", [b"", b"no archive", bundle({})[:20], bundle({"../x": "y"})])
-    def test_of_a_bundle_that_cannot_be_unpacked(self, submit, data: bytes):
+    def test_a_bundle_that_cannot_be_unpacked_is_rejected(self, submit, data: bytes):
         response = submit.post("/submit", data=data, content_type="application/gzip")
 
         assert response.status_code == 422
 
-    def test_of_a_bundle_that_is_too_large(self, submit):
+    def test_a_bundle_that_is_too_large_is_rejected(self, submit):
         response = submit.post("/submit", data=bytes((64 << 20) + 1), content_type="application/gzip")
 
         assert response.status_code == 413
         assert response.get_json()["detail"]
 
-    def test_of_json_that_is_too_large(self, submit):
+    def test_json_that_is_too_large_is_rejected(self, submit):
         response = submit.post("/submit", data=b'"' + b"x" * 70_000 + b'"', content_type="application/json")
 
         assert response.status_code == 413
@@ -228,18 +228,20 @@ class TestRefusals:
             (recipe_files(output="dataone"), 422, "the recipe has no `metadata`"),
         ],
     )
-    def test_of_a_recipe_that_cannot_run(self, submit, files: dict[str, str], status: int, named: str):
+    def test_a_recipe_that_cannot_run_is_rejected(
+        self, submit, files: dict[str, str], status: int, named: str
+    ):
         response = send(submit, files=files)
 
         assert response.status_code == status
         assert named in response.get_json()["detail"]
 
     @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there"])
-    def test_of_an_idempotency_key_that_cannot_be_kept(self, submit, key: str):
+    def test_an_invalid_idempotency_key_is_rejected(self, submit, key: str):
         assert send(submit, Idempotency_Key=key).status_code == 400
 
     @pytest.mark.parametrize("user", ["", " ", "x" * 129, "tab\there", "\xe9"])
-    def test_of_a_user_without_a_name(self, submit, user: str):
+    def test_an_empty_user_name_is_rejected(self, submit, user: str):
         assert send(submit, OGDC_User=user).status_code == 400
 
 
@@ -257,7 +259,7 @@ class TestConflicts:
         assert stored(artifacts) == before
         assert argo.called("create") == 1
 
-    def test_published_data_are_replaced_only_on_demand(self, submit, argo_events, argo: ArgoServer):
+    def test_published_data_are_replaced_only_with_overwrite_set(self, submit, argo_events, argo: ArgoServer):
         name = started(submit)
         tell(argo_events, argo.advance(name, "Succeeded"))
 
@@ -283,7 +285,7 @@ class TestConflicts:
         assert response.status_code == 409
         assert "Seal tags" in response.get_json()["detail"]
 
-    def test_of_many_at_once_one_is_started(self, submit, argo: ArgoServer):
+    def test_one_of_many_concurrent_submissions_is_started(self, submit, argo: ArgoServer):
         with ThreadPoolExecutor(6) as pool:
             answers = [r.status_code for r in pool.map(lambda _: send(submit), range(6))]
 
@@ -294,14 +296,14 @@ class TestConflicts:
 class TestIdempotencyKey:
     """A repeated request is answered with the first one's run."""
 
-    def test_a_repetition_gets_the_first_answer(self, submit, argo: ArgoServer):
+    def test_a_repeated_request_gets_the_first_response(self, submit, argo: ArgoServer):
         first = send(submit, Idempotency_Key="k1")
         again = send(submit, Idempotency_Key="k1")
 
         assert again.get_json() == first.get_json()
         assert argo.called("create") == 1
 
-    def test_a_repetition_gets_the_same_advice(self, submit, artifacts: Path):
+    def test_a_repeated_request_gets_the_same_advice(self, submit, artifacts: Path):
         files = recipe_files(recipe_sh="curl -fO https://example.org/x\n")
         first = send(submit, files=files, Idempotency_Key="k1")
         again = send(submit, files=files, Idempotency_Key="k1")
@@ -309,14 +311,14 @@ class TestIdempotencyKey:
         assert "takes a network" in first.get_json()["advice"][0]
         assert again.get_json() == first.get_json()
 
-    def test_a_repetition_is_answered_also_where_the_snapshot_is_gone(self, submit, artifacts: Path):
+    def test_a_repeated_request_is_answered_without_its_snapshot(self, submit, artifacts: Path):
         first = send(submit, Idempotency_Key="k1")
         for snapshot in stored(artifacts, "recipes"):
             snapshot.unlink()
 
         assert send(submit, Idempotency_Key="k1").get_json()["run_id"] == first.get_json()["run_id"]
 
-    def test_repetitions_at_once_make_one_run(self, submit, argo: ArgoServer, artifacts: Path):
+    def test_concurrent_repeated_requests_create_one_run(self, submit, argo: ArgoServer, artifacts: Path):
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(lambda _: send(submit, Idempotency_Key="k1"), range(6)))
 
@@ -371,7 +373,7 @@ class TestArgoAway:
         assert stored(artifacts) == []
 
     @pytest.mark.parametrize("fault", ["drop", "hang", "refuse"])
-    def test_a_run_that_may_be_at_argo_stays_and_is_named(
+    def test_a_run_that_may_have_reached_argo_is_kept_and_reported(
         self, serve, environment, argo: ArgoServer, database: Database, artifacts: Path, fault: str
     ):
         argo.faults["create"] = fault
@@ -386,7 +388,7 @@ class TestArgoAway:
         assert (artifacts / plan_key(name)).is_file()
 
     @pytest.mark.parametrize("fault", ["drop", "refuse"])
-    def test_a_repetition_under_the_same_key_finishes_it(
+    def test_a_repeated_request_completes_the_handover(
         self, submit, argo: ArgoServer, database: Database, fault: str
     ):
         argo.faults["create"] = fault
@@ -398,7 +400,7 @@ class TestArgoAway:
         assert response.status_code == 200
         assert recorded(database) == [response.get_json()["recipe_workflow_name"]] == list(argo.workflows)
 
-    def test_the_sweep_finishes_it(self, submit, argo: ArgoServer, database: Database):
+    def test_the_sweep_completes_the_handover(self, submit, argo: ArgoServer, database: Database):
         argo.faults["create"] = "refuse"
         send(submit)
         argo.faults.clear()
@@ -418,7 +420,7 @@ class TestArgoAway:
         assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == []
 
 
-def test_a_run_that_argo_has_is_started_even_if_that_cannot_be_noted(
+def test_a_submission_succeeds_even_if_the_handover_cannot_be_recorded(
     submit, argo: ArgoServer, database: Database
 ):
     def lose_the_table() -> None:
@@ -448,7 +450,7 @@ def test_without_a_database_nothing_is_started(serve, environment, argo: ArgoSer
     assert argo.workflows == {}
 
 
-def test_without_room_for_artifacts_nothing_is_started(
+def test_without_space_for_artifacts_no_run_is_started(
     submit, argo: ArgoServer, artifacts: Path, database: Database
 ):
     artifacts.mkdir()
@@ -485,7 +487,7 @@ class TestValidate:
         assert "recipe.sh" in detail
         assert "data.csv" in detail
 
-    def test_it_needs_no_database(self, serve, environment, tmp_path: Path):
+    def test_validating_needs_no_database(self, serve, environment, tmp_path: Path):
         environment.setenv("OGDC_DB_HOST", str(tmp_path))
 
         assert send(serve("submit"), "/validate").status_code == 200
@@ -500,7 +502,7 @@ class TestAccessModes:
         assert submit.post("/sweep").status_code == 200
         assert send(submit, "/validate").status_code == 200
 
-    def test_callers_have_to_log_in(self, serve, environment):
+    def test_submissions_require_authentication(self, serve, environment):
         environment.setenv("ACCESS_MODE", "authenticated")
 
         response = send(serve("submit"))

@@ -61,7 +61,7 @@ def part(status: FlaskClient, run: str, task: str = "process/0", **query: int) -
     return found
 
 
-def test_a_log_is_read_on_from_part_to_part(run: str, status: FlaskClient) -> None:
+def test_a_log_is_read_forwards_in_parts(run: str, status: FlaskClient) -> None:
     texts, at = [], 0
     while at < len(TEXT.encode()):
         found = part(status, run, after=at, limit=5000)
@@ -85,14 +85,14 @@ def test_a_log_is_read_backwards_from_its_end(run: str, status: FlaskClient) -> 
     assert "".join(texts) == TEXT
 
 
-def test_a_line_longer_than_a_part_comes_in_pieces(run: str, status: FlaskClient, artifacts: Path) -> None:
+def test_a_line_longer_than_a_part_is_split(run: str, status: FlaskClient, artifacts: Path) -> None:
     leave(artifacts, run, "process", 0, "x" * 5000 + "\nend\n")
     first = part(status, run, limit=1024)
     assert (first["text"], first["end"]) == ("x" * 1024, 1024)
     assert part(status, run, before=5001, limit=1024)["text"] == "x" * 1023 + "\n"
 
 
-def test_all_of_a_log_is_searched(run: str, status: FlaskClient) -> None:
+def test_the_whole_log_is_searched(run: str, status: FlaskClient) -> None:
     found, after = [], 0
     while after is not None:
         query = {"text": "9 OF", "limit": 50, "after": after}
@@ -107,7 +107,7 @@ def test_all_of_a_log_is_searched(run: str, status: FlaskClient) -> None:
         assert refused.status_code == 400
 
 
-def test_a_line_between_two_searches_is_found(run: str, status, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_match_across_two_search_chunks_is_found(run: str, status, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ogdc_shared.runs.task_logs.SCANNED", 1000)
     found, after = [], 0
     while after is not None:
@@ -118,7 +118,9 @@ def test_a_line_between_two_searches_is_found(run: str, status, monkeypatch: pyt
     assert [match["text"] for match in found] == LINES
 
 
-def test_a_task_that_goes_on_is_read_from_its_pods(run: str, status: FlaskClient, argo: ArgoServer) -> None:
+def test_the_log_of_a_running_task_comes_from_its_pods(
+    run: str, status: FlaskClient, argo: ArgoServer
+) -> None:
     first, second = (
         pod_name(run, node=f"{run}.process(1:1)({attempt})", template="process") for attempt in (0, 1)
     )
@@ -132,13 +134,13 @@ def test_a_task_that_goes_on_is_read_from_its_pods(run: str, status: FlaskClient
     ]
 
 
-def test_a_task_that_is_never_tried_again_is_read_from_its_pod(run, status, argo: ArgoServer) -> None:
+def test_the_log_of_a_task_without_retries_comes_from_its_pod(run, status, argo: ArgoServer) -> None:
     pod = pod_name(run, node=f"{run}.process(1:1)", template="process")
     argo.logs[run] = [(pod, "one")]
     assert part(status, run, "process/1")["text"] == "one\n"
 
 
-def test_one_tasks_log_is_handed_out_whole_or_its_end(run: str, status: FlaskClient) -> None:
+def test_a_task_log_can_be_downloaded_completely_or_from_its_end(run: str, status: FlaskClient) -> None:
     assert status.get(f"/runs/{run}/logs?task=process/0").text == TEXT
     assert status.get(f"/runs/{run}/logs?task=process/0&tail=2").text == "\n".join(LINES[-2:]) + "\n"
     assert status.get(f"/runs/{run}/logs?task=publish").text == "made\nvisible"
@@ -171,7 +173,7 @@ def test_logs_outlive_the_pods(run: str, status, argo_events, argo: ArgoServer) 
     "task",
     ["process/2", "process", "publish/0", "nothing", "../../x", "process/00000000000", "process/a", "x/1/2"],
 )
-def test_of_what_is_no_task_there_is_no_log(run: str, status: FlaskClient, task: str) -> None:
+def test_the_log_of_an_unknown_task_is_404(run: str, status: FlaskClient, task: str) -> None:
     for path in (f"logs/{task}", f"log-search/{task}?text=a", f"logs?task={task}"):
         answer = status.get(f"/runs/{run}/{path}")
         assert answer.status_code == 404, path

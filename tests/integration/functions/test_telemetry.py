@@ -106,9 +106,7 @@ def test_an_event_continues_the_runs_trace_and_is_linked_to_its_request(
     assert attributes(applying) == {"cloudevents.event_id": "1", "cloudevents.event_source": "k8s"}
 
 
-def test_metrics_say_how_many_how_long_and_what_became_of_it(
-    collector: Collector, log: Path, argo: ArgoServer
-):
+def test_metrics_have_counts_durations_and_results(collector: Collector, log: Path, argo: ArgoServer):
     with Service("submit", log=log) as service:
         name = submit(service).json()["recipe_workflow_name"]
         assert submit(service).status == 409
@@ -146,7 +144,7 @@ def counted(collector: Collector, name: str) -> dict[tuple[Any, ...], int]:
     return {tuple(attributes(point).values()): point.as_int for point in collector.points(name)}
 
 
-def test_a_failure_is_seen_as_one(collector: Collector, log: Path, argo: ArgoServer):
+def test_a_failure_is_recorded_in_the_span(collector: Collector, log: Path, argo: ArgoServer):
     argo.faults["create"] = "reject"
     with Service("submit", log=log) as service:
         assert submit(service).status == 500
@@ -158,7 +156,7 @@ def test_a_failure_is_seen_as_one(collector: Collector, log: Path, argo: ArgoSer
     assert span.status.code == span.status.STATUS_CODE_ERROR
 
 
-def test_it_is_said_what_all_of_it_comes_from(collector: Collector, environment, log: Path):
+def test_telemetry_has_resource_attributes(collector: Collector, environment, log: Path):
     environment.setenv("OTEL_SERVICE_NAME", "ogdc-status")
     environment.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
     with Service("status", log=log) as service:
@@ -175,7 +173,9 @@ def test_it_is_said_what_all_of_it_comes_from(collector: Collector, environment,
 
 
 @pytest.mark.parametrize("left_out", [{"traces"}, {"metrics"}, {"traces", "metrics"}])
-def test_either_can_be_left_out(collector: Collector, environment, log: Path, left_out: set[str]):
+def test_traces_and_metrics_can_be_disabled_separately(
+    collector: Collector, environment, log: Path, left_out: set[str]
+):
     for what in left_out:
         environment.setenv(f"OTEL_{what.upper()}_EXPORTER", "none")
     with Service("status", log=log) as service:
@@ -188,7 +188,7 @@ def test_either_can_be_left_out(collector: Collector, environment, log: Path, le
     assert response.headers["traceresponse"].split("-")[1] == TRACE_ID
 
 
-def test_a_collector_that_is_away_keeps_nobody_waiting(environment, log: Path):
+def test_an_unreachable_collector_delays_no_request(environment, log: Path):
     environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
     environment.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
     with Service("status", log=log) as service:

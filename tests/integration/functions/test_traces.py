@@ -58,7 +58,7 @@ def ends(service: Service, run: str) -> list[str]:
     return [line["message"].removeprefix(began) for line in service.lines() if began in line["message"]]
 
 
-def test_log_lines_answer_workflow_and_record_bear_the_callers_trace(
+def test_the_callers_trace_is_in_logs_response_workflow_and_record(
     services, argo: ArgoServer, database: Database
 ):
     service = services("submit")
@@ -77,7 +77,7 @@ def test_log_lines_answer_workflow_and_record_bear_the_callers_trace(
 
 
 @pytest.mark.parametrize("parent", [None, "{{workflow.name}}", PARENT + "-{{x}}", PARENT.upper()])
-def test_without_one_that_is_valid_a_request_has_a_trace_of_its_own(services, argo: ArgoServer, parent):
+def test_a_request_without_a_valid_trace_starts_a_new_one(services, argo: ArgoServer, parent):
     service = services("submit")
     response = submit(service, **({} if parent is None else {"traceparent": parent}))
 
@@ -101,7 +101,7 @@ def test_a_failure_is_logged_in_its_trace(services, argo: ArgoServer):
     assert {line["trace_id"] for line in lines} == {TRACE_ID}
 
 
-def test_an_event_is_told_to_belong_to_the_trace_its_run_began_in(services, argo: ArgoServer):
+def test_an_event_is_logged_in_the_trace_of_its_run(services, argo: ArgoServer):
     name = submit(services("submit"), traceparent=PARENT).json()["recipe_workflow_name"]
     events = services("argo_events")
 
@@ -113,7 +113,7 @@ def test_an_event_is_told_to_belong_to_the_trace_its_run_began_in(services, argo
     assert (line["event_id"], line["event_source"]) == ("event-1", "https://10.0.0.1:443")
 
 
-def test_one_without_that_belongs_to_the_trace_it_began_in_itself(services, argo: ArgoServer):
+def test_an_event_without_a_run_trace_is_logged_in_its_own_trace(services, argo: ArgoServer):
     name = submit(services("submit")).json()["recipe_workflow_name"]
     workflow = argo.advance(name, "Failed")
     workflow["metadata"]["annotations"] = {TRACE_ANNOTATION: "{{nonsense}}"}
@@ -124,7 +124,7 @@ def test_one_without_that_belongs_to_the_trace_it_began_in_itself(services, argo
     assert {line["trace_id"] for line in events.lines()} == {TRACE_ID}
 
 
-def test_an_end_is_told_once(services, argo: ArgoServer, database: Database):
+def test_the_end_of_a_run_is_logged_once(services, argo: ArgoServer, database: Database):
     name = submit(services("submit")).json()["recipe_workflow_name"]
     events = services("argo_events")
 
@@ -140,7 +140,7 @@ def test_an_end_is_told_once(services, argo: ArgoServer, database: Database):
     assert ends(events, name) == ["Failed"]
 
 
-def test_logs_that_break_off_do_so_in_the_trace_of_who_reads_them(services, argo: ArgoServer):
+def test_an_interrupted_log_stream_is_logged_in_the_readers_trace(services, argo: ArgoServer):
     name = submit(services("submit")).json()["recipe_workflow_name"]
     argo.logs[name] = [("pod", "one"), (None, "the pod went away")]
     status = services("status")
@@ -152,7 +152,7 @@ def test_logs_that_break_off_do_so_in_the_trace_of_who_reads_them(services, argo
     assert (line["trace_id"], line["run"]) == (TRACE_ID, name)
 
 
-def test_what_an_upload_starts_belongs_to_the_trace_that_the_upload_began_in(
+def test_a_run_started_by_an_upload_has_the_trace_of_the_upload(
     upload, submit, argo: ArgoServer, tmp_path: Path
 ):
     (tmp_path / "recipe.tar.gz").write_bytes(bundle(recipe_files(output="temporary")))
@@ -167,7 +167,7 @@ def test_what_an_upload_starts_belongs_to_the_trace_that_the_upload_began_in(
     assert workflow["metadata"]["annotations"][TRACE_ANNOTATION] == PARENT
 
 
-def test_a_dead_letter_says_which_event_it_was(services):
+def test_a_dead_letter_is_logged_with_its_event(services):
     service = services("dead_letters")
 
     assert tell(service, {}, **{"ce-traceparent": PARENT}) == 204

@@ -48,7 +48,7 @@ def shown(status: FlaskClient, name: str) -> dict[str, Any]:
 
 
 class TestSubmission:
-    def test_what_there_is_no_room_for_waits_and_says_for_what(self, submit, status, argo: ArgoServer):
+    def test_a_run_over_the_limit_waits_with_a_reason(self, submit, status, argo: ArgoServer):
         first, second, third = begin(submit, 0), begin(submit, 1), begin(submit, 2)
 
         assert [*argo.workflows] == [first]
@@ -64,7 +64,7 @@ class TestSubmission:
         ]
         assert argo.called("get") == 0
 
-    def test_the_answer_tells_it(self, submit):
+    def test_the_response_reports_the_queue(self, submit):
         assert not send(submit, files=recipe_files("Recipe 0", output="temporary")).get_json()["waits"]
 
         answer = send(submit, files=recipe_files("Recipe 1", output="temporary")).get_json()
@@ -72,7 +72,7 @@ class TestSubmission:
         assert answer["message"].endswith("Waits for room: at most 1 run at a time.")
         assert answer["waits"]
 
-    def test_so_does_its_job(self, submit, status):
+    def test_the_job_reports_the_queue(self, submit, status):
         begin(submit, 0)
         packed = {"data": bundle(recipe_files("Ice", output="temporary")), "content_type": "application/gzip"}
         assert submit.post("/processes", **packed).status_code == 201
@@ -85,7 +85,7 @@ class TestSubmission:
             job["message"]
         ]
 
-    def test_an_answer_that_is_known_is_sent_again_once_the_place_is_another(self, submit, status):
+    def test_the_etag_changes_with_the_position(self, submit, status):
         _first, second, third = (begin(submit, number) for number in range(3))
         tag = status.get(f"/runs/{third}").headers["ETag"]
         assert status.get(f"/runs/{third}", headers={"If-None-Match": tag}).status_code == 304
@@ -94,14 +94,14 @@ class TestSubmission:
 
         assert status.get(f"/runs/{third}", headers={"If-None-Match": tag}).status_code == 200
 
-    def test_a_repeated_request_does_not_pass_the_queue(self, submit, argo: ArgoServer):
+    def test_a_repeated_request_does_not_skip_the_queue(self, submit, argo: ArgoServer):
         begin(submit, 0)
         name = begin(submit, 1, Idempotency_Key="k")
 
         assert begin(submit, 1, Idempotency_Key="k") == name
         assert name not in argo.workflows
 
-    def test_tasks_count_as_many_as_a_run_may_have(self, environment, serve, argo: ArgoServer):
+    def test_a_run_counts_with_its_maximum_number_of_tasks(self, environment, serve, argo: ArgoServer):
         environment.setenv("OGDC_RUNS_AT_ONCE", "0")
         environment.setenv("OGDC_TASKS_AT_ONCE", "2")
         submit, status = serve("submit"), serve("status")
@@ -120,7 +120,7 @@ class TestSubmission:
 
         assert [*argo.workflows] == names
 
-    def test_where_argo_does_not_take_the_first_nothing_of_it_is_left(self, submit, argo: ArgoServer):
+    def test_a_first_run_rejected_by_argo_leaves_nothing(self, submit, argo: ArgoServer):
         argo.faults["create"] = "reject"
         assert send(submit, files=recipe_files("Recipe 0", output="temporary")).status_code == 500
         argo.faults.clear()
@@ -129,7 +129,7 @@ class TestSubmission:
 
 
 class TestPriority:
-    def test_lets_others_go_first(self, submit, argo_events, argo: ArgoServer):
+    def test_a_low_priority_lets_other_runs_go_first(self, submit, argo_events, argo: ArgoServer):
         first, name = begin(submit, 0), None
         for number, priority in ((1, -5), (2, 0)):
             files = recipe_files(f"Recipe {number}", output="temporary")
@@ -141,7 +141,7 @@ class TestPriority:
 
         assert [*argo.workflows] == [first, name]
 
-    def test_raising_it_takes_an_admin(self, environment, serve, database):
+    def test_raising_the_priority_requires_an_admin(self, environment, serve, database):
         environment.setenv("ACCESS_MODE", "authenticated")
         submit, anna = serve("submit"), member(database, "anna")
         root = member(database, "root", role="admin")
@@ -156,7 +156,9 @@ class TestPriority:
 
 
 class TestTheEndOfAnother:
-    def test_has_the_sweep_woken_which_gives_the_turn(self, submit, argo_events, argo: ArgoServer):
+    def test_the_end_of_a_run_wakes_the_sweep_which_releases_the_next(
+        self, submit, argo_events, argo: ArgoServer
+    ):
         first, second = begin(submit, 0), begin(submit, 1)
         ended = argo.advance(first, "Succeeded")
 
@@ -166,26 +168,30 @@ class TestTheEndOfAnother:
         assert submit.post("/sweep").get_json()["sent"] == [second]
         assert second in argo.workflows
 
-    def test_wakes_nobody_where_nobody_waits(self, submit, argo_events, argo: ArgoServer):
+    def test_the_end_of_a_run_wakes_no_sweep_without_waiting_runs(
+        self, submit, argo_events, argo: ArgoServer
+    ):
         ended = argo.advance(begin(submit, 0), "Succeeded")
 
         assert argo_events.post("/", json=ended, headers=event_headers(ended)).status_code == 204
 
-    def test_is_found_by_the_sweep_where_no_event_came(self, environment, submit, serve, argo: ArgoServer):
+    def test_the_sweep_releases_runs_even_without_an_event(
+        self, environment, submit, serve, argo: ArgoServer
+    ):
         first, second = begin(submit, 0), begin(submit, 1)
         argo.advance(first, "Failed")
         environment.setenv("OGDC_STALE_SECONDS", "0")
 
         assert serve("submit").post("/sweep").get_json()["sent"] == [second]
 
-    def test_by_a_cancel_gives_the_turn_at_once(self, submit, argo: ArgoServer):
+    def test_a_cancel_releases_the_next_run_immediately(self, submit, argo: ArgoServer):
         first, second = begin(submit, 0), begin(submit, 1)
 
         assert submit.post(f"/runs/{first}/cancel", headers={"OGDC-User": "anna"}).status_code == 200
 
         assert second in argo.workflows
 
-    def test_so_does_a_cancel_that_finds_it_ended(self, submit, argo: ArgoServer):
+    def test_a_cancel_of_an_ended_run_releases_the_next_run(self, submit, argo: ArgoServer):
         first, second = begin(submit, 0), begin(submit, 1)
         argo.advance(first, "Succeeded")
 
@@ -208,7 +214,7 @@ class TestTheEndOfAnother:
 
 
 class TestFailures:
-    def test_after_a_crash_between_the_turn_and_argo_the_sweep_goes_on(
+    def test_after_a_crash_before_the_handover_the_sweep_continues(
         self, submit, argo_events, argo: ArgoServer, database
     ):
         first, second, third = (begin(submit, number) for number in range(3))
@@ -221,7 +227,7 @@ class TestFailures:
         assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == [second]
         assert third not in argo.workflows
 
-    def test_one_that_argo_refuses_for_good_ends_and_gives_its_place(
+    def test_a_run_rejected_by_argo_ends_and_frees_its_turn(
         self, submit, status, argo_events, argo: ArgoServer
     ):
         first, second, third = (begin(submit, number) for number in range(3))
@@ -235,7 +241,7 @@ class TestFailures:
         assert "cannot be accepted" in shown(status, second)["message"]
         assert submit.post("/sweep").get_json()["sent"] == [third]
 
-    def test_one_that_waits_is_cancelled_without_argo(self, submit, status, argo: ArgoServer):
+    def test_a_waiting_run_is_cancelled_without_argo(self, submit, status, argo: ArgoServer):
         begin(submit, 0)
         name = begin(submit, 1)
         argo.faults["get"] = argo.faults["create"] = "refuse"
@@ -247,7 +253,7 @@ class TestFailures:
         assert shown(status, name)["message"] == "Cancelled while it waited for its turn."
         assert argo.called("get") == 0
 
-    def test_a_retry_without_room_is_refused(self, submit, argo_events, argo: ArgoServer):
+    def test_a_retry_over_the_limit_is_rejected(self, submit, argo_events, argo: ArgoServer):
         first = begin(submit, 0)
         tell(argo_events, argo.advance(first, "Failed"))
         second = begin(submit, 1)
@@ -258,7 +264,7 @@ class TestFailures:
 
         assert submit.post(f"/runs/{first}/retry", headers={"OGDC-User": "anna"}).status_code == 200
 
-    def test_once_there_is_no_bound_all_begin(self, environment, submit, serve, argo: ArgoServer):
+    def test_without_a_limit_all_waiting_runs_start(self, environment, submit, serve, argo: ArgoServer):
         names = [begin(submit, number) for number in range(3)]
         environment.setenv("OGDC_RUNS_AT_ONCE", "0")
 

@@ -103,7 +103,7 @@ class TestOwners:
         with database.autocommit() as conn:
             conn.execute(f"UPDATE users SET {change} WHERE name = 'anna'")
 
-    def test_its_run_is_the_owners(self, upload, status, anna):
+    def test_the_run_of_an_upload_belongs_to_the_owner_of_the_trigger(self, upload, status, anna):
         [outcome] = post(upload, uploads.minio(Object())).get_json()["uploads"]
         run = status.get(f"/runs/{outcome['run']}", headers=anna.headers).get_json()
 
@@ -113,7 +113,7 @@ class TestOwners:
         ("change", "reason"),
         [("disabled_at = now()", "anna is disabled"), ("role = 'viewer'", "requires the role submitter")],
     )
-    def test_nothing_is_started_for_who_may_not_submit_any_more(
+    def test_an_owner_who_lost_the_permission_starts_nothing(
         self, upload, status, database, anna, change: str, reason: str
     ):
         self.change(database, change)
@@ -125,14 +125,14 @@ class TestOwners:
         assert reason in shown["message"]
         assert runs(database) == []
 
-    def test_nor_for_a_name_that_was_taken_on_trust(self, upload, database, anna):
+    def test_an_unauthenticated_owner_starts_nothing(self, upload, database, anna):
         self.change(database, "issuer = 'open', role = NULL")
         [outcome] = post(upload, uploads.minio(Object())).get_json()["uploads"]
 
         assert outcome["outcome"] == "refused"
         assert "has no role" in outcome["message"]
 
-    def test_what_finds_no_room_waits_until_there_is_some(self, serve, database, environment, anna):
+    def test_an_upload_over_the_limit_waits(self, serve, database, environment, anna):
         environment.setenv("OGDC_MAX_QUEUED_RUNS", "1")
         upload_service = serve("upload")
         first, second = (
@@ -151,7 +151,9 @@ class TestOwners:
 
 class TestOneRun:
     @pytest.mark.parametrize("shape", [*SHAPES, "google", "camel"])
-    def test_of_an_upload_told_in_any_shape(self, upload, trigger, argo: ArgoServer, shape: str):
+    def test_every_form_of_event_about_an_upload_starts_one_run(
+        self, upload, trigger, argo: ArgoServer, shape: str
+    ):
         trigger(base_url="https://data.example.org/uploads")
         message = {"google": uploads.google, "camel": uploads.camel, **SHAPES}[shape](Object())
 
@@ -162,7 +164,7 @@ class TestOneRun:
         assert list(argo.workflows) == [outcome["run"]]
 
     @pytest.mark.parametrize("path", ["/", "/events/upload", "/api/events/upload"])
-    def test_told_twice(self, upload, trigger, database: Database, path: str):
+    def test_a_repeated_event_starts_one_run(self, upload, trigger, database: Database, path: str):
         trigger(pass_object=False)
         message = uploads.minio(Object())
 
@@ -170,7 +172,7 @@ class TestOneRun:
         assert outcomes(post(upload, message, path=path)) == ["known"]
         assert len(runs(database)) == 1
 
-    def test_told_in_every_shape(self, upload, trigger, database: Database):
+    def test_events_of_all_forms_about_one_upload_start_one_run(self, upload, trigger, database: Database):
         trigger(pass_object=False)
         message = [shape(Object(version="v1")) for shape in SHAPES.values()] * 2
         random.Random(7).shuffle(message)
@@ -180,14 +182,14 @@ class TestOneRun:
             "started",
         ]
 
-    def test_told_by_some_that_know_versions_and_some_that_do_not(self, upload, trigger):
+    def test_events_with_and_without_versions_start_one_run(self, upload, trigger):
         trigger(pass_object=False)
         thing = Object(version="v1")
 
         assert outcomes(post(upload, uploads.minio(thing))) == ["started"]
         assert outcomes(post(upload, uploads.triggermesh(thing._replace(version=None)))) == ["known"]
 
-    def test_told_by_many_at_once(self, upload, trigger, database: Database):
+    def test_concurrent_events_start_one_run(self, upload, trigger, database: Database):
         trigger(pass_object=False)
         message = uploads.minio(Object())
 
@@ -213,7 +215,7 @@ class TestOneRun:
     @pytest.mark.parametrize(
         "again", [{"etag": "0" * 32}, {"version": "v2"}, {"key": "incoming/else.csv"}], ids=str
     )
-    def test_more_for_another_upload(self, upload, trigger, again: dict[str, str]):
+    def test_another_upload_starts_another_run(self, upload, trigger, again: dict[str, str]):
         trigger(pass_object=False)
         first = Object(version="v1" if "version" in again else None)
 
@@ -256,7 +258,7 @@ def test_any_order_and_repetition_starts_one_run_for_each_upload(
 
 
 class TestWhatARunIsGiven:
-    def test_the_object_as_an_input(self, upload, trigger, artifacts: Path, argo: ArgoServer):
+    def test_a_run_gets_the_object_as_an_input(self, upload, trigger, artifacts: Path, argo: ArgoServer):
         trigger(base_url="https://data.example.org/uploads/")
         thing = Object(version="a b")
 
@@ -270,7 +272,7 @@ class TestWhatARunIsGiven:
         )
         assert (given.kind, given.name, given.size) == ("url", "sea ice+snow.csv", 12)
 
-    def test_nothing_but_the_object(self, upload, trigger, submit, artifacts: Path, argo: ArgoServer):
+    def test_a_run_gets_only_the_object(self, upload, trigger, submit, artifacts: Path, argo: ArgoServer):
         meta = json.loads(recipe_files(output="temporary")["meta.yml"])
         meta["input"] = {"params": [{"type": "upload"}]}
         files = recipe_files(output="temporary", meta_yml=json.dumps(meta))
@@ -316,7 +318,7 @@ class TestWhatARunIsGiven:
             ),
         ],
     )
-    def test_a_public_object_from_where_its_store_has_it(
+    def test_a_public_object_is_read_from_the_url_of_its_store(
         self, upload, trigger, artifacts: Path, argo: ArgoServer, message: Message, url: str
     ):
         trigger()
@@ -326,7 +328,9 @@ class TestWhatARunIsGiven:
         (name,) = argo.workflows
         assert stored_partition(artifacts, name).files[1].source == url
 
-    def test_an_owner_and_an_origin(self, upload, trigger, status, argo: ArgoServer):
+    def test_a_run_has_the_owner_and_the_origin_of_the_upload(
+        self, upload, trigger, status, argo: ArgoServer
+    ):
         trigger(pass_object=False)
         post(upload, uploads.minio(Object()))
 
@@ -363,7 +367,7 @@ class TestUploadedRecipes:
         assert outcomes(post(upload, uploads.minio(Object(key="incoming/seals/meta.yml")))) == ["started"]
         assert outcomes(post(upload, uploads.minio(Object(key="incoming/seals/recipe.sh")))) == []
 
-    def test_one_that_is_invalid_is_refused_and_may_come_again(
+    def test_an_invalid_uploaded_recipe_is_rejected_and_can_be_uploaded_again(
         self, upload, trigger, site: FileServer, status
     ):
         trigger(recipe_path=None, base_url=site.url)
@@ -390,19 +394,21 @@ class TestIgnored:
             Object(key="incoming/folder/"),
         ],
     )
-    def test_what_no_trigger_is_for(self, upload, trigger, thing: Object, database: Database):
+    def test_uploads_without_a_matching_trigger_are_ignored(
+        self, upload, trigger, thing: Object, database: Database
+    ):
         trigger(pass_object=False)
 
         assert outcomes(post(upload, uploads.minio(thing))) == []
         assert runs(database) == []
 
-    def test_objects_that_came_another_way(self, upload, trigger):
+    def test_objects_created_in_other_ways_are_ignored(self, upload, trigger):
         trigger(pass_object=False, kinds=["copy", "multipart"])
 
         assert outcomes(post(upload, uploads.minio(Object()))) == []
 
     @pytest.mark.parametrize("key", ["runs/a/output/a.zip", "recipes/0.tar.gz", "incoming/a"])
-    def test_our_own_bucket_even_where_a_trigger_watches_it(
+    def test_uploads_to_our_own_bucket_are_ignored_despite_a_trigger(
         self, upload, trigger, database: Database, key: str
     ):
         trigger(pass_object=False, pattern="**")
@@ -414,7 +420,9 @@ class TestIgnored:
 
 
 class TestWaiting:
-    def test_for_argo(self, serve, trigger, argo: ArgoServer, environment, database: Database):
+    def test_an_upload_waits_for_argo(
+        self, serve, trigger, argo: ArgoServer, environment, database: Database
+    ):
         trigger(pass_object=False)
         message = uploads.minio(Object())
         environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", "http://127.0.0.1:9")  # nobody listens there
@@ -430,7 +438,7 @@ class TestWaiting:
         assert runs(database) == [run]
         assert outcomes(post(upload, message)) == ["known"]
 
-    def test_for_argo_that_does_not_confirm_and_then_does(
+    def test_an_upload_waits_for_a_confirmation_by_argo(
         self, upload, trigger, argo: ArgoServer, database: Database
     ):
         trigger(pass_object=False)
@@ -442,7 +450,7 @@ class TestWaiting:
         assert outcomes(post(upload, message)) == ["started"]
         assert runs(database) == list(argo.workflows)
 
-    def test_for_a_run_of_the_same_recipe_to_end(
+    def test_an_upload_waits_for_a_run_of_its_recipe(
         self, upload, trigger, argo: ArgoServer, argo_events, environment, database: Database
     ):
         trigger(pass_object=False, overwrite=True, files=recipe_files())
@@ -461,7 +469,7 @@ class TestWaiting:
         assert len(swept.triggered) == 1
         assert len(runs(database)) == 2
 
-    def test_no_longer_than_a_day(self, serve, trigger, environment, database: Database):
+    def test_an_upload_waits_at_most_a_day(self, serve, trigger, environment, database: Database):
         trigger(pass_object=False)
         environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", "http://127.0.0.1:9")  # nobody listens there
         upload = serve("upload")
@@ -471,7 +479,7 @@ class TestWaiting:
 
         assert outcomes(post(upload, uploads.minio(Object()))) == ["refused"]
 
-    def test_nobody_says_where_the_bucket_is_read(self, upload, trigger):
+    def test_a_bucket_without_a_known_address_is_reported(self, upload, trigger):
         trigger()
 
         response = post(upload, uploads.minio(Object()))
@@ -488,7 +496,7 @@ class TestStatuses:
 
         assert (response.status_code, response.data) == (204, b"")
 
-    def test_what_is_no_event_is_not_sent_again(self, upload):
+    def test_an_invalid_event_is_rejected_permanently(self, upload):
         response = upload.post("/", data=b"nonsense", content_type="application/json")
 
         assert response.status_code == 400
@@ -509,7 +517,7 @@ class TestStatuses:
 
         assert post(serve("upload"), uploads.minio(Object())).status_code == 403
 
-    def test_with_a_token_only_who_knows_it_may_tell(self, serve, environment):
+    def test_with_a_token_events_must_have_it(self, serve, environment):
         environment.setenv("OGDC_UPLOAD_TOKEN", "secret")
         upload, message = serve("upload"), uploads.minio(Object())
 
@@ -586,7 +594,7 @@ class TestTriggers:
     def test_that_are_none(self, submit, body: bytes):
         assert submit.post("/triggers", data=body, content_type="application/json").status_code == 400
 
-    def test_of_a_recipe_that_has_to_be_given_values(self, submit, site: FileServer):
+    def test_a_trigger_for_a_recipe_with_required_parameters_is_rejected(self, submit, site: FileServer):
         files = {
             name: str(text) for name, text in recipes.recipe_files(parameters=[{"name": "YEAR"}]).items()
         }
@@ -598,7 +606,7 @@ class TestTriggers:
         assert answer.status_code == 400
         assert "parameter YEAR" in answer.get_json()["detail"]
 
-    def test_of_a_recipe_that_is_not_there(self, submit, site: FileServer):
+    def test_a_trigger_for_a_missing_recipe_is_rejected(self, submit, site: FileServer):
         asked = {"name": "a", "bucket": "b", "recipe_path": f"{site.url}/nothing.zip"}
 
         assert submit.post("/triggers", json=asked).status_code == 404

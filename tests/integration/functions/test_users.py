@@ -85,7 +85,7 @@ class TestMe:
             },
         }
 
-    def test_where_nobody_logs_in_it_is_the_name_on_trust(self, environment, serve):
+    def test_without_authentication_the_given_name_is_used(self, environment, serve):
         environment.setenv("ACCESS_MODE", "open")
         me = serve("users").get("/me", headers={"OGDC-User": "anna"}).get_json()
 
@@ -100,7 +100,7 @@ class TestMe:
 
 
 class TestTokens:
-    def test_a_token_is_shown_once_and_does_what_its_owner_may(self, users, anna):
+    def test_a_token_is_shown_once_and_has_the_permissions_of_its_owner(self, users, anna):
         made = make_token(users, anna)
 
         assert is_token(made["token"])
@@ -111,7 +111,7 @@ class TestTokens:
         assert [each["name"] for each in listed["tokens"]] == ["annas", "laptop"]
         assert made["token"] not in str(listed)
 
-    def test_its_last_use_is_recorded_to_the_day(self, users, anna, database):
+    def test_the_day_of_the_last_use_of_a_token_is_recorded(self, users, anna, database):
         def today() -> str:
             with database.autocommit() as conn:
                 return conn.execute("SELECT current_date::text").fetchone()[0]
@@ -137,7 +137,7 @@ class TestTokens:
             "annas"
         ]
 
-    def test_a_token_ends_with_its_time(self, users, anna, database):
+    def test_a_token_expires(self, users, anna, database):
         with database.autocommit() as conn:
             conn.execute("UPDATE api_tokens SET expires_at = now() - interval '1 second'")
         refused = users.get("/me", headers=anna.headers)
@@ -145,7 +145,7 @@ class TestTokens:
         assert refused.status_code == 401
         assert "expired on" in refused.get_json()["detail"]
 
-    def test_a_token_may_do_less_than_its_owner_and_makes_none_that_may_more(self, users, serve, admin):
+    def test_a_token_can_have_a_lower_role_and_create_no_higher_tokens(self, users, serve, admin):
         little = make_token(users, admin, role="viewer")
         assert serve("submit").post("/submit", headers=bearer(little["token"])).status_code == 403
         refused = users.post("/tokens", json={"name": "x", "role": "admin"}, headers=bearer(little["token"]))
@@ -153,7 +153,7 @@ class TestTokens:
         assert refused.status_code == 403
         assert "allow at most viewer" in refused.get_json()["detail"]
 
-    def test_a_token_loses_what_its_owner_loses(self, users, serve, admin, anna):
+    def test_a_token_loses_permissions_with_its_owner(self, users, serve, admin, anna):
         change = {"role": "viewer"}
         assert users.patch(f"/users/{anna.id}", json=change, headers=admin.headers).status_code == 200
 
@@ -167,7 +167,7 @@ class TestTokens:
         assert refused.status_code == 400
         assert "days" in refused.get_json()["detail"]
 
-    def test_admins_make_tokens_for_this_services_own_users_and_for_nobody_else(self, users, admin, anna):
+    def test_admins_can_create_tokens_only_for_users_of_the_service_itself(self, users, admin, anna):
         asked = {"subject": "nightly", "role": "submitter"}
         program = users.post("/users", json=asked, headers=admin.headers).get_json()
         assert program["issuer"] == "ogdc"
@@ -183,7 +183,7 @@ class TestTokens:
         assert users.delete(f"/tokens/{anna.token_id}", headers=admin.headers).status_code == 200
         assert users.get("/me", headers=anna.headers).status_code == 401
 
-    def test_what_has_a_wrong_checksum_is_refused_without_asking_the_database(self, environment, serve):
+    def test_a_token_with_a_wrong_checksum_is_rejected_without_a_query(self, environment, serve):
         environment.setenv("OGDC_DB_HOST", "/nowhere")
         users, token = serve("users"), new_token()
         changed = token[:-1] + ("0" if token[-1] != "0" else "1")
@@ -238,13 +238,13 @@ class TestUsers:
         assert refused.status_code == 400
 
     @pytest.mark.parametrize("user_id", ["nobody", "00000000-0000-0000-0000-000000000000"])
-    def test_who_is_not_there_is_said_not_to_be(self, users, admin, user_id):
+    def test_an_unknown_user_is_reported(self, users, admin, user_id):
         assert users.get(f"/users/{user_id}", headers=admin.headers).status_code == 404
         assert users.patch(f"/users/{user_id}", json={}, headers=admin.headers).status_code == 404
         assert users.delete(f"/tokens/{user_id}", headers=admin.headers).status_code == 404
 
     @pytest.mark.parametrize("change", [{"disabled": True}, {"role": "viewer"}, {"role": None}])
-    def test_no_admin_locks_themselves_out(self, users, admin, change):
+    def test_admins_cannot_lock_themselves_out(self, users, admin, change):
         refused = users.patch(f"/users/{admin.id}", json=change, headers=admin.headers)
 
         assert refused.status_code == 409
@@ -294,13 +294,13 @@ class TestLogins:
         assert (later.name, later.user_id, later.subject) == ("Anna B.", first.user_id, "0000-1")
         context.close()
 
-    def test_two_people_of_one_name_are_two_users(self, context):
+    def test_two_subjects_with_the_same_name_are_two_users(self, context):
         callers = [caller_of_identity(context, Identity(ISSUER, sub, "Anna", None)) for sub in ("1", "2")]
 
         assert len({each.user_id for each in callers}) == 2
         context.close()
 
-    def test_where_logins_make_no_users_an_admin_adds_them_first(self, context, database):
+    def test_without_automatic_users_an_admin_adds_them_first(self, context, database):
         closed = self.with_access(context, create_users=False)
         with pytest.raises(ForbiddenError, match="add the user 0000-1 of the issuer"):
             caller_of_identity(closed, Identity(ISSUER, "0000-1", "Anna", Role.ADMIN))
@@ -315,13 +315,13 @@ class TestLogins:
         assert caller_of_identity(context, Identity(ISSUER, "0000-1", "A", Role.ADMIN)).role == Role.VIEWER
         context.close()
 
-    def test_who_has_no_role_by_anybody_is_refused_where_there_is_no_default(self, context):
+    def test_a_user_without_a_role_is_rejected_if_there_is_no_default(self, context):
         strict = self.with_access(context, default_role="none")
         with pytest.raises(ForbiddenError, match="has no role"):
             caller_of_identity(strict, Identity(ISSUER, "0000-1", "Anna", None))
         strict.close()
 
-    def test_a_job_makes_no_token_that_would_outlast_what_its_logins_are_granted(self, context):
+    def test_a_login_by_grants_cannot_create_a_token(self, context):
         jobs = OidcSettings(others=(TrustedIssuer(issuer=ISSUER, audience=("ogdc",)),))
         bound = Context(context.settings._replace(oidc=jobs))
         job = caller_of_identity(bound, Identity(ISSUER, "repo:x", "x", Role.SUBMITTER))
@@ -331,7 +331,7 @@ class TestLogins:
 
 
 class TestActs:
-    def test_every_act_bears_who_did_it_and_by_which_token(self, users, serve, admin, anna, database):
+    def test_every_act_records_the_user_and_the_token(self, users, serve, admin, anna, database):
         program = users.post("/users", json={"subject": "nightly"}, headers=admin.headers).get_json()
         users.patch(f"/users/{program['id']}", json={"role": "viewer"}, headers=admin.headers)
         token = make_token(users, anna)
@@ -375,7 +375,7 @@ class TestActs:
         assert found(user=str(admin.id), object=name) == ["run.cancel"]
         assert found(user="nobody") == []
 
-    def test_they_are_read_page_by_page(self, users, admin):
+    def test_the_audit_log_is_paginated(self, users, admin):
         for number in range(5):
             users.post("/users", json={"subject": str(number)}, headers=admin.headers)
         first = users.get("/audit?limit=3", headers=admin.headers).get_json()
@@ -387,7 +387,7 @@ class TestActs:
     @pytest.mark.parametrize(
         "statement", ["UPDATE audit SET actor = NULL", "DELETE FROM audit", "TRUNCATE audit"]
     )
-    def test_what_was_done_stays_on_record(self, users, admin, database, statement):
+    def test_acts_cannot_be_changed_or_removed(self, users, admin, database, statement):
         users.post("/users", json={"subject": "x"}, headers=admin.headers)
         with (
             pytest.raises(psycopg.errors.RaiseException, match="stays on record"),
@@ -397,7 +397,7 @@ class TestActs:
 
         assert len(users.get("/audit", headers=admin.headers).get_json()["acts"]) == 1
 
-    def test_acts_on_trust_bear_the_name_that_was_given(self, environment, serve, database):
+    def test_unauthenticated_acts_have_the_given_name(self, environment, serve, database):
         environment.setenv("ACCESS_MODE", "open")
         serve("submit").post("/triggers", json={"name": "t", "bucket": "b"}, headers={"OGDC-User": "bert"})
 
@@ -410,7 +410,7 @@ class TestLimits:
     def submit(self, client: FlaskClient, by: Member, name: str):
         return client.post("/submit", data=bundle(recipe_files(name)), headers={**GZIP, **by.headers})
 
-    def test_of_many_submissions_at_once_as_many_are_taken_as_there_is_room_for(
+    def test_concurrent_submissions_are_accepted_up_to_the_limit(
         self, environment, serve, anna, database, artifacts
     ):
         environment.setenv("OGDC_MAX_QUEUED_RUNS", "3")
@@ -437,7 +437,7 @@ class TestLimits:
             assert conn.execute("SELECT count(*) FROM runs").fetchone() == (3,)
         assert len([*(artifacts / "runs").iterdir()]) == 3, "nothing is left of those that were refused"
 
-    def test_another_user_has_room_of_their_own(self, environment, serve, anna, admin):
+    def test_limits_count_for_each_user(self, environment, serve, anna, admin):
         environment.setenv("OGDC_MAX_QUEUED_RUNS", "1")
         client = serve("submit")
 
@@ -445,9 +445,7 @@ class TestLimits:
         assert self.submit(client, anna, "b").status_code == 429
         assert self.submit(client, admin, "c").status_code == 200
 
-    def test_a_repeated_request_is_answered_though_there_is_no_room_for_another(
-        self, environment, serve, anna
-    ):
+    def test_a_repeated_request_is_answered_at_the_limit(self, environment, serve, anna):
         environment.setenv("OGDC_MAX_QUEUED_RUNS", "1")
         client, headers = serve("submit"), {**GZIP, **anna.headers, "Idempotency-Key": "k"}
         first, again = (
@@ -456,7 +454,7 @@ class TestLimits:
 
         assert first.get_json() == again.get_json()
 
-    def test_a_run_that_is_tried_again_needs_room_too(self, environment, serve, anna, database):
+    def test_a_retried_run_counts_towards_the_limit(self, environment, serve, anna, database):
         environment.setenv("OGDC_MAX_QUEUED_RUNS", "1")
         with database.transaction() as conn:
             submit(conn, "failed-1", submitted_by=anna.id)
@@ -478,7 +476,7 @@ class TestLimits:
         assert status.get("/runs", headers=admin.headers).status_code == 200
         assert status.get("/healthz").status_code == 200
 
-    def test_where_nobody_logs_in_there_are_none(self, environment, serve):
+    def test_without_authentication_there_are_no_limits(self, environment, serve):
         environment.setenv("ACCESS_MODE", "open")
         environment.setenv("OGDC_MAX_REQUESTS", "1")
         status = serve("status")
@@ -505,7 +503,7 @@ class TestSecrecy:
         with Collector() as collector:
             yield collector
 
-    def test_no_token_is_kept_or_told_anywhere(
+    def test_tokens_appear_in_no_log_response_or_table(
         self, environment, tmp_path: Path, database, admin, anna, collector
     ):
         environment.setenv("LOG_LEVEL", "DEBUG")

@@ -79,7 +79,7 @@ def verified(request: Request, secret: str) -> dict[str, Any]:
 
 
 class TestTelling:
-    def test_the_end_of_a_run_is_told_once(self, submit, users, argo_events, argo, receiver: FileServer):
+    def test_the_end_of_a_run_is_delivered_once(self, submit, users, argo_events, argo, receiver: FileServer):
         made = hook(users, f"{receiver.url}/hook")
         name = ended(submit, argo_events, argo)
 
@@ -94,7 +94,7 @@ class TestTelling:
         assert event["data"]["status"] == "Succeeded"
         assert event["data"]["submitted_by"] == "ann"
 
-    def test_argo_events_wakes_the_sweep_where_somebody_is_to_be_told(
+    def test_argo_events_wakes_the_sweep_if_there_are_deliveries(
         self, submit, users, argo_events, argo, receiver
     ):
         name = started(submit, OGDC_User="ann")
@@ -106,7 +106,7 @@ class TestTelling:
         assert going_on.status_code == 204
         assert over.headers["ce-type"] == "org.ogdc.sweep_requested"
 
-    def test_nobody_is_to_be_told(self, submit, argo_events, argo):
+    def test_without_webhooks_nothing_is_delivered(self, submit, argo_events, argo):
         name = started(submit)
 
         assert tell(argo_events, argo.advance(name, "Succeeded"), Accept="").status_code == 204
@@ -133,7 +133,9 @@ class TestTelling:
 
         assert types(receiver) == ["org.ogdc.run.cancelled"]
 
-    def test_a_retry_is_news_though_it_ends_as_before(self, submit, users, argo_events, argo, receiver):
+    def test_a_retried_run_is_delivered_again_even_with_the_same_status(
+        self, submit, users, argo_events, argo, receiver
+    ):
         hook(users, f"{receiver.url}/hook")
         name = ended(submit, argo_events, argo, "Failed")
         sweep(submit)
@@ -199,9 +201,7 @@ class TestTryingAgain:
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
     @pytest.mark.parametrize("status", [301, 400, 404, 500])
-    def test_no_other_status_than_success_is_one(
-        self, submit, users, argo_events, argo, receiver, status: int
-    ):
+    def test_only_2xx_counts_as_delivered(self, submit, users, argo_events, argo, receiver, status: int):
         elsewhere = {"Location": f"{receiver.url}/elsewhere"}
         receiver.routes["/hook"] = lambda request: Answer(status=status, headers=elsewhere)
         hook(users, f"{receiver.url}/hook")
@@ -210,9 +210,7 @@ class TestTryingAgain:
         assert sweep(submit)["notified"] == []
         assert [request.path for request in receiver.requests] == ["/hook"]
 
-    def test_what_is_gone_is_not_tried_again(
-        self, submit, users, argo_events, argo, receiver, database: Database
-    ):
+    def test_a_410_ends_the_deliveries(self, submit, users, argo_events, argo, receiver, database: Database):
         receiver.routes["/hook"] = lambda request: Answer(status=410)
         hook(users, f"{receiver.url}/hook")
         ended(submit, argo_events, argo)
@@ -223,7 +221,9 @@ class TestTryingAgain:
 
         assert len(receiver.requests) == 1
 
-    def test_in_the_end_it_is_given_up(self, submit, users, argo_events, argo, receiver, database: Database):
+    def test_a_delivery_is_given_up_eventually(
+        self, submit, users, argo_events, argo, receiver, database: Database
+    ):
         receiver.routes["/hook"] = lambda request: Answer(status=500)
         hook(users, f"{receiver.url}/hook")
         ended(submit, argo_events, argo)
@@ -234,7 +234,7 @@ class TestTryingAgain:
 
         assert len(receiver.requests) == 9
 
-    def test_one_that_does_not_answer_is_not_asked_about_each_run(
+    def test_an_unresponsive_webhook_is_not_called_for_each_run(
         self, submit, users, argo_events, argo, receiver
     ):
         receiver.routes["/hook"] = lambda request: Answer(status=500)
@@ -256,7 +256,7 @@ class TestTryingAgain:
         assert "does not answer" in shown["deliveries"][0]["message"]
 
 
-def test_where_only_the_services_reach_nothing_is_told(environment, serve, argo, receiver):
+def test_nothing_is_delivered_to_private_networks(environment, serve, argo, receiver):
     environment.setenv("OGDC_ALLOWED_NETWORKS", "[]")
     submit = serve("submit")
     users = serve("users")
@@ -305,7 +305,7 @@ class TestManaging:
         assert answer.status_code == 400
         assert refusal in answer.get_json()["detail"]
 
-    def test_there_is_a_limit(self, users):
+    def test_the_number_of_webhooks_is_limited(self, users):
         for number in range(20):
             hook(users, f"https://example.org/{number}")
 
@@ -314,7 +314,7 @@ class TestManaging:
         assert answer.status_code == 409
         assert "Remove one first" in answer.get_json()["detail"]
 
-    def test_one_that_is_removed_is_told_nothing_more(self, submit, users, argo_events, argo, receiver):
+    def test_a_removed_webhook_gets_no_deliveries(self, submit, users, argo_events, argo, receiver):
         made = hook(users, f"{receiver.url}/hook")
         ended(submit, argo_events, argo)
 
