@@ -240,6 +240,10 @@ class Transport:
         )
         if response.status == 401:
             message = self._with_advice(message, response)
+        if response.status == 500 and self._stack_url:
+            from ogdc_local.stack.control import outdated
+
+            message = f"{message} {outdated()}".rstrip()
         return self._error(
             message,
             status=response.status,

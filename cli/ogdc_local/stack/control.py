@@ -71,6 +71,19 @@ def _recorded(paths: StatePaths) -> Stack | None:
     return stack if 0 < stack.pid < _MAX_PID and _URL.fullmatch(stack.url) else None
 
 
+def outdated(environ: Mapping[str, str] | None = None) -> str:
+    """Return how the running stack differs from this program, and what to do; empty if it does not."""
+    env = os.environ if environ is None else environ
+    stack = current(StatePaths.from_env(env))
+    difference = stack and _difference(stack, env)
+    if not difference:
+        return ""
+    return (
+        f"The local stack {difference.what}. Restart it (ogdc-runner down; ogdc-runner up): its runs go on "
+        "where they were."
+    )
+
+
 def ensure_up_without_damaged(
     *, idle_timeout: float | None, environ: Mapping[str, str] | None = None
 ) -> tuple[Stack, list[Path]]:

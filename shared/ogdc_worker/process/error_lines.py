@@ -12,8 +12,8 @@ _MAX = 3
 """Number of lines to quote."""
 _ERROR = re.compile(r"(\S+: )*(error|failure|fatal|critical|panic)\b[\w -]{0,20}:", re.IGNORECASE)
 """Matches `ERROR 4: …`, `FAILURE: …`, `gdal_calc.py: error: …`."""
-_JOINED = re.compile(r"(?<=FAILURE):\s*\n")
-"""GDAL's programs write the failure on the line after `FAILURE:`."""
+_JOINED = re.compile(r"(?:(?<=FAILURE)|(?<=^parallel: This job failed)):\s*\n", re.MULTILINE)
+"""GDAL's programs write the failure on the line after `FAILURE:`, and GNU parallel the job's command."""
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)(:|$)")
 """The last line of a traceback, which is not indented."""
 _COMPLAINT = re.compile(

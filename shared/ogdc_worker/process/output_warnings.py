@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ogdc_worker.process.outputs import OutputDefects
     from ogdc_worker.process.unheeded_errors import Unheeded
@@ -41,9 +42,27 @@ def about_outputs(command: str, left: OutputDefects, *, is_last: bool) -> Iterat
             "dangling_link",
             f"{command} left links that lead nowhere: {shown}{f' and {more} more' if more > 0 else ''}",
         )
+    if left.unlisted:
+        name = os.fsencode(left.unlisted[0]).decode(errors="backslashreplace")
+        yield (
+            "odd_name",
+            f"{command} left '{name}'{_others(left.unlisted)}, and this name is not UTF-8: lists of "
+            "outputs omit the file, and a zip cannot contain it. Rename it.",
+        )
+    if left.alike:
+        first, second = left.alike[0]
+        yield (
+            "odd_name",
+            f"{command} left {first!r} and {second!r}{_others(left.alike)}, which are one file on Windows "
+            "and macOS: readers there get only one of the two. Rename one.",
+        )
     for lost in left.lost:
         if not lost.certain:
             yield "lost_reference", f"{command} left {lost}; {_who(is_last=is_last)} will not find them there"
+
+
+def _others(found: Sequence[object]) -> str:
+    return f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
 
 
 def refusal(command: str, left: OutputDefects, *, is_last: bool) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ogdc_worker.process.indexes import BrokenIndex
     from ogdc_worker.process.paths import ProcessPaths
 
@@ -28,6 +30,10 @@ class OutputDefects(NamedTuple):
     """Links without a target."""
     lost: tuple[BrokenIndex, ...] = ()
     """Indexes with references that will be broken."""
+    unlisted: tuple[str, ...] = ()
+    """Published files whose names are not UTF-8."""
+    alike: tuple[tuple[str, str], ...] = ()
+    """Published files whose names differ only in upper and lower case."""
 
 
 def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
@@ -37,10 +43,12 @@ def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
         paths: The task's paths.
         is_last: Whether the outputs are published next; otherwise they become the next command's inputs.
     """
-    links, indexes, is_empty = [], [], True
+    links, indexes, published, is_empty = [], [], list[str](), True
     for name, entry in walk(paths.outputs, opening=True):
         is_directory = entry.is_dir(follow_symlinks=False)
         is_empty = is_empty and is_directory
+        if is_last and not is_directory:
+            published.append(name)
         if entry.is_symlink():
             links.append(name)
         elif not is_directory:
@@ -59,4 +67,22 @@ def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
         from ogdc_worker.process.indexes import find_lost
 
         lost = list(find_lost(indexes, paths, is_last=is_last))
-    return OutputDefects(is_empty, tuple(dangling), tuple(lost))
+    unlisted = tuple(name for name in published if not name.isascii() and not _is_utf8(name))
+    return OutputDefects(is_empty, tuple(dangling), tuple(lost), unlisted, tuple(_alike(published)))
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _alike(names: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield names with one that differs from it only in upper and lower case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        known = seen.setdefault(name.casefold(), name)
+        if known != name:
+            yield known, name

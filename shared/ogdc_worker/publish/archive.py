@@ -42,8 +42,9 @@ def write_zip(path: str, members: Mapping[str, str]) -> None:
             try:
                 _add(archive, name, members[name])
             except UnicodeEncodeError as exc:
+                shown = os.fsencode(name).decode(errors="backslashreplace")
                 raise PublishError(
-                    f"The name {name!r} is not UTF-8, so the file cannot be stored in a zip. Rename it."
+                    f"The name '{shown}' is not UTF-8, so the file cannot be stored in a zip. Rename it."
                 ) from exc
     os.rename(part, path)
 

@@ -29,3 +29,19 @@ from ogdc_cli.__main__ import main; main()
 def test_ctrl_c_ends_a_program_that_is_still_importing(module: str) -> None:
     done = _interrupted_at(module)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_a_user_without_an_entry_has_a_home() -> None:
+    code = """
+import os, pwd
+def unknown(uid):
+    raise KeyError(uid)
+pwd.getpwuid = unknown
+del os.environ["HOME"]
+from pathlib import Path
+from ogdc_cli.__main__ import _set_home
+_set_home()
+print(Path.home())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("/\n", "")

@@ -34,6 +34,10 @@ USAGE = "\n".join(
         ("bash: line 1: X: unbound variable", "bash: line 1: X: unbound variable"),
         ("FAILURE:\nUnable to open datasource `x.csv'.\n", "FAILURE: Unable to open datasource `x.csv'."),
         (
+            "parallel: This job failed:\ngdalwarp b.tif c.tif\n",
+            "parallel: This job failed: gdalwarp b.tif c.tif",
+        ),
+        (
             "tar (child): a.gz: Cannot open: No such file\n"
             "tar (child): Error is not recoverable: exiting now\n"
             "tar: Child returned status 2\ntar: Error is not recoverable: exiting now\n",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import CommandFailedError, WarningsError
+from ogdc_worker.process.output_warnings import about_outputs
 from ogdc_worker.process.outputs import OutputDefects, prepare_outputs
 from ogdc_worker.report import Reporter
 from support.partition import PartitionTask, recipe_files
@@ -26,6 +27,21 @@ def given(task: PartitionTask, **files: bytes) -> Path:
     inputs = task.workspace / "input_dir"
     plant(inputs, {name.replace("__", "/").replace("_", "."): content for name, content in files.items()})
     return inputs
+
+
+# --- names ---
+
+
+def test_names_that_other_systems_cannot_keep_are_warned_of_in_the_result(task: PartitionTask) -> None:
+    plant(task.outputs, {"a/Map.csv": b"1", "a/map.csv": b"2", "A/x.csv": b"3", "\xfc.csv": b"4"})
+    (task.outputs / os.fsdecode(b"caf\xe9.csv")).touch()
+    assert prepare_outputs(task.paths, is_last=False) == OutputDefects()
+    left = prepare_outputs(task.paths, is_last=True)
+    (odd, one), (alike, other) = about_outputs("command 1 of 1", left, is_last=True)
+    assert odd == alike == "odd_name"
+    assert r"left 'caf\xe9.csv', and this name is not UTF-8" in one
+    assert {name for pair in left.alike for name in pair} == {"a/Map.csv", "a/map.csv"}
+    assert "are one file on Windows and macOS" in other
 
 
 # --- links ---
