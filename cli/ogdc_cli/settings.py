@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_cli.client_variables import PRODUCTION_URL, ClientVariables
+from ogdc_local.stack.machine_user import machine_user
 from ogdc_shared.variables import read_variable, variables
 
 _API_URLS = {
@@ -110,8 +110,4 @@ def _token(env: Mapping[str, str]) -> str | None:
 def _user(env: Mapping[str, str]) -> str:
     if chosen := _given("user", env):
         return chosen
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user id without an account
-        return str(os.getuid())
-    return name.encode("ascii", "replace").decode()
+    return machine_user()

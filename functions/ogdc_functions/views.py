@@ -100,6 +100,7 @@ def recipe_view(recipe: SubmittedRecipe) -> recipe_answers.RunRecipe:
     """Return a run's recipe."""
     files = recipe.files
     return recipe_answers.RunRecipe(
+        stages=[recipe_answers.RecipeStage(stage, after) for stage, after in recipe.stages.items()],
         commands=[recipe_answers.RecipeCommand(**each._asdict()) for each in recipe.commands],
         files=None
         if files is None

@@ -36,6 +36,17 @@ def stage_of(task: str) -> str:
     return (task.removeprefix(f"{LIST}-") if task != LIST else PROCESS) if is_list_task(task) else task
 
 
+def stages_before(before: str | None, reads: tuple[str, ...]) -> list[str]:
+    """Return the stages that have to end before another begins, each once.
+
+    Args:
+        before: The stage with the outputs that are its inputs, or None.
+        reads: Earlier stages with outputs that its tasks read in full.
+    """
+    first = () if before is None else (before,)
+    return list(dict.fromkeys((*first, *reads)))
+
+
 # --- keys in the artifact store ---
 
 

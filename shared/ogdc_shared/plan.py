@@ -12,7 +12,7 @@ from json.encoder import encode_basestring as quoted
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import UnsupportedError
-from ogdc_shared.layout import PROCESS
+from ogdc_shared.layout import PROCESS, stages_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +167,11 @@ class Plan(NamedTuple):
     """None if results are neither kept nor reused."""
     version: int = PLAN_VERSION
     """Version of the format of the plan and its manifests."""
+
+    @property
+    def after(self) -> list[str]:
+        """The stages that have to end before this one begins, each once."""
+        return stages_before(self.before, self.reads)
 
     def to_json(self) -> str:
         """Return it in the stored format."""

@@ -74,6 +74,7 @@ def serving(
         engine=lambda _environ, _start: iter(()),
         artifacts=directory / "artifacts",
         signing_key=_SIGNING_KEY,
+        user="anonymous",
         state=dict,
     )
     try:

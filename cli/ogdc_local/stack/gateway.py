@@ -55,6 +55,7 @@ class Gateway:
         engine: WSGIApplication | None,
         artifacts: Path,
         signing_key: str,
+        user: str,
         state: Callable[[], Mapping[str, Any]],
     ) -> None:
         """Store the arguments; nothing is opened yet.
@@ -65,6 +66,8 @@ class Gateway:
                 users have to log in, since that API does not authenticate them.
             artifacts: Root of the artifact store.
             signing_key: Key for artifact links.
+            user: Name of the caller of requests that name nobody, such as those of the web page. It only has
+                an effect if users do not log in.
             state: Returns the response to `GET /stack`.
         """
         self._functions = functions
@@ -72,12 +75,14 @@ class Gateway:
         self._engine = engine
         self._store = DirectoryStore(artifacts)
         self._signing_key = signing_key
+        self._user = user
         self._state = state
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         try:
             check_caller(environ)
+            environ.setdefault("HTTP_OGDC_USER", self._user)
             answer = self._choose(environ)
         except ForbiddenError as exc:
             answer = add_security_headers(error_response(exc))

@@ -31,6 +31,7 @@ from ogdc_local.stack.functions import build_functions
 from ogdc_local.stack.gateway import Gateway, IdleTimer, Internal
 from ogdc_local.stack.leftovers import discard, tidy
 from ogdc_local.stack.long_polls import Changes, with_long_polls
+from ogdc_local.stack.machine_user import machine_user
 from ogdc_local.stack.paths import StatePaths, read_state, write_private
 from ogdc_local.stack.private import PrivateFiles
 from ogdc_local.stack.server import Server, listen, url_of
@@ -120,6 +121,7 @@ def running_services(
             engine=None if wants_logins(settings) else engine.wsgi,
             artifacts=paths.artifacts,
             signing_key=signing_key,
+            user=machine_user(),
             state=lambda: {"busy": engine.busy()},
         )
         wake_sweep = threading.Event()

@@ -20,7 +20,7 @@ function actionsOf(run: RunDetail): Action[] {
   if (run.deleted_at) return [];
   const retry: Action = {
     title: "Retry",
-    question: "Run what failed again?",
+    question: "Run the failed tasks again?",
     method: "POST",
     path: `${own}/retry`,
   };
@@ -55,7 +55,7 @@ export function Actions(props: { run: RunDetail; me: Me | null | undefined; onCh
       {asked ? (
         <p role="alertdialog" aria-label={asked.question}>
           {asked.question} <button type="button" onClick={() => carryOut(asked)}>{asked.title}</button>{" "}
-          <button type="button" onClick={() => setAsked(null)}>Leave it</button>
+          <button type="button" onClick={() => setAsked(null)}>Back</button>
         </p>
       ) : (
         actionsOf(props.run).map((action) => (

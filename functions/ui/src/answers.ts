@@ -74,6 +74,8 @@ export interface PartitionList {
 }
 
 export interface Recipe {
+  /** Without `publish`, in order; `after` names the stages that have to end before one begins. */
+  stages?: { stage: string; after: string[] }[];
   commands: { stage: string; number: number; line: number; text: string }[];
   files: { path: string; size: number; sha256: string; redacted: boolean; text: string | null }[] | null;
 }
@@ -150,10 +152,17 @@ export function reused(run: Run): number {
   return run.partition_counts.Reused ?? 0;
 }
 
+export const PROCESS = "process";
+export const PUBLISH = "publish";
 const ORDER = ["Failed", "Error", "Running", "Pending", "Succeeded"];
 
-/** Tasks as they matter: those that failed come first. */
-export function sorted(tasks: Task[]): Task[] {
+/** Tasks by phase, with failed ones first, then by stage and partition. A stage's listing comes before its partitions. */
+export function sorted(tasks: Task[], stages: Stage[]): Task[] {
   const rank = (task: Task) => (ORDER.indexOf(task.phase) + ORDER.length) % ORDER.length;
-  return [...tasks].sort((one, other) => rank(one) - rank(other));
+  const order = new Map(stages.map((each, index) => [each.stage, index]));
+  const place = (task: Task) => order.get(task.stage) ?? (task.stage === PUBLISH ? order.size : -1);
+  const number = (task: Task) => task.partition ?? -1;
+  return [...tasks].sort(
+    (one, other) => rank(one) - rank(other) || place(one) - place(other) || number(one) - number(other),
+  );
 }

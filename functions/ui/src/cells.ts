@@ -1,29 +1,54 @@
 /** The phase of each partition of each stage, as the graph draws them. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Counts, type PartitionList, type Phase, type RunDetail, type Stage, type Task, reused } from "./answers";
+import {
+  type Counts,
+  type PartitionList,
+  type Phase,
+  type Recipe,
+  type RunDetail,
+  type Stage,
+  type Task,
+  PROCESS,
+  PUBLISH,
+  reused,
+} from "./answers";
 import { get } from "./api";
+import { useAsked } from "./poll";
 
 export interface StageCells {
   stage: string;
+  /** The stages that have to end before it begins, of those that are drawn. */
+  after: string[];
   counts: Counts;
   /** By partition; null: its task has not begun. */
   cells: (Phase | null)[];
 }
 
-const PROCESS = "process";
-const PUBLISH = "publish";
 const PAGE = 1_000;
 const PAUSE = 5_000;
 
-/** All stages of a run, those to come as well as far as they are known. */
+/** All stages of a run that are known so far, each after those it depends on. */
 export function useCells(run: RunDetail): StageCells[] {
   const partitions = usePartitions(run);
-  const later = run.stages.filter((stage) => stage.stage !== PROCESS).map((stage) => laterStage(run, stage));
+  const later = run.stages.filter((stage) => stage.stage !== PROCESS);
+  const isAsked = later.length > 1 && !run.deleted_at;
+  const { data: recipe } = useAsked(isAsked ? `/runs/${run.name}/recipe` : null, get<Recipe>);
   const process = run.stages.find((stage) => stage.stage === PROCESS);
   const counts = { ...(reused(run) > 0 && { Reused: reused(run) }), ...(process?.counts ?? run.partition_counts) };
-  const first = { stage: PROCESS, counts, cells: partitions };
-  return [...before(run), first, ...later, publishing(run)];
+  const found: Omit<StageCells, "after">[] = [
+    ...before(run),
+    { stage: PROCESS, counts, cells: partitions },
+    ...later.map((stage) => laterStage(run, stage)),
+  ];
+  const after = new Map(recipe?.stages?.map((each) => [each.stage, each.after]));
+  const names = found.map((each) => each.stage);
+  const stages = found.map((each, index) => {
+    const known = after.get(each.stage)?.filter((name) => names.includes(name)) ?? [];
+    return { ...each, after: known.length > 0 ? known : names.slice(Math.max(0, index - 1), index) };
+  });
+  const last = names.filter((name) => !stages.some((each) => each.after.includes(name)));
+  return [...stages, { ...publishing(run), after: last }];
 }
 
 function tasksOf(run: RunDetail, stage: string): Task[] {
@@ -36,7 +61,7 @@ function placed(tasks: Task[], number: number): (Phase | null)[] {
   return cells;
 }
 
-function laterStage(run: RunDetail, stage: Stage): StageCells {
+function laterStage(run: RunDetail, stage: Stage): Omit<StageCells, "after"> {
   const counts = Object.values(stage.counts).reduce((sum, each) => sum + each, 0);
   const number = Math.max(stage.tasks, counts);
   const tasks = tasksOf(run, stage.stage);
@@ -51,12 +76,12 @@ function spread(counts: Counts, number: number): (Phase | null)[] {
 }
 
 /** What divides the inputs, and what takes results of earlier runs. */
-function before(run: RunDetail): StageCells[] {
+function before(run: RunDetail): Omit<StageCells, "after">[] {
   const found = ["list", "reuse"].map((name) => run.tasks.find((task) => task.partition === null && task.name === name));
   return found.flatMap((task) => (task ? [{ stage: task.name, counts: { [task.phase]: 1 }, cells: [task.phase] }] : []));
 }
 
-function publishing(run: RunDetail): StageCells {
+function publishing(run: RunDetail): Omit<StageCells, "after"> {
   const found = run.tasks.find((task) => task.stage === PUBLISH);
   return { stage: PUBLISH, counts: found ? { [found.phase]: 1 } : {}, cells: [found?.phase ?? null] };
 }

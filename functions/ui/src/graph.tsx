@@ -1,5 +1,6 @@
-/** The run's graph: its stages from left to right, each with its partitions, however many there are. */
+/** The run's graph: its stages from left to right, or from top to bottom on a phone, each with all its partitions. */
 
+import { useEffect, useState } from "preact/hooks";
 import type { Phase, RunDetail } from "./answers";
 import { PhaseCounts, SIGNS } from "./parts";
 import { type Place, goTo } from "./place";
@@ -10,33 +11,48 @@ import { type StageCells, useCells } from "./cells";
 const FEW = 30;
 const PAD = 12;
 const TITLE = 40;
+/** Between a stage and those that depend on it. */
 const GAP = 48;
-const BOX = { width: 44, height: 26, columns: 5 };
+/** Between stages that run side by side. */
+const BESIDE = 16;
+const BOX = { width: 44, height: 26 };
+const COLUMNS = { wide: 5, narrow: 3 };
+const NARROW = matchMedia("(max-width: 600px)");
+/** What the cells of a stage may take on a phone. */
+const NARROW_WIDTH = 300;
 const PHASES: (Phase | "None")[] = ["None", "Pending", "Running", "Succeeded", "Reused", "Failed", "Error"];
-const MEANING: Record<string, string> = { None: "has not begun", Reused: "Reused: taken from an earlier run" };
+const MEANING: Record<string, string> = { None: "Not started", Reused: "Reused from an earlier run" };
 
-interface Drawn extends StageCells {
-  x: number;
+interface Sized extends StageCells {
   width: number;
   height: number;
   columns: number;
   cell: { width: number; height: number };
 }
 
+interface Drawn extends Sized {
+  /** How many stages have to end one after the other before it begins. */
+  level: number;
+  x: number;
+  y: number;
+}
+
 export function Graph({ run, place }: { run: RunDetail; place: Place }) {
-  const stages = laidOut(useCells(run));
-  const height = Math.max(...stages.map((stage) => stage.height)) + 2;
-  const last = stages.at(-1);
-  const width = last ? last.x + last.width + 1 : 1;
+  const isNarrow = useNarrow();
+  const stages = laidOut(useCells(run), isNarrow);
+  const width = Math.max(...stages.map((stage) => stage.x + stage.width)) + 1;
+  const height = Math.max(...stages.map((stage) => stage.y + stage.height)) + 1;
   return (
     <section>
       <h2>Stages</h2>
       <div class="scroll" tabIndex={0} role="region" aria-label="Stages and partitions">
-        <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={told(stages)}>
-          {stages.map((stage, index) => (
+        <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={inWords(stages)}>
+          {stages.map((stage) => (
             <g key={stage.stage}>
-              {index > 0 && <Arrow to={stage} y={height / 2} />}
-              <StageBox stage={stage} y={(height - stage.height) / 2} run={run} place={place} />
+              {dependencies(stage, stages).map((from) => (
+                <Arrow key={from.stage} from={from} to={stage} isDown={isNarrow} />
+              ))}
+              <StageBox stage={stage} run={run} place={place} />
             </g>
           ))}
         </svg>
@@ -54,24 +70,65 @@ export function Graph({ run, place }: { run: RunDetail; place: Place }) {
   );
 }
 
-function laidOut(stages: StageCells[]): Drawn[] {
-  let x = 1;
-  return stages.map((stage) => {
-    const number = Math.max(1, stage.cells.length);
-    const few = number <= FEW;
-    const columns = few ? Math.min(number, BOX.columns) : Math.ceil(Math.sqrt(number * 2));
-    const side = number > 1_000 ? 6 : 11;
-    const cell = few ? BOX : { width: side, height: side };
-    const width = Math.max(columns * cell.width, 110) + 2 * PAD;
-    const height = Math.ceil(number / columns) * cell.height + TITLE + PAD;
-    const drawn = { ...stage, x, width, height, columns, cell };
-    x += width + GAP;
+/** Whether the window is as narrow as a phone's. */
+function useNarrow(): boolean {
+  const [isNarrow, setNarrow] = useState(NARROW.matches);
+  useEffect(() => {
+    const look = () => setNarrow(NARROW.matches);
+    NARROW.addEventListener("change", look);
+    return () => NARROW.removeEventListener("change", look);
+  }, []);
+  return isNarrow;
+}
+
+/** Place the stages by level: from left to right, or from top to bottom if the window is narrow. */
+function laidOut(stages: StageCells[], isNarrow: boolean): Drawn[] {
+  const levels: Sized[][] = [];
+  const levelOf = new Map<string, number>();
+  for (const stage of stages) {
+    const level = Math.max(-1, ...stage.after.map((name) => levelOf.get(name) ?? -1)) + 1;
+    levelOf.set(stage.stage, level);
+    (levels[level] ??= []).push(sized(stage, isNarrow));
+  }
+  const across = (stage: Sized) => (isNarrow ? stage.width : stage.height);
+  const along = (stage: Sized) => (isNarrow ? stage.height : stage.width);
+  const extents = levels.map((level) => level.reduce((sum, stage) => sum + across(stage) + BESIDE, -BESIDE));
+  const most = Math.max(...extents);
+  let begin = 1;
+  return levels.flatMap((level, number) => {
+    let side = 1 + (most - (extents[number] ?? 0)) / 2;
+    const drawn = level.map((stage) => {
+      const [x, y] = isNarrow ? [side, begin] : [begin, side];
+      side += across(stage) + BESIDE;
+      return { ...stage, level: number, x, y };
+    });
+    begin += Math.max(...level.map(along)) + GAP;
     return drawn;
   });
 }
 
-function told(stages: Drawn[]): string {
-  return stages.map((stage) => `${stage.stage}: ${count(stage.cells.length, "task")}${counted(stage)}`).join(", then ");
+function sized(stage: StageCells, isNarrow: boolean): Sized {
+  const number = Math.max(1, stage.cells.length);
+  const few = number <= FEW;
+  const side = number > 1_000 ? 6 : 11;
+  const cell = few ? BOX : { width: side, height: side };
+  const wanted = few ? Math.min(number, isNarrow ? COLUMNS.narrow : COLUMNS.wide) : Math.ceil(Math.sqrt(number * 2));
+  const columns = isNarrow ? Math.min(wanted, Math.floor(NARROW_WIDTH / cell.width)) : wanted;
+  const width = Math.max(columns * cell.width, 110) + 2 * PAD;
+  const height = Math.ceil(number / columns) * cell.height + TITLE + PAD;
+  return { ...stage, width, height, columns, cell };
+}
+
+/** The stages of the level before, which an arrow leads from; what these depend on needs no arrow of its own. */
+function dependencies(stage: Drawn, stages: Drawn[]): Drawn[] {
+  return stages.filter((each) => each.level === stage.level - 1 && stage.after.includes(each.stage));
+}
+
+function inWords(stages: Drawn[]): string {
+  const levels: string[][] = [];
+  for (const stage of stages)
+    (levels[stage.level] ??= []).push(`${stage.stage}: ${count(stage.cells.length, "task")}${counted(stage)}`);
+  return levels.map((level) => level.join(", alongside ")).join(", then ");
 }
 
 function counted(stage: Drawn): string {
@@ -79,7 +136,7 @@ function counted(stage: Drawn): string {
   return found.length > 0 ? ` (${found.map(([phase, number]) => `${number} ${phase}`).join(", ")})` : "";
 }
 
-/** What the forms and signs of the cells mean, of those that there are. */
+/** What the shapes and signs of the cells mean, for those that are shown. */
 function Legend({ stages }: { stages: Drawn[] }) {
   const cells = stages.filter((stage) => stage.cells.length > FEW).flatMap((stage) => stage.cells);
   const boxes = stages.filter((stage) => stage.cells.length <= FEW).flatMap((stage) => stage.cells);
@@ -99,14 +156,19 @@ function Legend({ stages }: { stages: Drawn[] }) {
   );
 }
 
-function Arrow({ to, y }: { to: Drawn; y: number }) {
-  const end = to.x - 4;
-  const begin = to.x - GAP + 4;
-  return <path class="arrow" d={`M${begin} ${y}H${end}m-7-5l7 5l-7 5`} />;
+function Arrow({ from, to, isDown }: { from: Drawn; to: Drawn; isDown: boolean }) {
+  if (isDown) {
+    const [x, end] = [to.x + to.width / 2, to.y - 4];
+    const [begin, middle] = [from.y + from.height + 4, to.y - GAP / 2];
+    return <path class="arrow" d={`M${from.x + from.width / 2} ${begin}V${middle}H${x}V${end}m-5-7l5 7l5-7`} />;
+  }
+  const [y, end] = [to.y + to.height / 2, to.x - 4];
+  const [begin, middle] = [from.x + from.width + 4, to.x - GAP / 2];
+  return <path class="arrow" d={`M${begin} ${from.y + from.height / 2}H${middle}V${y}H${end}m-7-5l7 5l-7 5`} />;
 }
 
-function StageBox(props: { stage: Drawn; y: number; run: RunDetail; place: Place }) {
-  const { stage, y, run, place } = props;
+function StageBox({ stage, run, place }: { stage: Drawn; run: RunDetail; place: Place }) {
+  const { y } = stage;
   const choose = (event: MouseEvent) => {
     const svg = (event.currentTarget as SVGElement).ownerSVGElement;
     if (!svg) return;

@@ -19,8 +19,8 @@ export function Inputs({ run }: { run: RunDetail }) {
     <section>
       <h2>Inputs</h2>
       <Problem refusal={refusal} />
-      {tasks?.length === 0 && <p role="status">No task has left what it read (yet).</p>}
-      {data && data.total > TASKS && <p>Of the first {TASKS} tasks of {data.total.toLocaleString("en")}:</p>}
+      {tasks?.length === 0 && <p role="status">No inputs have been recorded yet.</p>}
+      {data && data.total > TASKS && <p>The first {TASKS} of {data.total.toLocaleString("en")} tasks:</p>}
       {tasks?.map((task) => <TaskInputs run={run} task={task} isOpen={tasks.length === 1} key={task.name} />)}
     </section>
   );

@@ -59,7 +59,7 @@ function Filters({ place }: { place: Place }) {
 
 function Runs({ list, place }: { list: RunList; place: Place }) {
   if (list.runs.length === 0) return <p role="status">No runs.</p>;
-  const head = ["Status", "Run", "Recipe", "By", "Submitted", "Took", "Partitions", "Warnings"];
+  const head = ["Status", "Run", "Recipe", "By", "Submitted (UTC)", "Took", "Partitions", "Warnings"];
   return (
     <>
       <Table caption="Runs, newest first" head={head}>
@@ -79,19 +79,19 @@ function Row({ run }: { run: Run }) {
   return (
     <tr>
       <td><PhaseBadge phase={standing(run)} /></td>
-      <td><Link to={{ run: run.name }}>{run.name}</Link></td>
-      <td>{run.recipe_name}</td>
-      <td>{run.submitted_by}</td>
-      <td>{time(run.submitted_at)}</td>
+      <td class="name"><Link to={{ run: run.name }}>{run.name}</Link></td>
+      <td class="name">{run.recipe_name}</td>
+      <td class="name">{run.submitted_by}</td>
+      <td>{time(run.submitted_at).replace(" UTC", "")}</td>
       <td>{duration(run.started_at, run.finished_at)}</td>
-      <td><Partitions run={run} /></td>
+      <td class="name phases"><Partitions run={run} /></td>
       <td>{run.warning_count || ""}</td>
     </tr>
   );
 }
 
 function Partitions({ run }: { run: Run }) {
-  if (run.partitions === null) return <>not known yet</>;
+  if (run.partitions === null) return <>not listed yet</>;
   if (run.partitions === 1) return <>1</>;
   return <>{run.partitions.toLocaleString("en")}: <PhaseCounts counts={run.partition_counts} /></>;
 }

@@ -1,9 +1,11 @@
 /** Reading a run's log: lines of its commands, and the worker's own in JSON, each after its pod's name. */
 
+import { count, size } from "./words";
+
 export interface Line {
   pod: string;
   text: string;
-  /** What the worker tells; null: a command has written this. */
+  /** The worker's event; null if a command wrote the line. */
   event: Record<string, unknown> | null;
 }
 
@@ -45,18 +47,27 @@ function readEvent(text: string): Record<string, unknown> | null {
 export function shown(line: Line): string {
   const { event } = line;
   if (!event) return line.text;
-  const said: Record<string, string> = {
-    fetched: `fetched ${event.name} (${event.size} bytes)`,
-    command_started: `command ${event.number} of ${event.of}: ${event.command}`,
-    command_finished: `command ${event.number} of ${event.of} finished after ${event.seconds} s`,
-    command_failed: `command ${event.number} of ${event.of} failed with exit code ${event.exit_code} after ${event.seconds} s`,
-    listed: `listed the inputs: ${event.files} files of ${event.bytes} bytes in ${event.partitions} partitions`,
-    outputs_checked: `checked ${event.files} of ${event.of} results`,
+  const number = (key: string) => Number(event[key]);
+  const item = typeof event.file === "string" ? ` (${event.file.replace(/^\/input_dir\//, "")})` : "";
+  const command = `command ${event.number} of ${event.of}${item}`;
+  const words: Record<string, string> = {
+    fetched: event.cached ? `${event.name} is unchanged since it was last fetched` : `fetched ${event.name} (${size(number("size"))})`,
+    command_started: `${command}: ${event.command}`,
+    command_finished: `${command} finished after ${event.seconds} s`,
+    command_failed: `${command} failed with exit code ${event.exit_code} after ${event.seconds} s`,
+    listed: `listed the inputs: ${count(number("files"), "file")}${number("bytes") ? ` (${size(number("bytes"))})` : ""} in ${count(number("partitions"), "partition")}`,
+    outputs_checked: `checked ${number("files") < number("of") ? `${event.files} of ` : ""}${count(number("of"), "output")} with GDAL`,
     published: `published (${event.output})`,
     resumed: `continues after ${finished(String(event.after))}`,
-    reused: `reused ${event.partitions} of ${event.of} partitions from earlier runs${Number(event.begun) ? `, and the first commands of ${event.begun}` : ""}`,
+    reused: reusedInWords(number("partitions"), number("of"), number("begun")),
   };
-  return said[String(event.event)] ?? `${event.event}: ${event.message ?? line.text}`;
+  return words[String(event.event)] ?? `${event.event}: ${event.message ?? line.text}`;
+}
+
+function reusedInWords(partitions: number, of: number, begun: number): string {
+  const first = begun ? `the first commands of ${count(begun, "partition")}` : "";
+  if (!partitions) return `reused ${first || "nothing"} from earlier runs`;
+  return `reused ${partitions} of ${count(of, "partition")} from earlier runs${first && `, and ${first}`}`;
 }
 
 /** What a task had finished by the end of a step of its checkpoint. */

@@ -19,12 +19,12 @@ export function Login(props: { refusal: Refusal; wasTried: boolean; onToken: (to
       <AtIssuer />
       <form class="filters" onSubmit={submit}>
         <label>
-          An API token, or what <code>ogdc-runner token</code> prints
+          API token, or the output of <code>ogdc-runner token</code>
           <input name="token" type="password" autocomplete="off" required />
         </label>
         <button type="submit">Log in</button>
       </form>
-      <p>It is kept in this tab's memory until the tab is closed or reloaded.</p>
+      <p>The token is kept in memory until this tab is closed or reloaded.</p>
     </main>
   );
 }

@@ -1,4 +1,4 @@
-/** What a run's tasks printed: of all together the last lines, which follow by themselves; or one task's log. */
+/** The log of a run: the last lines of all tasks, which are updated while it runs, or the log of one task. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type RunDetail, type Task, hasEnded, sorted } from "./answers";
@@ -7,6 +7,7 @@ import { type Line, readLines, shown } from "./log";
 import { Problem } from "./parts";
 import { type Place, goTo } from "./place";
 import { TaskLog } from "./tasklog";
+import { count } from "./words";
 
 const LINES = 1_000;
 const PAUSE = 3_000;
@@ -26,11 +27,11 @@ export function Logs({ run, place }: { run: RunDetail; place: Place }) {
 }
 
 function Choice({ run, task }: { run: RunDetail; task: string }) {
-  const names = sorted(run.tasks).slice(0, OFFERED).map(logOf);
+  const names = sorted(run.tasks, run.stages).slice(0, OFFERED).map(logOf);
   if (task && !names.includes(task)) names.unshift(task);
   return (
     <label>
-      Of
+      Task
       <select value={task} onChange={(event) => goTo({ run: run.name, tab: "logs", task: event.currentTarget.value })}>
         <option value="">all tasks</option>
         {names.map((name) => <option key={name} value={name}>{name}</option>)}
@@ -77,7 +78,7 @@ function Lines({ lines, follows }: { lines: Line[]; follows: boolean }) {
   const several = new Set(lines.map((line) => line.pod)).size > 1;
   return (
     <>
-      <p role="status">{lines.length >= LINES ? `The last ${LINES} lines` : `${lines.length} lines`}</p>
+      <p role="status">{lines.length >= LINES ? `The last ${LINES} lines` : count(lines.length, "line")}</p>
       <pre class="log" ref={box} tabIndex={0} role="region" aria-label="Log">
         {lines.map((line, index) => (
           <span key={index} class={line.event ? "event" : ""}>

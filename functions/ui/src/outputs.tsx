@@ -17,7 +17,7 @@ export function Outputs({ run, place }: { run: RunDetail; place: Place }) {
     <section>
       <h2>Outputs</h2>
       <Problem refusal={refusal} />
-      {path === null && <p>There are none before the run has succeeded.</p>}
+      {path === null && <p>A run has outputs once it has succeeded.</p>}
       {data && <Files run={run} first={data} chosen={place.file ?? ""} key={run.name} />}
     </section>
   );
@@ -47,8 +47,8 @@ function Files({ run, first, chosen }: { run: RunDetail; first: OutputList; chos
       <Table caption="Files of the result" head={["", "File", "Size", "Type", ""]}>{results.map(row)}</Table>
       {hidden.length > 0 && (
         <details open={shown !== undefined && isHidden(shown)}>
-          <summary>How it came to be, and where it lies ({count(hidden.length, "file")})</summary>
-          <Table caption="Files about the result" head={["", "File", "Size", "Type", ""]}>{hidden.map(row)}</Table>
+          <summary>Provenance and catalog ({count(hidden.length, "file")})</summary>
+          <Table caption="Provenance and catalog files" head={["", "File", "Size", "Type", ""]}>{hidden.map(row)}</Table>
         </details>
       )}
       <Problem refusal={refusal} />
@@ -69,7 +69,7 @@ function Row({ run, file, isShown, onDownload }: RowProps) {
   const show = () => goTo({ run: run.name, tab: "outputs", file: isShown ? "" : file.path });
   return (
     <tr>
-      <td class="thumbnail">{file.thumbnail && <Picture path={file.thumbnail} about={`What ${file.path} looks like`} />}</td>
+      <td class="thumbnail">{file.thumbnail && <Picture path={file.thumbnail} about={`Thumbnail of ${file.path}`} />}</td>
       <td class="long">{file.path}</td>
       <td>{size(file.size)}</td>
       <td>{file.type}</td>

@@ -38,7 +38,7 @@ function Shown({ file }: { file: OutputFile }) {
     return <LazyMap file={file} />;
   }
   if (file.type.startsWith("image/"))
-    return file.size > MAX_PICTURE ? <p>It is too large a picture to be shown. Download it.</p> : <Picture path={file.url} about={file.path} />;
+    return file.size > MAX_PICTURE ? <p>This picture is too large to be shown. Download it.</p> : <Picture path={file.url} about={file.path} />;
   if (isText(file)) return <Beginning file={file} />;
   return <p>This file cannot be shown here. Download it.</p>;
 }

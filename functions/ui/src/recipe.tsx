@@ -41,7 +41,7 @@ function Files({ recipe }: { recipe: Recipe }) {
     <>
       {recipe.files.map((file) => (
         <details key={file.path} open={recipe.files !== null && recipe.files.length < 4 && file.size < 5_000}>
-          <summary>{file.path} ({size(file.size)}{file.redacted ? ", without what gives access" : ""})</summary>
+          <summary>{file.path} ({size(file.size)}{file.redacted ? ", credentials removed" : ""})</summary>
           {file.text === null ? <p>This is not a text file, or it is too long to be shown.</p> : <Pre label={file.path}>{file.text}</Pre>}
         </details>
       ))}

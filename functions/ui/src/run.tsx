@@ -49,7 +49,7 @@ function Summary({ run }: { run: RunDetail }) {
     ["Inputs", inputs(run)],
     ["Output", run.output_type],
     ["Data set", run.package && <a href={run.package.url}>{run.package.identifier}</a>],
-    ["Its newest version", run.package && <code>{run.package.series}</code>],
+    ["Series (newest version)", run.package && <code>{run.package.series}</code>],
     ["Started by", origin(run)],
     ["Removed", time(run.deleted_at)],
   ];
@@ -123,7 +123,7 @@ function Parameters({ run }: { run: RunDetail }) {
   const given = Object.entries(run.parameters);
   if (given.length === 0) return null;
   return (
-    <Table caption="Parameters that its commands got" head={["Parameter", "Value"]}>
+    <Table caption="Parameters of this run" head={["Parameter", "Value"]}>
       {given.map(([name, value]) => (
         <tr key={name}>
           <td>{name}</td>
@@ -149,8 +149,8 @@ function Warnings({ run }: { run: RunDetail }) {
           </li>
         ))}
       </ul>
-      {inMessage && <Pre label="Warnings before it failed">{inMessage}</Pre>}
-      {more > 0 && !inMessage && <p>{count(more, "more stands", "more stand")} in the logs.</p>}
+      {inMessage && <Pre label="Warnings before the failure">{inMessage}</Pre>}
+      {more > 0 && !inMessage && <p>{count(more, "more warning is", "more warnings are")} in the logs.</p>}
     </section>
   );
 }

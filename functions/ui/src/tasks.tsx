@@ -1,4 +1,4 @@
-/** The tasks of a run as a table, with a bar each for when it ran; those that failed come first. */
+/** The tasks of a run as a table, with a bar that shows when each ran. Failed tasks come first. */
 
 import { type PartitionList, type RunDetail, type Task, reused, sorted } from "./answers";
 import { logOf } from "./logs";
@@ -16,27 +16,27 @@ export function Tasks({ run, place }: { run: RunDetail; place: Place }) {
   const found = run.tasks.filter((task) => matches(task, place));
   const isElsewhere = chosen !== null && found.length === 0 && run.tasks.length >= 1_000;
   const far = useAsked(isElsewhere ? `/runs/${run.name}?task_limit=5&task_offset=${chosen}` : null, get<RunDetail>);
-  const tasks = isElsewhere ? (far.data?.tasks.filter((task) => matches(task, place)) ?? []) : sorted(found);
+  const tasks = isElsewhere ? (far.data?.tasks.filter((task) => matches(task, place)) ?? []) : sorted(found, run.stages);
   const left = tasks.length - SHOWN;
   return (
     <section>
       <h2>Tasks</h2>
       {chosen !== null && (
-        <p>Partition {chosen} of {place.stage}; <Link to={{ run: run.name }}>all tasks</Link></p>
+        <p>Partition {chosen} of stage {place.stage}. <Link to={{ run: run.name }}>Show all tasks</Link></p>
       )}
       <Taken run={run} place={place} isEmpty={tasks.length === 0} />
       <Problem refusal={far.refusal instanceof Refusal ? far.refusal : null} />
       {tasks.length > 0 && (
-        <Table caption="Tasks, those that failed first" head={["Task", "Phase", "Started", "Took", "When", "Message"]}>
+        <Table caption="Tasks by stage, failed tasks first" head={["Task", "Phase", "Started", "Took", "When", "Message"]}>
           {tasks.slice(0, SHOWN).map((task) => <Row key={task.name} task={task} run={run} />)}
         </Table>
       )}
-      {left > 0 && <p>… and {left.toLocaleString("en")} more; a click on a cell above shows its task.</p>}
+      {left > 0 && <p>{count(left, "more task is", "more tasks are")} not listed. Select a partition above to see its task.</p>}
     </section>
   );
 }
 
-/** What was taken from earlier runs: for how many partitions, or for the one that was chosen, and of which run. */
+/** How many partitions were reused from earlier runs, or which run the chosen one was reused from. */
 function Taken({ run, place, isEmpty }: { run: RunDetail; place: Place; isEmpty: boolean }) {
   const takes = run.tasks.some((task) => task.name === "reuse" && task.partition === null);
   const isOne = place.partition !== undefined && place.stage === "process";
@@ -44,9 +44,9 @@ function Taken({ run, place, isEmpty }: { run: RunDetail; place: Place; isEmpty:
   const { data, refusal } = useAsked(path, get<PartitionList>);
   const [, what, from] = data?.partitions[0]?.message?.match(/^(.*reused from run )([a-z0-9-]+)$/) ?? [];
   if (from) return <p>This partition: {what}<Link to={{ run: from }}>{from}</Link></p>;
-  if (isEmpty && (path === null || data || refusal)) return <p role="status">None has begun.</p>;
+  if (isEmpty && (path === null || data || refusal)) return <p role="status">No task has started yet.</p>;
   if (isOne || reused(run) === 0) return null;
-  return <p>{count(reused(run), "partition needs", "partitions need")} no task: what earlier runs left was taken for them.</p>;
+  return <p>{count(reused(run), "partition has", "partitions have")} no task because the result of an earlier run was reused.</p>;
 }
 
 function matches(task: Task, place: Place): boolean {

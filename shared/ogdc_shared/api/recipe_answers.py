@@ -10,6 +10,13 @@ from ogdc_shared.api.answers import Answer
 from ogdc_shared.api.fields import Count
 
 
+class RecipeStage(Answer):
+    """A stage of a run, except `publish`."""
+
+    stage: str
+    after: Annotated[list[str], Meta(description="The stages that have to end before it begins.")]
+
+
 class RecipeCommand(Answer):
     """A command line of a run's recipe."""
 
@@ -37,3 +44,4 @@ class RunRecipe(Answer):
         list[RecipeFile] | None,
         Meta(description="null: visible only to the owner of the run and admins, or no longer kept."),
     ]
+    stages: Annotated[list[RecipeStage], Meta(description="The stages of the run, in order.")]

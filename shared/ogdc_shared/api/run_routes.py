@@ -78,8 +78,9 @@ RUN_ROUTES = (
         "The recipe of a run as it was submitted",
         recipe_answers.RunRecipe,
         errors=(404, 410),
-        about="`commands` (`stage`, `number`, `line`, `text`), and, for the owner of the run and admins, "
-        "`files` (`path`, `size`, `sha256`, `text`), with credentials redacted.",
+        about="`stages` (`stage`, `after`), `commands` (`stage`, `number`, `line`, `text`), and, for "
+        "the owner of the run and admins, `files` (`path`, `size`, `sha256`, `text`), with "
+        "credentials redacted.",
     ),
     Route(
         "provenance",

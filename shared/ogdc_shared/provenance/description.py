@@ -72,6 +72,8 @@ class RunDescription(NamedTuple):
     """Begin and end of the period that the result covers, from the recipe; or None."""
     parameters: dict[str, Any] = {}  # noqa: RUF012  of a tuple, which nobody changes
     """Values of the recipe's parameters by name, without what gives access to somebody's data."""
+    after: dict[str, list[str]] = {}  # noqa: RUF012  as above
+    """Names of stages → names of the stages that have to end before they begin."""
     status: str = "Succeeded"
     message: str | None = None
     started_at: str | None = None

@@ -33,6 +33,7 @@ def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescripti
         begin=compiled.period[0] if compiled.period else None,
         end=compiled.period[1] if compiled.period else None,
         parameters=compiled.parameters,
+        after={plan.stage: plan.after for plan in compiled.plans if plan.after},
         submitted_at=run.submitted_at.isoformat(),
         stages=tuple(
             StageDescription(

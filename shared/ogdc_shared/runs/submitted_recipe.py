@@ -39,6 +39,8 @@ class SubmittedFile(NamedTuple):
 class SubmittedRecipe(NamedTuple):
     """What a caller may read of a run's recipe."""
 
+    stages: dict[str, list[str]]
+    """Names of stages, in order → names of the stages that have to end before they begin."""
     commands: list[SubmittedCommand]
     files: list[SubmittedFile] | None
     """None if the caller is neither the owner nor an admin, or if they were removed."""
@@ -53,17 +55,19 @@ def submitted_recipe(context: Context, name: str, *, caller: Caller) -> Submitte
         StorageUnavailableError: the artifact store does not respond.
     """
     run = reconciled_run(context, name)
+    described = description_of(context, run)
+    stages = {stage.name: described.after.get(stage.name, []) for stage in described.stages}
     commands = [
         SubmittedCommand(stage.name, each.number, each.line, withheld(each.text))
-        for stage in description_of(context, run).stages
+        for stage in described.stages
         for each in stage.commands
     ]
     if not may_read(run, caller):
-        return SubmittedRecipe(commands, None)
+        return SubmittedRecipe(stages, commands, None)
     with TemporaryDirectory(prefix="ogdc-recipe-") as scratch:
         recipe = unpack_recipe(context, run, Path(scratch, "recipe"))
         files = None if recipe is None else _files(recipe, Path(scratch, "shown"))
-        return SubmittedRecipe(commands, files)
+        return SubmittedRecipe(stages, commands, files)
 
 
 def _files(recipe: Path, shown: Path) -> list[SubmittedFile]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ogdc_shared import dns_label
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.layout import PROCESS, PUBLISH, REUSE_TASK
+from ogdc_shared.layout import PROCESS, PUBLISH, REUSE_TASK, stages_before
 from ogdc_shared.outputs.output_type import OutputType
 
 
@@ -36,8 +36,7 @@ class Stage(NamedTuple):
     @property
     def after(self) -> list[str]:
         """The stages that have to end before it begins, each once."""
-        first = () if self.before is None else (self.before,)
-        return list(dict.fromkeys((*first, *self.reads)))
+        return stages_before(self.before, self.reads)
 
 
 class RecipeFacts(NamedTuple):

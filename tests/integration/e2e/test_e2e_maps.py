@@ -207,7 +207,7 @@ VIEWS = {
 READY = {
     "overview": "On the command line",
     "logs": "lines",
-    "task": "checked 6 of 6 results",
+    "task": "checked 6 outputs with GDAL",
     "recipe": "recipe.sh",
     "inputs": "sha256",
     "outputs": "square.gpkg",

@@ -22,6 +22,7 @@ def test_a_recipe_is_shown_with_commands_and_files_without_secrets(submit, statu
     name = started(submit, files=FILES)
     shown = status.get(f"/runs/{name}/recipe").get_json()
     command = "curl 'https://data.example.org/a.tif?token=***' > /output_dir/a"
+    assert shown["stages"] == [{"stage": "process", "after": []}]
     assert shown["commands"] == [
         {"stage": "process", "number": 1, "line": 1, "text": command},
         {"stage": "process", "number": 2, "line": 3, "text": "true"},

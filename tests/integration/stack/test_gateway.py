@@ -67,6 +67,7 @@ def ask(tmp_path, store):
         engine=named("engine"),
         artifacts=tmp_path / "artifacts",
         signing_key="secret",
+        user="ada",
         state=lambda: {"busy": True},
     )
     listener = listen(None)
@@ -155,12 +156,32 @@ def test_the_sweep_is_woken_where_argo_events_asks_for_it(kind, wakes):
     assert len(woken) == wakes
 
 
+@pytest.mark.parametrize(("headers", "caller"), [({}, "ada"), ({"OGDC-User": "eve"}, "eve")])
+def test_a_request_that_names_nobody_is_of_the_machine_s_user(tmp_path, headers, caller):
+    def named_caller(environ, start_response):
+        start_response("200 OK", [])
+        return [environ["HTTP_OGDC_USER"].encode()]
+
+    gateway = Gateway(
+        functions=Functions(*[named_caller for _ in Functions._fields]),
+        engine=None,
+        artifacts=tmp_path,
+        signing_key="secret",
+        user="ada",
+        state=dict,
+    )
+    answer = run_wsgi_app(gateway, create_environ("/me", "http://127.0.0.1", headers=headers))
+
+    assert b"".join(answer[0]) == caller.encode()
+
+
 def test_workflows_are_not_shown_past_the_log_in(tmp_path):
     gateway = Gateway(
         functions=Functions(*map(named, Functions._fields)),
         engine=None,
         artifacts=tmp_path,
         signing_key="secret",
+        user="ada",
         state=dict,
     )
     answer = run_wsgi_app(gateway, create_environ("/api/v1/workflows/local", "http://127.0.0.1"))
