@@ -15,6 +15,7 @@ import logging
 import threading
 import time
 import uuid
+from math import inf
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -69,6 +70,8 @@ class EventSender:
         self._due: dict[str, _Due] = {}
         """By uid."""
         self._not_before: dict[str, float] = {}
+        self._wakes_at = inf
+        """When the thread wakes by itself, in monotonic seconds."""
         self._sending = False
         self._changed = threading.Condition()
         self._stopping = False
@@ -101,7 +104,8 @@ class EventSender:
         due = _Due(_KINDS.get(change, "update"), urgent=change is not Change.WENT_ON)
         with self._changed:
             self._due[uid] = self._due[uid].merged(due) if uid in self._due else due
-            self._changed.notify()
+            if self._ready_at(uid) < self._wakes_at:
+                self._changed.notify()
 
     def _run(self) -> None:
         while (task := self._next()) is not None:
@@ -128,6 +132,7 @@ class EventSender:
                 if uid is not None and wait is not None and wait <= 0:
                     self._sending = True
                     return uid, self._due.pop(uid)
+                self._wakes_at = inf if uid is None else self._ready_at(uid)
                 self._changed.wait(wait)
             return None
 

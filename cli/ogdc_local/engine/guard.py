@@ -96,8 +96,9 @@ class Guard:
     def watch(self, key: Hashable, subject: Subject) -> None:
         """Start checking a pod."""
         with self._changed:
+            if not self._subjects:  # otherwise the threads only pause
+                self._changed.notify_all()
             self._subjects[key] = subject
-            self._changed.notify_all()
 
     def forget(self, key: Hashable) -> None:
         """Stop checking a pod; unknown pods are ignored."""

@@ -16,7 +16,9 @@ from pathlib import Path
 from ogdc_shared.bounded_log import BoundedLog
 from ogdc_shared.file_lock import lock_within
 
-_PIECE = 1024 * 1024
+_PIPE_BYTES = 1024 * 1024
+_PIECE = 64 * 1024
+"""Bytes read at once. Clearing a buffer for much more would take longer than the rest of a short log."""
 _PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 _TRIED_AGAIN = b"[ogdc-runner] What follows is of another try.\n"
 _LEFTOVER_SECONDS = 30.0
@@ -92,7 +94,7 @@ def _enlarge(pipe: int) -> None:
     """Enlarge a pipe's buffer, so that programs with much output block less often; only possible on Linux."""
     if _PIPE_SIZE is not None:
         with suppress(OSError):
-            fcntl.fcntl(pipe, _PIPE_SIZE, _PIECE)
+            fcntl.fcntl(pipe, _PIPE_SIZE, _PIPE_BYTES)
 
 
 def _lock(mark: int) -> None:

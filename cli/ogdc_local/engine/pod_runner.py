@@ -200,9 +200,9 @@ class PodRunner:
         pod.unwatch(self._selector)
         self._guard.forget(pod)
         pod.note_excess(ended)
+        pod.leaving = ended.code == 0 and self._sandbox.slots is None
         self.report_progress(pod)
         pod.task = None
-        pod.leaving = ended.code == 0 and self._sandbox.slots is None
         self._helpers.run(self._collect, pod, ended)
 
     def _collect(self, pod: RunningPod, ended: Exit) -> None:

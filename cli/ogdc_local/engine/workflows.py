@@ -138,8 +138,8 @@ class Workflows:
         return flow, attempt
 
     def report(self, pod: RunningPod, progress: str) -> None:
-        """Update a pod's progress."""
-        if pod.uid in self._flows and pod.flow.report(pod.attempt, progress):
+        """Update a pod's progress; that of a pod that is leaving is recorded with its result."""
+        if pod.uid in self._flows and pod.flow.report(pod.attempt, progress) and not pod.leaving:
             self._touched.add(pod.flow)
 
     def finish(self, pod: RunningPod, result: PodResult) -> None:

@@ -194,6 +194,7 @@ class Bubblewrap:
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
         return [
             *self._isolated,
+            *(("--as-pid-1",) if is_forked else ()),  # the worker adopts and reaps orphans itself
             *(() if is_forked or self.owner is None else _KEPT_CAPABILITIES),
             *self._machine,
             *(word for fd, path in files.items() for word in ("--perms", "0644", "--file", str(fd), path)),
