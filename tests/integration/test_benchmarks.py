@@ -39,7 +39,7 @@ def test_a_table_is_printed_and_the_same_is_written_as_json(tmp_path: Path) -> N
         assert f"| {figure['what']} " in done.stdout
 
 
-def test_an_unknown_measure_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_benchmark_is_rejected_with_the_existing_ones(tmp_path: Path) -> None:
     done = bench("--into", str(tmp_path), "cold-start", "luck")
     assert done.returncode == 2
     assert "luck: choose from cold-start, status" in done.stderr

@@ -88,7 +88,7 @@ def test_a_name_that_escapes_is_refused(into: Path) -> None:
     assert list(into.iterdir()) == []
 
 
-def test_without_credentials_anybody_asks(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_requests_are_anonymous(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -96,7 +96,7 @@ def test_without_credentials_anybody_asks(into: Path, monkeypatch: pytest.Monkey
         stage_recipe("s3://recipes/some/small", into, allow_local=False)
 
 
-def test_s3_away_is_a_passing_fault(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_s3_is_a_temporary_failure(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closed_port() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
         with pytest.raises(SourceUnavailableError, match="EndpointConnectionError"):

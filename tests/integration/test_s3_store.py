@@ -47,7 +47,7 @@ class TestS3Store(StoreContract):
     pass
 
 
-def test_a_link_is_good_at_the_public_address_only(
+def test_a_link_is_valid_only_at_the_public_address(
     server: S3Server, store: S3Store, http: urllib3.PoolManager
 ) -> None:
     store.put("runs/a/output/a b.zip", b"content")
@@ -71,7 +71,7 @@ def test_a_link_for_longer_than_s3_allows_is_shortened(store: S3Store, http: url
     assert http.request("GET", store.link("runs/a/x", seconds=10**8)).data == b"x"
 
 
-def test_deletes_more_than_one_page(store: S3Store) -> None:
+def test_deleting_covers_all_pages_of_a_listing(store: S3Store) -> None:
     asked = []
 
     def by_twos(params: dict[str, Any], **_: object) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_deletes_more_than_one_page(store: S3Store) -> None:
     assert [store.size(key) for key in keys] == [None] * 5
 
 
-def test_wrong_credentials_are_the_operators_to_mend(server: S3Server) -> None:
+def test_wrong_credentials_are_a_configuration_error(server: S3Server) -> None:
     store = S3Store(server.settings._replace(secret_key="wrong"))
     for use in (lambda: store.put("runs/a", b""), lambda: store.get("runs/a"), lambda: store.size("runs/a")):
         with pytest.raises(ConfigurationError, match="S3_SECRET_KEY_KEY"):
@@ -99,7 +99,9 @@ def test_a_missing_bucket_is_named(server: S3Server) -> None:
         S3Store(server.settings._replace(bucket="no-such-bucket")).get("runs/a")
 
 
-def test_no_credentials_at_all_are_asked_for(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_a_configuration_error(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -125,7 +127,7 @@ def test_a_store_that_is_away_is_unavailable(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_passing_fault_is_tried_again_and_lasting_one_reported(tmp_path: Path) -> None:
+def test_temporary_failures_are_retried_and_permanent_ones_reported(tmp_path: Path) -> None:
     bucket = tmp_path / "argo-workflows"
     bucket.mkdir()
     (bucket / "a").write_bytes(b"content")
@@ -139,7 +141,7 @@ def test_passing_fault_is_tried_again_and_lasting_one_reported(tmp_path: Path) -
         assert len(server.requests) == 6
 
 
-def test_an_answer_cut_short_is_unavailable(tmp_path: Path) -> None:
+def test_a_truncated_response_is_unavailable(tmp_path: Path) -> None:
     bucket = tmp_path / "argo-workflows"
     bucket.mkdir()
     (bucket / "a").write_bytes(bytes(100_000))
@@ -149,6 +151,6 @@ def test_an_answer_cut_short_is_unavailable(tmp_path: Path) -> None:
             S3Store(settings(server.url)).get("a")
 
 
-def test_an_endpoint_that_is_no_url_is_the_operators_to_mend() -> None:
+def test_an_invalid_endpoint_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="'minio' is not the URL"):
         S3Store(settings("minio")).get("a")

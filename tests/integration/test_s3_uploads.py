@@ -74,7 +74,9 @@ def test_a_run_reads_one_object_without_any_key(server: S3Server, settings: Sett
 
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(3600, 3600 + DAY), (30 * DAY, 7 * DAY)])
-def test_a_link_outlives_the_workflow_as_far_as_s3_lets_it(settings: Settings, timeout: int, seconds: int):
+def test_a_link_is_valid_longer_than_the_workflow_if_s3_allows_it(
+    settings: Settings, timeout: int, seconds: int
+):
     url = object_url(
         created("a"), settings=settings._replace(worker=WorkerSettings(timeout=timeout)), base_url=None
     )
@@ -88,13 +90,13 @@ def test_a_link_is_for_the_version_that_was_uploaded(settings: Settings):
     assert parse_qs(urlsplit(url).query)["versionId"] == ["v 1"]
 
 
-def test_other_buckets_are_not_read_with_the_key(settings: Settings):
+def test_the_key_is_not_used_for_other_buckets(settings: Settings):
     with pytest.raises(UnsupportedError, match="OGDC_UPLOAD_BUCKETS"):
         object_url(created("a", bucket="private"), settings=settings, base_url=None)
     assert recipe_bundle(created("a.zip", bucket="private"), settings=settings) is None
 
 
-def test_without_a_key_nothing_is_signed(settings: Settings):
+def test_without_a_key_no_links_are_signed(settings: Settings):
     keyless = settings._replace(storage=settings.storage._replace(access_key=None))
 
     with pytest.raises(ConfigurationError, match="S3_SECRET_KEY_ID"):
@@ -114,12 +116,12 @@ def test_a_recipe_is_read_with_the_key(settings: Settings, s3: Any, tmp_path: Pa
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == recipe_files()
 
 
-def test_a_recipe_that_is_gone(settings: Settings):
+def test_a_removed_recipe_in_s3_is_reported(settings: Settings):
     with pytest.raises(RecipeNotFoundError):
         recipe_bundle(created("recipes/gone.zip"), settings=settings)
 
 
-def test_a_whole_bucket_is_no_recipe(settings: Settings):
+def test_a_recipe_in_the_root_of_a_bucket_is_rejected(settings: Settings):
     with pytest.raises(InvalidRecipeError, match="root"):
         recipe_bundle(created("meta.yml"), settings=settings)
 

@@ -53,13 +53,13 @@ class TestListings:
 
         assert ask(place) != before
 
-    def test_a_file_without_a_validator_is_none(self, site: FileServer):
+    def test_a_file_without_etag_and_date_is_rejected(self, site: FileServer):
         site.routes["/x"] = lambda _: Answer(body=b"x")
 
         with pytest.raises(InputNotFoundError, match="neither ETag"):
             ask(f"{site.url}/x")
 
-    def test_a_server_that_fails_is_no_change(self, site: FileServer):
+    def test_a_server_error_is_not_a_change(self, site: FileServer):
         site.fail(20, status=503)
 
         with pytest.raises(SourceUnavailableError):
@@ -67,7 +67,7 @@ class TestListings:
 
 
 class TestDataSets:
-    def test_of_a_series_the_newest_counts(self, site: FileServer):
+    def test_the_newest_version_of_a_series_is_watched(self, site: FileServer):
         first = DataFile("urn:m1", "m.xml", b"<m/>", metadata=True, series="doi:10.5072/S")
         data = DataFile("urn:d1", "a.csv", b"1")
         node = MemberNode(site, {"map_1": [first, data]})
@@ -80,7 +80,7 @@ class TestDataSets:
 
         assert ask("dataone:doi:10.5072/S", dataone_node_url=node.url) != before
 
-    def test_new_metadata_alone_change_no_input(self, site: FileServer):
+    def test_new_metadata_without_new_data_are_not_a_change(self, site: FileServer):
         first = DataFile("urn:m1", "m.xml", b"<m/>", metadata=True, series="doi:10.5072/S")
         data = DataFile("urn:d1", "a.csv", b"1")
         node = MemberNode(site, {"map_1": [first, data]})
@@ -149,7 +149,7 @@ class TestRefs:
         assert ask(place) == repository("rev-parse", "main")
         assert site.requests[-1].query == {"service": ["git-upload-pack"]}
 
-    def test_without_a_ref_it_is_the_head_and_a_tag_is_what_it_is_for(self, repository, site: FileServer):
+    def test_without_a_ref_head_is_watched_and_tags_are_dereferenced(self, repository, site: FileServer):
         repository("tag", "-a", "v1", "-m", "v1")
 
         assert ask(f"git+{site.url}/r.git") == repository("rev-parse", "HEAD")
@@ -159,11 +159,11 @@ class TestRefs:
             ask(f"git+{site.url}/r.git@none")
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"001e# service=git-upload-pack\n0000ffff", b"0004"])
-    def test_what_is_no_answer_of_git_is_no_change(self, body: bytes):
+    def test_an_invalid_git_response_is_not_a_change(self, body: bytes):
         with pytest.raises(InputNotFoundError):
             commit_of(Ref("https://example.org/r.git", "main"), body)
 
-    def test_where_recipes_are_on_github(self):
+    def test_github_locations_are_watched_as_refs(self):
         ref = read_location("github://qgreenland-net:ogdc-recipes@main/recipes/tiles")
 
         assert ref == Ref("https://github.com/qgreenland-net/ogdc-recipes.git", "main")
@@ -180,13 +180,13 @@ class TestRefs:
             "git+https://h/r@",
         ],
     )
-    def test_what_names_none_is_refused(self, place: str):
+    def test_locations_without_a_ref_are_rejected(self, place: str):
         with pytest.raises(InvalidRequestError):
             check_form(place, settings=Settings())
 
 
 @pytest.mark.parametrize("form", ["{}/d/", "git+{}/r.git@main"])
-def test_nothing_is_asked_where_only_services_reach(site: FileServer, form: str):
+def test_no_requests_are_sent_to_networks_of_the_services(site: FileServer, form: str):
     place = form.format(site.url)
 
     with pytest.raises(ForbiddenError):
@@ -195,7 +195,7 @@ def test_nothing_is_asked_where_only_services_reach(site: FileServer, form: str)
     assert site.requests == []
 
 
-def test_a_redirect_leads_nowhere_else(site: FileServer):
+def test_redirects_to_private_addresses_are_not_followed_when_watching(site: FileServer):
     inside = site.url.replace("127.0.0.1", "127.0.0.2")
     site.routes["/r.git/info/refs"] = lambda _: Answer(status=302, headers={"Location": f"{inside}/secret"})
 

@@ -17,9 +17,7 @@ NO_PROMISE = ""
 TESTS = {
     "The commands of a recipe": NO_PROMISE,
     "Each task runs in its own": f"{SANDBOX}commands::test_root_gives_its_rights_up_before_the_command",
-    "The worker fetches inputs": (
-        f"{PAGES}sandbox_network::test_phases_follow_each_other_and_only_the_first_has_the_network"
-    ),
+    "The worker fetches inputs": (f"{PAGES}sandbox_network::test_only_the_first_of_the_phases_has_a_network"),
     "Only this container has": (
         f"{E2E}inputs::test_logins_secrets_and_the_cache_are_used_but_hidden_from_commands"
     ),
@@ -63,24 +61,21 @@ TESTS = {
     "A power cut loses": "unit/test_durability::test_what_a_command_wrote_before_it_counts_as_finished",
     "Remove the state directory in": NO_PROMISE,
     "A damaged file loses": NO_PROMISE,
-    "A damaged `port`": f"{STACK}damaged_state::test_a_signing_key_that_is_none_is_replaced",
+    "A damaged `port`": f"{STACK}damaged_state::test_an_invalid_signing_key_is_replaced",
     "A `lock` that is not": "unit/stack/test_state_paths::test_a_log_that_is_no_file_is_put_aside",
     "A damaged `engine.sqlite`": (
-        f"{STACK}damaged_state"
-        "::test_a_state_directory_of_any_name_works_and_what_is_damaged_is_named_and_set_aside"
+        f"{STACK}damaged_state::test_any_state_directory_works_and_damaged_files_are_reported_and_set_aside"
     ),
     "A workflow that the engine cannot": (
         f"{ENGINE}containment::test_a_state_that_cannot_be_recorded_ends_only_its_own_workflow"
     ),
     "Other workflows continue": (f"{ENGINE}containment::test_a_damaged_record_ends_only_its_own_workflow"),
     "Only processes of the stack's": f"{STACK}gateway::test_other_users_of_the_machine_are_refused",
-    "The stack asks the kernel": (
-        f"{STACK}gateway::test_other_users_cannot_keep_the_user_out_with_any_number_of_connections"
-    ),
-    "A connection that has not": f"{STACK}gateway::test_connections_that_do_not_ask_in_time_are_closed",
+    "The stack asks the kernel": (f"{STACK}gateway::test_connections_of_other_users_cannot_block_the_user"),
+    "A connection that has not": f"{STACK}gateway::test_connections_without_a_request_are_closed",
     "Web pages are rejected": f"{STACK}gateway::test_pages_of_other_sites_are_refused",
-    "Workflows can be viewed": f"{STACK}gateway::test_workflows_can_only_be_looked_at",
-    "PostgreSQL listens on a socket": f"{STACK}postgres_server::test_it_listens_on_a_private_socket_alone",
+    "Workflows can be viewed": f"{STACK}gateway::test_workflows_are_read_only",
+    "PostgreSQL listens on a socket": f"{STACK}postgres_server::test_it_listens_only_on_a_private_socket",
     "If root starts": f"{STACK}postgres_server::test_root_without_user_namespaces_runs_it_as_nobody",
 }
 SECTIONS = ("What is confined", "What can be lost", "Who may use it")

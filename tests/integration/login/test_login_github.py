@@ -98,7 +98,7 @@ class Run:
         return run_fields(name="r", status="Succeeded" if self.looks <= 0 else "Running")
 
 
-def test_a_job_without_a_secret_says_who_it_is(
+def test_a_job_without_a_secret_authenticates_with_githubs_token(
     runner: Runner, github: GitHub, deployment: Deployment
 ) -> None:
     run = Run(deployment)
@@ -110,7 +110,7 @@ def test_a_job_without_a_secret_says_who_it_is(
     assert set(run.used) == {f"Bearer {token}"}
 
 
-def test_each_token_is_masked_where_commands_are_ignored_too(
+def test_tokens_are_masked_even_while_commands_are_disabled(
     runner: Runner, github: GitHub, deployment: Deployment
 ) -> None:
     Run(deployment, looks=LOOKS, uses=3)
@@ -126,7 +126,7 @@ def test_each_token_is_masked_where_commands_are_ignored_too(
     assert KEY not in step.log
 
 
-def test_no_deployment_gets_a_token_that_is_meant_for_another(
+def test_each_deployment_gets_a_token_with_its_own_audience(
     runner: Runner, github: GitHub, deployment: Deployment
 ) -> None:
     run = Run(deployment)
@@ -138,7 +138,7 @@ def test_no_deployment_gets_a_token_that_is_meant_for_another(
     assert (run.used, github.given) == ({}, [])
 
 
-def test_a_token_that_is_given_goes_first(runner: Runner, github: GitHub, deployment: Deployment) -> None:
+def test_a_given_token_takes_precedence(runner: Runner, github: GitHub, deployment: Deployment) -> None:
     run = Run(deployment)
     step = runner.run(SUBMIT, recipe="recipe", api_url=deployment.url, token="given", timeout=300)
 
@@ -147,7 +147,7 @@ def test_a_token_that_is_given_goes_first(runner: Runner, github: GitHub, deploy
     assert github.given == []
 
 
-def test_a_deployment_in_open_mode_is_shown_none(
+def test_no_token_is_sent_to_a_deployment_in_open_mode(
     runner: Runner, github: GitHub, deployment: Deployment
 ) -> None:
     run = Run(deployment)

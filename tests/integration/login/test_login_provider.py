@@ -95,7 +95,7 @@ def test_login_by_a_code_then_use_then_logout(
     assert user.cli("token").code == 1
 
 
-def test_the_token_file_is_its_owners_alone(start: Start, user: User, provider: OidcProvider) -> None:
+def test_the_token_file_is_private(start: Start, user: User, provider: OidcProvider) -> None:
     user.file.parent.mkdir(parents=True)
     user.file.parent.chmod(0o755)
     command = start("login", "--no-browser", PYTHONUNBUFFERED="1")
@@ -107,7 +107,7 @@ def test_the_token_file_is_its_owners_alone(start: Start, user: User, provider: 
     assert stat.S_IMODE(user.file.parent.stat().st_mode) == 0o700
 
 
-def test_a_refused_login_keeps_nothing(start: Start, user: User, provider: OidcProvider) -> None:
+def test_a_rejected_login_stores_nothing(start: Start, user: User, provider: OidcProvider) -> None:
     command = start("login", "--no-browser")
     provider.approve(command.line_with("enter the code").split()[-1], deny=True)
     done = command.ended()
@@ -121,7 +121,7 @@ BROWSER_CLIENT = {**CLI_CLIENT, "grant_types": ["authorization_code", "refresh_t
 
 
 @pytest.mark.parametrize("provider", [{"device": False, "clients": [BROWSER_CLIENT]}], indirect=True)
-def test_login_by_a_browser_where_there_are_no_codes(
+def test_login_uses_a_browser_without_a_device_grant(
     start: Start, user: User, provider: OidcProvider, tmp_path: Path
 ) -> None:
     opened = tmp_path / "opened"
@@ -142,7 +142,7 @@ def test_login_by_a_browser_where_there_are_no_codes(
     assert user.cli("whoami").code == 0
 
 
-def test_many_commands_at_once_renew_once(
+def test_concurrent_commands_renew_a_token_once(
     start: Start, user: User, provider: OidcProvider, deployment: Deployment
 ) -> None:
     old = provider.tokens()
@@ -160,7 +160,7 @@ def test_many_commands_at_once_renew_once(
 
 
 @OWN_PROVIDER
-def test_a_login_whose_provider_is_away_is_not_lost(
+def test_a_login_is_kept_while_its_provider_is_unreachable(
     user: User, provider: OidcProvider, deployment: Deployment
 ) -> None:
     old = provider.tokens()
@@ -176,7 +176,7 @@ def test_a_login_whose_provider_is_away_is_not_lost(
     assert user.file.read_bytes() == before
 
 
-def test_a_login_that_was_used_elsewhere_has_ended_and_says_so(
+def test_a_login_whose_refresh_token_was_used_elsewhere_ends_with_a_message(
     user: User, provider: OidcProvider, deployment: Deployment
 ) -> None:
     old = provider.tokens()
@@ -192,7 +192,7 @@ def test_a_login_that_was_used_elsewhere_has_ended_and_says_so(
     assert "ogdc-runner login" in done.err
 
 
-def test_pasted_tokens_come_by_stdin(user: User, deployment: Deployment) -> None:
+def test_pasted_tokens_are_read_from_stdin(user: User, deployment: Deployment) -> None:
     shown = {
         "message": "Copy this.",
         "token": {"access_token": "pasted-access", "refresh_token": "pasted-refresh"},
@@ -257,7 +257,7 @@ def test_a_terminal_takes_tokens_longer_than_its_lines_and_shows_none(user: User
     assert b"ttt" not in b"".join(echoed)
 
 
-def test_nothing_a_provider_says_commands_the_terminal(
+def test_texts_of_a_provider_are_escaped_on_the_terminal(
     user: User, deployment: Deployment, provider: OidcProvider
 ) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\u202e\r\nError: forged"
@@ -289,7 +289,7 @@ def test_nothing_a_provider_says_commands_the_terminal(
     assert not [line for line in (done.out + done.err).splitlines() if line.startswith("Error: forged")]
 
 
-def test_a_deployment_that_asks_nobody_to_log_in_says_so(user: User, tmp_path: Path) -> None:
+def test_login_reports_a_deployment_without_authentication(user: User, tmp_path: Path) -> None:
     done = user.cli("login", OGDC_API_URL=user.url.removesuffix("/api"))
 
     assert done.code == 1
@@ -297,7 +297,7 @@ def test_a_deployment_that_asks_nobody_to_log_in_says_so(user: User, tmp_path: P
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_a_login_that_is_broken_off_keeps_nothing(start: Start, user: User, number: str) -> None:
+def test_an_interrupted_login_stores_nothing(start: Start, user: User, number: str) -> None:
     import signal
 
     command = start("login", "--no-browser")
@@ -309,7 +309,9 @@ def test_a_login_that_is_broken_off_keeps_nothing(start: Start, user: User, numb
 
 
 @OWN_PROVIDER
-def test_logout_forgets_also_where_the_provider_is_away(user: User, provider: OidcProvider) -> None:
+def test_logout_removes_the_login_even_if_the_provider_is_unreachable(
+    user: User, provider: OidcProvider
+) -> None:
     user.keep(provider.tokens(), issuer=provider.issuer)
     provider.stop()
 

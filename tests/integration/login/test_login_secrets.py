@@ -109,7 +109,7 @@ def show_everywhere(service: Service, secret: str) -> None:
     ask(service, "POST", "/events/upload", body={}, headers=event)
 
 
-def test_no_secret_is_kept_or_told_anywhere(
+def test_secrets_of_logins_appear_nowhere(
     provider: OidcProvider,
     collector: Collector,
     database_settings: DatabaseSettings,

@@ -72,7 +72,7 @@ def test_an_admin_adds_users_and_their_tokens_let_them_in(admin: Cli, user: Call
     assert "laptop" in ada("tokens", "list").out
 
 
-def test_what_a_role_does_not_allow_is_refused_in_words(
+def test_a_command_beyond_the_role_fails_with_a_message(
     admin: Cli, user: Callable[[str], Cli], tmp_path: Path
 ) -> None:
     viewer = user(new_token(admin, "vera", Role.VIEWER))
@@ -86,7 +86,7 @@ def test_what_a_role_does_not_allow_is_refused_in_words(
     assert "no user" in admin("users", "role", "nobody", "viewer").err
 
 
-def test_another_users_run_is_not_theirs_to_cancel(
+def test_a_user_cannot_cancel_another_users_run(
     admin: Cli, user: Callable[[str], Cli], tmp_path: Path
 ) -> None:
     ada, eve = (user(new_token(admin, name, Role.SUBMITTER)) for name in ("ada", "eve"))
@@ -104,7 +104,7 @@ def test_another_users_run_is_not_theirs_to_cancel(
     assert f"ada ({ada('whoami', '--json').json()['id'][:8]})" in shown, "others may be called the same"
 
 
-def test_who_is_disabled_or_whose_token_is_revoked_is_out_at_once(
+def test_disabled_users_and_revoked_tokens_are_rejected_immediately(
     admin: Cli, user: Callable[[str], Cli]
 ) -> None:
     ada = user(new_token(admin, "ada", Role.SUBMITTER))
@@ -121,14 +121,14 @@ def test_who_is_disabled_or_whose_token_is_revoked_is_out_at_once(
     assert "OGDC_TOKEN" in revoked.err
 
 
-def test_who_shows_nothing_is_told_to_log_in(service: Service, tmp_path: Path) -> None:
+def test_an_unauthenticated_user_is_asked_to_log_in(service: Service, tmp_path: Path) -> None:
     done = User(tmp_path / "home", service.url).cli("list")
 
     assert done.code == 1
     assert "ogdc-runner login" in done.err
 
 
-def test_doctor_says_whether_the_token_holds(admin: Cli, user: Callable[[str], Cli]) -> None:
+def test_doctor_reports_whether_the_token_is_valid(admin: Cli, user: Callable[[str], Cli]) -> None:
     token = new_token(admin, "ada", Role.VIEWER)
 
     def login(cli: Cli) -> dict[str, object]:

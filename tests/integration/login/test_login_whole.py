@@ -95,7 +95,7 @@ def test_a_user_logs_in_with_no_setting_but_the_url_and_submits(
     assert run["submitted_by"] == ORCID
 
 
-def test_others_who_log_in_look_at_a_run_and_leave_it(
+def test_other_users_can_view_but_not_change_a_run(
     provider: OidcProvider, service: Service, user: Callable[..., User], tmp_path: Path
 ) -> None:
     root, ada, eve = user("root", OGDC_TOKEN=service.first_admin()), user("ada"), user("eve")
@@ -115,7 +115,7 @@ def test_others_who_log_in_look_at_a_run_and_leave_it(
 
 
 @pytest.mark.parametrize("provider", [{"device": False, "clients": [BROWSER_CLIENT]}], indirect=True)
-def test_a_login_by_a_browser_lets_in_and_is_renewed(
+def test_a_browser_login_gives_access_and_is_renewed(
     provider: OidcProvider, user: Callable[..., User]
 ) -> None:
     ada = user("ada")
@@ -130,7 +130,7 @@ def test_a_login_by_a_browser_lets_in_and_is_renewed(
     assert ada.login.access_token not in {None, old.access_token}
 
 
-def test_a_job_without_a_secret_submits_from_its_branch_alone(
+def test_a_job_without_a_secret_can_submit_only_from_its_branch(
     provider: OidcProvider, serve: Serve, tmp_path: Path
 ) -> None:
     bound = {"repository": "QGreenland-Net/ogdc-recipes", "ref": "refs/heads/main"}

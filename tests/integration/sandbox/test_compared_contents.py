@@ -41,7 +41,7 @@ def layer() -> str:
     return listed.split()[1]
 
 
-def test_rasters_of_other_bytes_hold_the_same(contents: Contents, tmp_path: Path) -> None:
+def test_rasters_with_different_bytes_can_be_equal(contents: Contents, tmp_path: Path) -> None:
     packed = made(
         "gdal_translate", "-q", "-co", "COMPRESS=DEFLATE", "-co", "TILED=YES", RASTER, tmp_path / "a.tif"
     )
@@ -49,14 +49,14 @@ def test_rasters_of_other_bytes_hold_the_same(contents: Contents, tmp_path: Path
     assert contents.compare(RASTER, packed) == (True, [])
 
 
-def test_a_raster_of_other_values_differs(contents: Contents, tmp_path: Path) -> None:
+def test_a_raster_with_different_values_differs(contents: Contents, tmp_path: Path) -> None:
     other = made("gdal_translate", "-q", "-scale", 0, 100, 0, 50, RASTER, tmp_path / "a.tif")
     same, differences = contents.compare(RASTER, other) or (None, [])
     assert same is False
     assert any("rows have different values" in each for each in differences)
 
 
-def test_features_in_another_order_are_the_same(contents: Contents, tmp_path: Path) -> None:
+def test_features_in_another_order_are_equal(contents: Contents, tmp_path: Path) -> None:
     again = vector(tmp_path / "b.gpkg")
     assert contents.compare(VECTOR, again) == (True, [])
 
@@ -81,7 +81,7 @@ def test_fewer_features_differ(contents: Contents, tmp_path: Path) -> None:
         ("-co", "SOURCE_ICC_PROFILE=bm90IGEgcHJvZmlsZQ=="),
     ],
 )
-def test_a_raster_that_means_something_else_differs(
+def test_a_raster_with_different_metadata_differs(
     contents: Contents, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     other = made("gdal_translate", "-q", *options, RASTER, tmp_path / "a.tif")
@@ -105,7 +105,7 @@ def test_a_mask_is_compared(contents: Contents, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["''", "'a '", "CAST(NULL AS TEXT)"])
-def test_values_are_compared_as_they_are(contents: Contents, tmp_path: Path, value: str) -> None:
+def test_values_are_compared_exactly(contents: Contents, tmp_path: Path, value: str) -> None:
     files = []
     for number, text in enumerate(("'a'", value)):
         query = f"SELECT *, {text} AS note FROM {layer()}"
@@ -114,7 +114,7 @@ def test_values_are_compared_as_they_are(contents: Contents, tmp_path: Path, val
     assert (contents.compare(*files) or (None, []))[0] is False
 
 
-def test_a_shapefile_is_compared_whole(contents: Contents, tmp_path: Path) -> None:
+def test_all_files_of_a_shapefile_are_compared(contents: Contents, tmp_path: Path) -> None:
     """The same places and the same names, and not at the same of each other."""
     for name, rows in {"then": "a,1,1\nb,2,2\n", "now": "b,1,1\na,2,2\n"}.items():
         (tmp_path / f"{name}.csv").write_text(f"name,x,y\n{rows}")
@@ -142,7 +142,7 @@ def test_tables_of_a_geopackage_that_it_does_not_list_are_compared(
     assert contents.compare(*files) == (False, ["layer raw: 1 features are missing, 1 are new"])
 
 
-def test_what_a_geopackage_says_of_its_fields_is_compared(contents: Contents, tmp_path: Path) -> None:
+def test_field_metadata_of_a_geopackage_are_compared(contents: Contents, tmp_path: Path) -> None:
     """Changes that leave all features as they are."""
     files = [tmp_path / f"{number}.gpkg" for number in (1, 2)]
     made("/usr/bin/python3", "-c", _DESCRIBED, *files)
@@ -175,7 +175,7 @@ for path, width, word in zip(sys.argv[1:], (9, 5), ("ice", "snow")):
 
 
 @pytest.mark.parametrize("driver", ["GeoJSON", "CSV", "KML", "pages"])
-def test_formats_of_which_not_all_is_compared_are_not(
+def test_formats_that_cannot_be_compared_completely_are_not_compared(
     contents: Contents, tmp_path: Path, driver: str
 ) -> None:
     path = tmp_path / "a.x"
@@ -192,7 +192,7 @@ def test_what_gdal_cannot_read_is_not_compared(contents: Contents, tmp_path: Pat
     assert contents.compare(RASTER, tmp_path / "a.bin") is None
 
 
-def test_a_file_that_names_others_reads_none(contents: Contents, tmp_path: Path) -> None:
+def test_files_referred_to_by_a_file_are_not_read(contents: Contents, tmp_path: Path) -> None:
     """A VRT of a stranger's leads to a file of this machine, which the sandbox does not have."""
     secret = made("gdal_translate", "-q", RASTER, tmp_path / "secret.tif")
     made("gdalbuildvrt", "-q", tmp_path / "a.vrt", secret)

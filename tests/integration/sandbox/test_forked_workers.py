@@ -138,7 +138,9 @@ def sandbox() -> Iterator[Bubblewrap]:
     found._few_mounts.close()
 
 
-def test_it_is_confined_as_one_that_bubblewrap_starts(sandbox: Bubblewrap, tmp_path: Path) -> None:
+def test_a_forked_worker_is_confined_like_one_started_by_bubblewrap(
+    sandbox: Bubblewrap, tmp_path: Path
+) -> None:
     ended, ordinary = Task(tmp_path / "task", LOOK).run(sandbox, forked=False)
     (tmp_path / "task").rename(tmp_path / "before")
     assert Task(tmp_path / "task", LOOK).run(sandbox) == (ended, ordinary)
@@ -148,7 +150,7 @@ def test_it_is_confined_as_one_that_bubblewrap_starts(sandbox: Bubblewrap, tmp_p
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's engine has all mounts")
-def test_without_the_mounts_that_it_does_not_need_it_is_the_same(sandbox: Bubblewrap, tmp_path: Path) -> None:
+def test_leaving_out_unneeded_mounts_does_not_change_the_sandbox(sandbox: Bubblewrap, tmp_path: Path) -> None:
     ended, few = Task(tmp_path / "task", LOOK).run(until_ready(sandbox))
     assert sandbox._few_mounts._namespace is not None
     (tmp_path / "task").rename(tmp_path / "before")
@@ -160,7 +162,7 @@ def test_without_the_mounts_that_it_does_not_need_it_is_the_same(sandbox: Bubble
     assert ended == Exit(0)
 
 
-def test_nothing_leads_out_of_it(sandbox: Bubblewrap, tmp_path: Path) -> None:
+def test_a_forked_worker_cannot_leave_its_sandbox(sandbox: Bubblewrap, tmp_path: Path) -> None:
     scripts = {**FORBIDDEN, **LEADS_OUT}
     scripts = {name: script.replace("ls SECRET", f"ls {tmp_path}") for name, script in scripts.items()}
     lines = [
@@ -173,7 +175,7 @@ def test_nothing_leads_out_of_it(sandbox: Bubblewrap, tmp_path: Path) -> None:
     assert (ended, output) == (Exit(0), "end\n")
 
 
-def test_what_holds_its_sandbox_neither_keeps_it_nor_makes_it_a_success(
+def test_a_process_holding_the_sandbox_neither_delays_nor_fakes_the_end(
     sandbox: Bubblewrap, tmp_path: Path
 ) -> None:
     find = "holder=$(grep -lz 'read -r end' /proc/[0-9]*/cmdline | cut -d/ -f3 | tail -n 1); echo $holder"
@@ -184,7 +186,7 @@ def test_what_holds_its_sandbox_neither_keeps_it_nor_makes_it_a_success(
     assert killed.run(sandbox)[0].code != 0
 
 
-def test_a_task_survives_the_server_and_not_its_supervisor(sandbox: Bubblewrap, tmp_path: Path) -> None:
+def test_a_task_survives_its_fork_server_but_not_its_supervisor(sandbox: Bubblewrap, tmp_path: Path) -> None:
     going_on = Task(tmp_path / "going on", "echo begun; read x < /tmp/go; echo done")
     os.mkfifo(tmp_path / "going on/tmp/go")
     (tmp_path / "going on/tmp/go").chmod(0o666)
@@ -205,9 +207,7 @@ def test_a_task_survives_the_server_and_not_its_supervisor(sandbox: Bubblewrap, 
     assert (wait(tasks[0]), going_on.output()) == (Exit(0), "begun\ndone\n")
 
 
-def test_a_task_begins_in_the_ordinary_way_where_its_server_has_ended(
-    sandbox: Bubblewrap, tmp_path: Path
-) -> None:
+def test_a_task_starts_without_forking_if_its_server_has_ended(sandbox: Bubblewrap, tmp_path: Path) -> None:
     server = server_of(until_ready(sandbox))
     server.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)
@@ -235,7 +235,7 @@ def test_workers_are_forked_again_after_a_server_was_killed_while_it_imported(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="whose engine is not root's, has no more processes itself")
-def test_workers_are_forked_again_once_their_user_may_have_processes(
+def test_workers_are_forked_again_when_the_process_limit_allows_it(
     sandbox: Bubblewrap, tmp_path: Path
 ) -> None:
     server = server_of(until_ready(sandbox)).pid
@@ -249,7 +249,7 @@ def test_workers_are_forked_again_once_their_user_may_have_processes(
     assert Task(tmp_path / "next", "echo next").run(sandbox) == (Exit(0), "next\n")
 
 
-def test_it_is_asked_to_end_as_any_other(sandbox: Bubblewrap, tmp_path: Path) -> None:
+def test_a_forked_worker_can_be_stopped_like_any_other(sandbox: Bubblewrap, tmp_path: Path) -> None:
     asked = Task(tmp_path / "task", "echo begun; sleep 60")
     task = asked.start(until_ready(sandbox))
     asked.await_output()
@@ -276,7 +276,7 @@ sys.stdin.read()
 """
 
 
-def test_nothing_of_it_outlives_an_engine_that_is_killed(tmp_path: Path) -> None:
+def test_no_forked_process_survives_a_killed_engine(tmp_path: Path) -> None:
     path = [*sys.path, str(Path(__file__).parent)]
     program = ENGINE.format(path=path, directory=str(tmp_path / "task"))
     engine = subprocess.Popen(

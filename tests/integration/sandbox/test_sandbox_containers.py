@@ -71,7 +71,7 @@ def test_a_task_finds_how_many_of_its_programs_the_kernel_has_killed(
     assert ended.code == 137 or (tmp_path / "log").read_text().endswith("oom_kill 1\n")
 
 
-def test_a_sandbox_that_cannot_be_set_up_is_told_apart_from_a_command_that_fails(
+def test_a_failed_sandbox_setup_is_distinguished_from_a_failed_command(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     ended, output = run(sandbox, tmp_path / "log", "true", Mount(tmp_path / "nothing", "/x"))
@@ -79,7 +79,7 @@ def test_a_sandbox_that_cannot_be_set_up_is_told_apart_from_a_command_that_fails
     assert "No such file or directory" in output
 
 
-def test_a_task_sees_its_mounts_and_nothing_of_its_user(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_task_sees_its_mounts_and_no_files_of_its_user(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/file").write_text("data")
     script = (
@@ -103,7 +103,7 @@ def test_what_is_read_only_cannot_be_written(sandbox: Sandbox, tmp_path: Path) -
     assert "written" not in output
 
 
-def test_a_task_finds_in_etc_what_is_there(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_task_sees_the_existing_files_of_etc(sandbox: Sandbox, tmp_path: Path) -> None:
     names = [name for name in ("passwd", "hosts", "resolv.conf", "localtime") if Path("/etc", name).exists()]
     script = f"cd /etc && sha256sum {' '.join(names)} && ls -d /etc/ssl && cat /etc/shadow"
     _, output = run(sandbox, tmp_path / "log", script)
@@ -112,7 +112,7 @@ def test_a_task_finds_in_etc_what_is_there(sandbox: Sandbox, tmp_path: Path) -> 
     assert "No such file" in output.splitlines()[-1]
 
 
-def test_a_task_sees_when_libraries_changed(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_task_sees_when_libraries_were_changed(sandbox: Sandbox, tmp_path: Path) -> None:
     """What is kept of earlier runs is known by that, too."""
     names = [name for name in ("/etc/ld.so.cache", "/usr/lib") if Path(name).exists()]
     _, output = run(sandbox, tmp_path / "log", f"stat -c %.9Y {' '.join(names)}")
@@ -140,7 +140,7 @@ def test_kill_ends_every_process(sandbox: Sandbox, tmp_path: Path) -> None:
     assert wait(task).code == 137
 
 
-def test_the_worker_starts_wherever_python_lies(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_worker_starts_with_python_in_any_directory(sandbox: Sandbox, tmp_path: Path) -> None:
     ended = wait(start(sandbox, tmp_path / "log", "ogdc-worker", "--help"))
     assert (ended, (tmp_path / "log").read_text()[:18]) == (Exit(0), "usage: ogdc-worker")
 
@@ -159,7 +159,7 @@ def test_a_python_below_a_tasks_mount_is_not_hidden_by_it(tmp_path: Path) -> Non
     assert (ended, (tmp_path / "log").read_text()) == (Exit(0), "ogdc_shared\n")
 
 
-def test_a_program_on_the_users_path_runs_with_what_lies_beside_it(tmp_path: Path) -> None:
+def test_a_program_on_the_users_path_runs_with_its_neighbouring_files(tmp_path: Path) -> None:
     """As one of conda or of a module; a task's own /tmp does not hide it, and it cannot be written."""
     for name in ("opt/bin", "opt/share", "tmp", "home"):
         (tmp_path / name).mkdir(parents=True)
@@ -181,7 +181,7 @@ def test_a_program_on_the_users_path_runs_with_what_lies_beside_it(tmp_path: Pat
     assert "GDAL_DATA" not in output
 
 
-def test_system_python_is_not_given_the_workers_modules(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_systems_python_does_not_import_the_workers_modules(sandbox: Sandbox, tmp_path: Path) -> None:
     script = "/usr/bin/python3 -c 'import sys; print([p for p in sys.path if p])'; env | grep -c PYTHON"
     _, output = run(sandbox, tmp_path / "log", script)
     assert not any(
@@ -190,7 +190,7 @@ def test_system_python_is_not_given_the_workers_modules(sandbox: Sandbox, tmp_pa
     assert output.split("\n")[1] == "0"
 
 
-def test_what_a_killed_engine_left_is_found_by_its_directory(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_processes_of_a_killed_engine_are_found_by_its_directory(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "scratch/in").mkdir(parents=True, mode=0o777)
     log = tmp_path / "log"
     mount = Mount(tmp_path / "scratch/in", "/in")
@@ -343,7 +343,9 @@ class TestContainerClients:
             container = Container(name="w-1", image="image", argv=("ogdc-worker", word), env={}, mounts=())
             return docker.start(container, log=log.fileno())
 
-    def test_the_clients_exit_is_the_containers(self, docker: Containers, tmp_path: Path) -> None:
+    def test_the_exit_code_of_the_client_is_that_of_the_container(
+        self, docker: Containers, tmp_path: Path
+    ) -> None:
         assert wait(self.start(docker, tmp_path, "quick")) == Exit(0)
         assert (tmp_path / "log").read_text() == "in the container\n"
 

@@ -65,7 +65,7 @@ def python(program: str, *arguments: str, network: bool = False, name: str = "t"
     return Container(name=name, image="", argv=argv, env={}, mounts=(), network=network)
 
 
-def test_the_machines_services_are_out_of_reach(
+def test_services_of_the_machine_are_unreachable(
     sandbox: Sandbox, tmp_path: Path, services: list[tuple[str, str]]
 ) -> None:
     for service in services:
@@ -73,7 +73,7 @@ def test_the_machines_services_are_out_of_reach(
         assert (ended.code, output[:8]) == (1, "refused:"), service
 
 
-def test_what_fetches_inputs_reaches_servers(
+def test_the_phase_that_fetches_inputs_reaches_servers(
     sandbox: Sandbox, tmp_path: Path, services: list[tuple[str, str]]
 ) -> None:
     assert run(sandbox, tmp_path / "log", python(_REACH, *services[0], network=True)) == (
@@ -86,7 +86,7 @@ def test_a_tasks_programs_can_talk_to_each_other(sandbox: Sandbox, tmp_path: Pat
     assert run(sandbox, tmp_path / "log", python(_OWN_LOOPBACK)) == (Exit(0), "hello\n")
 
 
-def test_phases_follow_each_other_and_only_the_first_has_the_network(
+def test_only_the_first_of_the_phases_has_a_network(
     sandbox: Sandbox, tmp_path: Path, services: list[tuple[str, str]]
 ) -> None:
     first = python(_REACH, *services[0], network=True, name="first")
@@ -95,7 +95,7 @@ def test_phases_follow_each_other_and_only_the_first_has_the_network(
     assert output.startswith("reached\nrefused:")
 
 
-def test_a_phase_that_fails_is_the_last(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_failed_phase_ends_the_task(sandbox: Sandbox, tmp_path: Path) -> None:
     phases = python("import sys; sys.exit(75)"), python("print('went on')")
     assert run(sandbox, tmp_path / "log", *phases) == (Exit(75), "")
 

@@ -85,7 +85,9 @@ def test_a_command_can(sandbox: Sandbox, tmp_path: Path, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("sentence", list(POSSIBLE)[2:])
-def test_a_worker_gives_way_and_its_commands_with_it(sandbox: Sandbox, tmp_path: Path, sentence: str) -> None:
+def test_a_worker_and_its_commands_have_a_low_priority(
+    sandbox: Sandbox, tmp_path: Path, sentence: str
+) -> None:
     shared = str(Path(layout.__file__).parents[1])
     program = (
         f"import os, sys; sys.path.append({shared!r}); from ogdc_worker.process.priority import give_way; "
@@ -96,7 +98,7 @@ def test_a_worker_gives_way_and_its_commands_with_it(sandbox: Sandbox, tmp_path:
     assert code == 0, output
 
 
-def test_every_sentence_of_the_table_is_tried() -> None:
+def test_every_row_of_the_documented_table_has_a_test() -> None:
     page = (ROOT / "docs/local-stack.md").read_text()
     section = page.partition("## What is confined")[2].partition("\n## ")[0]
     rows = re.findall(r"^\|[^|]*\| (.*) \|$", section, re.MULTILINE)[2:]

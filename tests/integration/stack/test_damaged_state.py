@@ -29,13 +29,13 @@ def paths(tmp_path: Path) -> StatePaths:
 @pytest.mark.parametrize(
     "content", [b"", b"0", b"80", b"99999", b"-1", b"9" * 5000, b"x", b"\xff", b"40000 1"]
 )
-def test_a_port_that_cannot_be_listened_on_is_forgotten(paths: StatePaths, content: bytes) -> None:
+def test_an_unusable_stored_port_is_replaced(paths: StatePaths, content: bytes) -> None:
     paths.port.write_bytes(content)
     assert _last_port(paths) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"short", b"\xff" * 43, b"k" * 42 + b"\n"])
-def test_a_signing_key_that_is_none_is_replaced(paths: StatePaths, content: bytes) -> None:
+def test_an_invalid_signing_key_is_replaced(paths: StatePaths, content: bytes) -> None:
     paths.signing_key.write_bytes(content)
     key = load_signing_key(paths)
     assert len(key) == 43
@@ -50,9 +50,7 @@ def test_a_signing_key_that_others_could_read_is_replaced(paths: StatePaths) -> 
 
 
 @pytest.mark.parametrize("content", [b"1", b"", b"x", b"\xff", b"9" * 5000, "٣".encode()])
-def test_no_process_is_taken_for_the_stack_that_does_not_hold_its_lock(
-    paths: StatePaths, content: bytes
-) -> None:
+def test_a_process_without_the_lock_is_not_taken_for_the_stack(paths: StatePaths, content: bytes) -> None:
     script = f"""
 import sys; sys.path[:] = {sys.path!r}
 from pathlib import Path
@@ -72,7 +70,7 @@ print("held", flush=True); sys.stdin.read()
     other.communicate()
 
 
-def test_a_state_directory_of_any_name_works_and_what_is_damaged_is_named_and_set_aside(
+def test_any_state_directory_works_and_damaged_files_are_reported_and_set_aside(
     tmp_path: Path,
 ) -> None:
     paths = StatePaths(tmp_path / "a, b 'c' é")

@@ -39,7 +39,9 @@ def curl(url: str, environ: dict[str, str], *options: str) -> subprocess.Complet
 
 
 @pytest.mark.parametrize("options", [(), ("--proxytunnel",)], ids=["request", "tunnel"])
-def test_what_may_be_reached_is(tmp_path: Path, server: FileServer, options: tuple[str, ...]) -> None:
+def test_allowed_addresses_are_reachable(
+    tmp_path: Path, server: FileServer, options: tuple[str, ...]
+) -> None:
     with Egress(tmp_path / "out", reach=Reach(anywhere=True), environ={}):
         done = curl(f"{server.url}/words.txt", open_egress(str(tmp_path / "out")), *options)
     assert (done.stdout, done.returncode) == ("found\n", 0), done.stderr
@@ -49,7 +51,7 @@ def test_what_may_be_reached_is(tmp_path: Path, server: FileServer, options: tup
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433", "169.254.169.254", "10.0.0.1"]
 )
-def test_what_is_not_public_is_refused(
+def test_private_addresses_are_rejected(
     tmp_path: Path, server: FileServer, host: str, options: tuple[str, ...]
 ) -> None:
     url = f"http://{host}:{server.url.rpartition(':')[2]}/words.txt"
@@ -62,7 +64,7 @@ def test_what_is_not_public_is_refused(
 
 
 @pytest.mark.parametrize("options", [(), ("--proxytunnel",)], ids=["request", "tunnel"])
-def test_a_users_own_proxy_is_the_way_out(
+def test_connections_go_through_the_users_proxy(
     tmp_path: Path, server: FileServer, options: tuple[str, ...]
 ) -> None:
     """A second one of ours stands for it."""
@@ -76,7 +78,7 @@ def test_a_users_own_proxy_is_the_way_out(
 @pytest.mark.parametrize(
     "words", [b"GET / HTTP/1.1", b"nonsense", b"GET file:///etc/passwd HTTP/1.1", b"CONNECT :1"]
 )
-def test_what_is_no_request_to_a_proxy_is_refused(tmp_path: Path, words: bytes) -> None:
+def test_invalid_proxy_requests_are_rejected(tmp_path: Path, words: bytes) -> None:
     with Egress(tmp_path / "out", reach=Reach(), environ={}), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(tmp_path / "out"))
         client.sendall(words + b"\r\n\r\n")
@@ -92,7 +94,7 @@ def reach(
         return curl(url, open_egress(str(egress.leading_to(addresses).path))).stdout
 
 
-def test_what_the_lines_name_is_reached_and_nothing_beside_it(tmp_path: Path, server: FileServer) -> None:
+def test_only_addresses_named_in_lines_are_reachable(tmp_path: Path, server: FileServer) -> None:
     address, url = server.url.removeprefix("http://"), f"{server.url}/words.txt"
     assert reach(tmp_path, url, "127.0.0.1:9", address) == "found\n"
     assert "public address" in reach(tmp_path, url, "127.0.0.1:9", f"127.0.0.2:{address[10:]}")
@@ -100,7 +102,7 @@ def test_what_the_lines_name_is_reached_and_nothing_beside_it(tmp_path: Path, se
     assert len(server.requests) == 1
 
 
-def test_each_set_of_named_addresses_has_a_socket_of_its_own(tmp_path: Path, server: FileServer) -> None:
+def test_each_set_of_named_addresses_has_its_own_socket(tmp_path: Path, server: FileServer) -> None:
     named = (server.url.removeprefix("http://"),)
     with Egress(tmp_path / "out", reach=Reach(), environ={}) as egress:
         assert egress.leading_to(named) == egress.leading_to(named)
@@ -112,15 +114,13 @@ def test_each_set_of_named_addresses_has_a_socket_of_its_own(tmp_path: Path, ser
     assert list(tmp_path.glob("out*")) == []
 
 
-def test_where_nobody_listens_a_commands_own_service_may(tmp_path: Path) -> None:
+def test_a_command_may_listen_on_an_unused_named_port(tmp_path: Path) -> None:
     with Egress(tmp_path / "out", reach=Reach(), environ={}) as egress:
         assert egress.leading_to(("127.0.0.1:1", "[::1]:1")).loopback == ()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0", "localhost"])
-def test_a_port_of_the_stack_is_refused_whoever_names_or_allows_it(
-    tmp_path: Path, server: FileServer, host: str
-) -> None:
+def test_ports_of_the_stack_are_always_rejected(tmp_path: Path, server: FileServer, host: str) -> None:
     port = int(server.url.rpartition(":")[2])
     named, own = f"127.0.0.1:{port}", frozenset({port})
     url = f"http://{host}:{port}/words.txt"
@@ -130,7 +130,7 @@ def test_a_port_of_the_stack_is_refused_whoever_names_or_allows_it(
     assert server.requests == []
 
 
-def test_what_connects_to_a_named_address_is_led_there(tmp_path: Path, server: FileServer) -> None:
+def test_connections_to_a_named_address_are_forwarded(tmp_path: Path, server: FileServer) -> None:
     """The machine's address is taken here, so another of the loopback stands for the task's."""
     address = server.url.removeprefix("http://")
     with Egress(tmp_path / "out", reach=Reach(), environ={}) as egress:
@@ -149,7 +149,7 @@ def test_what_connects_to_a_named_address_is_led_there(tmp_path: Path, server: F
     ],
     ids=["second request", "after a body", "tunnel refused"],
 )
-def test_a_users_proxy_is_asked_for_nothing_that_was_not_checked(
+def test_only_checked_addresses_are_requested_from_the_users_proxy(
     tmp_path: Path, words: bytes, expected: bytes
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as proxy:
@@ -215,7 +215,9 @@ def test_ports_of_other_services_are_refused(tmp_path: Path, target: str, words:
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", True),
     ],
 )
-def test_a_tunnel_to_a_public_server_is_for_the_web(tmp_path: Path, sent: bytes, passes: bool) -> None:
+def test_tunnels_to_public_servers_are_limited_to_web_ports(
+    tmp_path: Path, sent: bytes, passes: bool
+) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         Egress(tmp_path / "out", reach=Reach(anywhere=True), environ={}),
@@ -232,7 +234,7 @@ def test_a_tunnel_to_a_public_server_is_for_the_web(tmp_path: Path, sent: bytes,
             assert read_all(taken) == (sent if passes else b"")
 
 
-def test_what_the_lines_name_may_speak_as_it_likes(tmp_path: Path) -> None:
+def test_named_addresses_may_use_any_protocol(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         Egress(tmp_path / "o", reach=Reach(), environ={}) as out,
@@ -246,7 +248,7 @@ def test_what_the_lines_name_may_speak_as_it_likes(tmp_path: Path) -> None:
             assert rest == b"* the server speaks first"
 
 
-def test_what_nobody_uses_is_hung_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_connections_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(egress, "IDLE_SECONDS", 0.2)
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
@@ -258,7 +260,7 @@ def test_what_nobody_uses_is_hung_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
             assert read_all(taken) == b""
 
 
-def test_a_server_is_left_when_its_task_is_gone(tmp_path: Path) -> None:
+def test_connections_close_when_their_task_ends(tmp_path: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         Egress(tmp_path / "o", reach=Reach(), environ={}) as out,
@@ -277,7 +279,7 @@ def test_a_server_is_left_when_its_task_is_gone(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=200), st.integers(1, 40))
-def test_no_task_leaves_another_without_a_connection(steps: list[tuple[str, bool]], most: int) -> None:
+def test_each_task_leaves_connections_for_others(steps: list[tuple[str, bool]], most: int) -> None:
     shares, held = Shares(most), Counter[str]()
     for task, takes in steps:
         if not takes and held[task]:

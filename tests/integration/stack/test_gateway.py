@@ -106,21 +106,21 @@ def signed(store, key=KEY, seconds=60):
         ("PUT /runs/x", "status PUT /runs/x"),
     ],
 )
-def test_each_request_reaches_the_part_it_is_for(ask, request_line, answer):
+def test_each_request_is_routed_to_its_service(ask, request_line, answer):
     response = ask(*request_line.split())
     assert (response.status, response.body.decode()) == (200, answer)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/api/v1/workflows/local", "/api/v1/workflows/local/x/terminate"])
-def test_workflows_can_only_be_looked_at(ask, method, path):
+def test_workflows_are_read_only(ask, method, path):
     response = ask(method, path, body=b"{}")
     assert response.status == 403
     assert b"POST /submit" in response.body
 
 
 @pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer wrong", "secret", "Bearer s\xe9cret"])
-def test_engine_answers_whoever_knows_the_token_and_nobody_else(given):
+def test_the_engine_requires_its_token(given):
     internal = Internal(engine=named("engine"), argo_events=named("events"), token="secret")
     listener = listen(None)
     with Server(listener, internal, threads=2):
@@ -136,7 +136,7 @@ def test_engine_answers_whoever_knows_the_token_and_nobody_else(given):
 @pytest.mark.parametrize(
     ("kind", "wakes"), [("org.ogdc.sweep_requested", 1), ("org.ogdc.run_ended", 0), (None, 0)]
 )
-def test_the_sweep_is_woken_where_argo_events_asks_for_it(kind, wakes):
+def test_argo_events_wakes_the_sweep(kind, wakes):
     def argo_events(environ, start_response):
         start_response("200 OK", [] if kind is None else [("ce-type", kind)])
         return [b"taken"]
@@ -175,7 +175,7 @@ def test_a_request_that_names_nobody_is_of_the_machine_s_user(tmp_path, headers,
     assert b"".join(answer[0]) == caller.encode()
 
 
-def test_workflows_are_not_shown_past_the_log_in(tmp_path):
+def test_workflows_require_authentication_like_runs(tmp_path):
     gateway = Gateway(
         functions=Functions(*map(named, Functions._fields)),
         engine=None,
@@ -189,11 +189,11 @@ def test_workflows_are_not_shown_past_the_log_in(tmp_path):
     assert answer[1] == "403 FORBIDDEN"
 
 
-def test_bodies_are_passed_on(ask):
+def test_request_bodies_are_passed_on(ask):
     assert ask("POST", "/submit", body=b"abc").body == b"submit POST /submit abc"
 
 
-def test_artifact_is_served_whole(ask, store):
+def test_an_artifact_is_served_completely(ask, store):
     response = ask("GET", signed(store))
     assert response.status == 200
     assert response.body == CONTENT
@@ -202,20 +202,20 @@ def test_artifact_is_served_whole(ask, store):
     assert response.headers["Accept-Ranges"] == "bytes"
 
 
-def test_head_says_how_large_an_artifact_is(ask, store):
+def test_a_head_request_returns_the_size_of_an_artifact(ask, store):
     response = ask("HEAD", signed(store))
     assert (response.status, response.headers["Content-Length"]) == (200, str(len(CONTENT)))
     assert response.body == b""
 
 
-def test_part_of_an_artifact_can_be_asked_for(ask, store):
+def test_a_range_of_an_artifact_can_be_requested(ask, store):
     response = ask("GET", signed(store), Range="bytes=1000-1999")
     assert response.status == 206
     assert response.headers["Content-Range"] == f"bytes 1000-1999/{len(CONTENT)}"
     assert response.body == CONTENT[1000:2000]
 
 
-def test_download_goes_on_where_it_broke_off_unless_the_artifact_changed(ask, store):
+def test_a_download_is_resumed_unless_the_artifact_changed(ask, store):
     first = ask("GET", signed(store), Range="bytes=0-9")
     resumed = ask("GET", signed(store), Range="bytes=10-", If_Range=first.headers["ETag"])
     assert (resumed.status, resumed.body) == (206, CONTENT[10:])
@@ -227,7 +227,7 @@ def test_range_past_the_end_is_refused(ask, store):
     assert ask("GET", signed(store), Range=f"bytes={len(CONTENT)}-").status == 416
 
 
-def test_artifact_needs_a_link_made_for_it(ask, store):
+def test_an_artifact_requires_a_signed_link(ask, store):
     path, _, query = signed(store).partition("?")
     assert ask("GET", path).status == 403
     assert ask("GET", f"{path}?{query}0").status == 403
@@ -242,7 +242,7 @@ def test_link_that_expired_and_artifact_that_is_gone_are_410(ask, store):
 
 
 @pytest.mark.parametrize("key", ["../secret", "runs/../../secret", "/etc/passwd", "%2e%2e/secret", ".", ""])
-def test_no_path_leads_out_of_the_artifacts(ask, tmp_path, key):
+def test_paths_outside_the_artifacts_are_rejected(ask, tmp_path, key):
     (tmp_path / "secret").write_text("secret")
     query = sign(key.replace("%2e", "."), expires=int(time.time()) + 60, secret="secret")
     response = ask("GET", f"/artifacts/{key}?{query}")
@@ -267,7 +267,7 @@ def test_artifacts_cannot_be_written(ask, store):
         ("hello there\r\n\r\n", 400),
     ],
 )
-def test_what_the_server_itself_refuses_is_said_in_json(ask, request_text: str, status: int):
+def test_errors_of_the_server_itself_are_json(ask, request_text: str, status: int):
     host, port = ask.address.split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(request_text.encode())
@@ -318,7 +318,7 @@ except urllib.error.HTTPError as exc:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a moment")
-def test_other_users_cannot_keep_the_user_out_with_any_number_of_connections(ask):
+def test_connections_of_other_users_cannot_block_the_user(ask):
     script = f"""
 import socket, sys
 address = {ask.address.split(":")}
@@ -339,7 +339,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /runs HTTP/1.1\r\nX: "], ids=["silent", "unfinished"])
-def test_connections_that_do_not_ask_in_time_are_closed(ask, monkeypatch, sent):
+def test_connections_without_a_request_are_closed(ask, monkeypatch, sent):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     with (
         socket.create_connection(ask.address.split(":"), timeout=10) as client,
@@ -355,7 +355,7 @@ def trickle(client):
         time.sleep(0.05)
 
 
-def test_connections_that_trickle_are_closed_however_often_a_byte_comes(ask, monkeypatch):
+def test_slow_requests_are_closed_even_if_bytes_keep_arriving(ask, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     with socket.create_connection(ask.address.split(":"), timeout=10) as client:
         client.sendall(b"GET /runs HTTP/1.1\r\nX: ")
@@ -363,7 +363,7 @@ def test_connections_that_trickle_are_closed_however_often_a_byte_comes(ask, mon
             trickle(client)
 
 
-def test_a_connection_may_be_used_again_and_again(ask, monkeypatch):
+def test_connections_are_kept_alive(ask, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     connection = http.client.HTTPConnection(ask.address, timeout=10)
     for pause in (0, 0.1, 1.5):
@@ -376,7 +376,7 @@ def test_a_connection_may_be_used_again_and_again(ask, monkeypatch):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs sock_diag")
-def test_other_users_cannot_slip_in_by_hanging_up_early():
+def test_other_users_cannot_bypass_the_check_by_disconnecting():
     with listen(None) as server:
         client = socket.create_connection(server.getsockname())
         address = client.getsockname()
@@ -387,7 +387,7 @@ def test_other_users_cannot_slip_in_by_hanging_up_early():
         accepted.close()
 
 
-def test_clock_tells_how_long_nobody_asked():
+def test_the_idle_timer_counts_the_time_since_the_last_request():
     idle_at_work = []
     now = 100.0
 
@@ -408,7 +408,7 @@ def test_clock_tells_how_long_nobody_asked():
     assert clock.idle_seconds == 2
 
 
-def test_leaving_a_server_lets_requests_at_work_end_and_frees_the_port():
+def test_stopping_a_server_finishes_requests_and_frees_the_port():
     began = threading.Event()
 
     def slow(environ, start_response):
@@ -431,6 +431,6 @@ def test_leaving_a_server_lets_requests_at_work_end_and_frees_the_port():
         assert again.getsockname()[1] == port
 
 
-def test_another_port_is_taken_where_the_wanted_one_is_in_use():
+def test_another_port_is_used_if_the_preferred_one_is_taken():
     with listen(None) as first, listen(first.getsockname()[1]) as second:
         assert second.getsockname()[1] not in {0, first.getsockname()[1]}

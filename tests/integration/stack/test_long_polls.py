@@ -36,7 +36,7 @@ def ask(application, *, known="a", prefer=LONG, method="GET"):
     return int(status.split()[0]), b"".join(body)
 
 
-def test_a_change_is_answered_when_it_comes():
+def test_a_long_poll_is_answered_when_the_run_changes():
     runs, changes = Runs(), Changes()
     answered = []
     polls = LongPolls(runs, changes, longest=60)
@@ -50,7 +50,7 @@ def test_a_change_is_answered_when_it_comes():
     assert answered == [(HTTPStatus.OK, b"b")]
 
 
-def test_what_changes_while_it_is_asked_is_not_missed():
+def test_a_change_during_the_query_is_not_missed():
     changes = Changes()
 
     class ChangesMeanwhile(Runs):
@@ -64,7 +64,7 @@ def test_what_changes_while_it_is_asked_is_not_missed():
     assert ask(LongPolls(ChangesMeanwhile(), changes, longest=60)) == (HTTPStatus.OK, b"b")
 
 
-def test_what_stays_as_it_is_is_known_after_the_time():
+def test_a_long_poll_ends_after_its_time_without_a_change():
     assert ask(LongPolls(Runs(), Changes()), prefer="wait=0.01") == (HTTPStatus.NOT_MODIFIED, b"")
 
 
@@ -83,14 +83,14 @@ def test_what_stays_as_it_is_is_known_after_the_time():
     ],
     ids=str,
 )
-def test_who_does_not_ask_for_it_is_answered_at_once(asked):
+def test_a_request_without_the_preference_is_answered_immediately(asked):
     runs = Runs()
     ask(LongPolls(runs, Changes(), longest=60), **asked)
 
     assert runs.answers == 1
 
 
-def test_more_than_may_wait_are_answered_at_once():
+def test_long_polls_over_the_limit_are_answered_immediately():
     runs = Runs()
 
     assert ask(LongPolls(runs, Changes(), most=0))[0] == HTTPStatus.NOT_MODIFIED

@@ -113,7 +113,7 @@ def test_first_start_makes_a_utf8_database_that_flushes_to_disk(new_server):
     assert new_server.execute("SHOW synchronous_commit") == ("on",)
 
 
-def test_it_listens_on_a_private_socket_alone(server):
+def test_it_listens_only_on_a_private_socket(server):
     server.postgres.start()
     assert server.execute("SHOW listen_addresses") == ("",)
     assert os.stat(server.root / "run" / ".s.PGSQL.5432").st_mode & 0o077 == 0
@@ -165,7 +165,7 @@ def test_killed_server_is_noticed_and_comes_back_with_every_commit(server):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a parent-death signal")
-def test_child_that_does_not_notice_its_killed_server_is_no_obstacle(server):
+def test_a_surviving_child_of_a_killed_server_does_not_block_a_start(server):
     server.postgres.start()
     with server.connect() as connection:
         os.kill(connection.info.backend_pid, signal.SIGSTOP)
@@ -200,7 +200,7 @@ def test_server_left_behind_is_replaced(root):
         stack.communicate()
 
 
-def test_zombie_in_the_pid_file_is_no_obstacle(server):
+def test_a_zombie_in_the_pid_file_does_not_block_a_start(server):
     server.postgres.start()
     server.postgres.stop()
     zombie = subprocess.Popen(["true"])
@@ -213,7 +213,7 @@ def test_zombie_in_the_pid_file_is_no_obstacle(server):
         zombie.wait()
 
 
-def test_zombie_in_the_sockets_lock_file_is_no_obstacle(server):
+def test_a_zombie_in_the_lock_file_does_not_block_a_start(server):
     server.postgres.start()
     lock = server.root / "run" / ".s.PGSQL.5432.lock"
     content = lock.read_text()
@@ -255,7 +255,7 @@ def skipping_the_first(function):
     return skipping
 
 
-def test_somebody_elses_process_in_the_pid_file_is_let_be(server):
+def test_an_unrelated_process_in_the_pid_file_is_not_stopped(server):
     server.postgres.start()
     server.postgres.stop()
     with subprocess.Popen(["sleep", "60"]) as bystander:
@@ -267,7 +267,7 @@ def test_somebody_elses_process_in_the_pid_file_is_let_be(server):
 
 
 @pytest.mark.parametrize("content", ["", "nonsense\n", "-1\n", "0\n", "99999999999\n"])
-def test_garbage_in_the_pid_file_is_no_obstacle(server, content):
+def test_garbage_in_the_pid_file_does_not_block_a_start(server, content):
     server.postgres.start()
     server.postgres.stop()
     (server.data / "postmaster.pid").write_text(content)
@@ -275,7 +275,7 @@ def test_garbage_in_the_pid_file_is_no_obstacle(server, content):
     assert server.execute("SELECT 1") == (1,)
 
 
-def test_interrupted_first_start_is_done_again(new_server):
+def test_an_interrupted_first_start_is_repeated(new_server):
     draft = new_server.data.with_name("pg.new")
     draft.mkdir()
     (draft / "PG_VERSION").write_text("15\n")
@@ -284,7 +284,7 @@ def test_interrupted_first_start_is_done_again(new_server):
     assert not draft.exists()
 
 
-def test_what_postgresql_complains_about_is_passed_on(server):
+def test_errors_of_postgresql_are_reported(server):
     server.postgres.start()
     server.postgres.stop()
     (server.data / "postgresql.conf").write_text("no_such_setting = 1\n")
@@ -292,7 +292,7 @@ def test_what_postgresql_complains_about_is_passed_on(server):
         server.postgres.start()
 
 
-def test_what_initdb_complains_about_is_passed_on(root):
+def test_errors_of_initdb_are_reported(root):
     broken = find_binaries(lambda _: root / "none", os.environ)._replace(directory=root)
     (root / "initdb").write_text("#!/bin/sh\necho 'initdb: error: no room' >&2\nexit 1\n")
     (root / "initdb").chmod(0o755)

@@ -161,11 +161,11 @@ def test_down_without_a_stack_does_nothing(machine):
     assert not machine.paths.root.exists()
 
 
-def test_up_finds_the_stack_that_is_up(running):
+def test_up_uses_a_running_stack(running):
     assert running.up() == running.up()
 
 
-def test_of_many_callers_at_once_one_starts_the_stack_and_all_get_it(machine):
+def test_concurrent_callers_start_one_stack(machine):
     script = """
 from ogdc_local.stack.control import ensure_up
 print(ensure_up(idle_timeout=None).pid)
@@ -181,7 +181,7 @@ print(ensure_up(idle_timeout=None).pid)
     assert machine.ask("/stack") == {"busy": False}  # it outlives the process that started it
 
 
-def test_two_stacks_do_not_meet(machine, tmp_path):
+def test_two_stacks_are_independent(machine, tmp_path):
     with made_machine(tmp_path / "other") as other:
         with ThreadPoolExecutor(2) as pool:
             stacks = list(pool.map(lambda machine: machine.up(), (machine, other)))
@@ -199,7 +199,7 @@ def test_port_is_kept_over_a_restart_unless_somebody_took_it(running):
         assert urlsplit(running.up().url).port != port
 
 
-def test_why_it_does_not_start_is_said_and_nothing_is_left(machine, tmp_path):
+def test_a_failed_start_is_reported_and_leaves_nothing(machine, tmp_path):
     with pytest.raises(StackError, match="OGDC_POSTGRES_BIN=/nowhere"):
         machine.up(OGDC_POSTGRES_BIN="/nowhere")
     assert machine.current() is None
@@ -210,14 +210,14 @@ def test_why_it_does_not_start_is_said_and_nothing_is_left(machine, tmp_path):
     machine.up()
 
 
-def test_record_that_the_postgresql_here_cannot_read_is_not_passed_over(machine):
+def test_a_database_of_another_postgresql_version_is_reported(machine):
     machine.paths.create()
     machine.paths.postgres_data(14).mkdir()
     with pytest.raises(StackError, match=r"pg-14.*move the directory away"):
         machine.up()
 
 
-def test_process_that_dies_while_starting_is_no_mystery(machine):
+def test_a_process_that_dies_during_the_start_is_reported_with_its_output(machine):
     with pytest.raises(StackError, match=r"stack\.log"):
         machine.up(PYTHONHOME="/nowhere")
 
@@ -261,7 +261,7 @@ def test_killed_postgresql_is_started_again(running, recipe):
     wait_until(lambda: running.has_succeeded(name))
 
 
-def test_stack_whose_state_was_removed_makes_way_for_a_new_one(machine):
+def test_a_stack_with_a_removed_state_directory_is_replaced(machine):
     old = machine.up().pid
     while machine.paths.root.exists():  # PostgreSQL may make a file while others go
         shutil.rmtree(machine.paths.root, ignore_errors=True)
@@ -280,7 +280,7 @@ def test_idle_stack_stops_by_itself_but_not_while_a_workflow_runs(machine, recip
     wait_until(lambda: machine.current() is None and machine.processes() == [])
 
 
-def test_asking_for_the_stack_counts_as_use(machine):
+def test_asking_for_the_stack_resets_the_idle_timer(machine):
     machine.up(idle_timeout=1.5)
     for _ in range(4):
         time.sleep(0.6)
@@ -288,7 +288,7 @@ def test_asking_for_the_stack_counts_as_use(machine):
     assert machine.current() is not None
 
 
-def test_stack_that_was_asked_to_stay_stays(machine):
+def test_a_stack_without_an_idle_timeout_keeps_running(machine):
     machine.up(idle_timeout=0.5)
     stack = machine.up(idle_timeout=None)
     machine.up(idle_timeout=0.5)
@@ -331,7 +331,7 @@ def test_stack_of_other_files_is_restarted(running, files):
     assert running.up().pid != first.pid
 
 
-def test_down_during_a_start_wins(machine):
+def test_down_during_a_start_stops_the_stack(machine):
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(try_up, machine)
         wait_until(lambda: machine.paths.lock.exists() and machine.paths.lock.read_text() != "")
@@ -356,14 +356,14 @@ def test_no_secret_shows_in_command_lines_or_environments(running):
     assert b"HOME=" not in postgres_environ
 
 
-def test_libpqs_variables_do_not_lead_the_stack_astray(machine):
+def test_variables_of_libpq_do_not_affect_the_stack(machine):
     machine.up(
         PGHOST="db.example.org", PGSERVICE="elsewhere", PGOPTIONS="-c default_transaction_read_only=on"
     )
     assert machine.ask("/runs")["runs"] == []
 
 
-def test_state_directory_is_closed_to_others(running):
+def test_the_state_directory_is_private_to_its_user(running):
     assert running.paths.root.stat().st_mode & 0o077 == 0
 
 

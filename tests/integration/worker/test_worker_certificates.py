@@ -28,7 +28,7 @@ def server(tmp_path: Path, certificate: Certificate) -> Iterator[FileServer]:
         yield server
 
 
-def test_certificate_that_is_not_trusted_is_no_passing_fault(server: FileServer) -> None:
+def test_an_untrusted_certificate_is_a_permanent_failure(server: FileServer) -> None:
     url = f"{server.url}/a.csv"
     with pytest.raises(
         InputNotFoundError, match=r"not trusted \(self.signed certificate\).*SSL_CERT_FILE"
@@ -37,7 +37,7 @@ def test_certificate_that_is_not_trusted_is_no_passing_fault(server: FileServer)
     assert url in str(caught.value)
 
 
-def test_certificate_for_another_name_is_no_passing_fault(
+def test_a_certificate_for_another_name_is_a_permanent_failure(
     server: FileServer, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))

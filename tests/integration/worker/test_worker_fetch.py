@@ -84,7 +84,7 @@ def sha256(content: bytes) -> Checksum:
     return Checksum("sha256", hashlib.sha256(content).hexdigest())
 
 
-def test_inputs_arrive_whole_under_their_names(fetching: Fetching, server: FileServer) -> None:
+def test_inputs_are_fetched_completely_under_their_names(fetching: Fetching, server: FileServer) -> None:
     (fetching.recipe / "data").mkdir()
     (fetching.recipe / "data/stations.csv").write_text("x")
     side_file = InputFile("data/stations.csv", kind="recipe")
@@ -110,7 +110,7 @@ def test_a_few_files_are_fetched_at_once(fetching: Fetching, server: FileServer)
     assert len(fetching.names(*(server.url + path for path in paths))) == len(paths)
 
 
-def test_passing_fault_is_waited_out(fetching: Fetching, server: FileServer) -> None:
+def test_a_temporary_failure_is_retried_until_it_ends(fetching: Fetching, server: FileServer) -> None:
     server.fail(2, status=503)
     server.fail(1, status=429, headers={"Retry-After": "7"})
     assert fetching.names(f"{server.url}/b.csv") == ["b.csv"]
@@ -181,7 +181,7 @@ def test_a_redirect_with_a_body_that_has_no_end_is_followed(fetching: Fetching, 
 
 
 @pytest.mark.parametrize("length", ["-5", "1e9", "0x10"])
-def test_a_length_that_is_none_is_no_file(fetching: Fetching, server: FileServer, length: str) -> None:
+def test_an_invalid_content_length_is_rejected(fetching: Fetching, server: FileServer, length: str) -> None:
     with (
         endless_body(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode()) as url,
         pytest.raises(SourceUnavailableError),
@@ -189,14 +189,14 @@ def test_a_length_that_is_none_is_no_file(fetching: Fetching, server: FileServer
         fetching.fetch(f"{url}/a.bin")
 
 
-def test_a_length_beside_chunks_counts_for_nothing(fetching: Fetching) -> None:
+def test_content_length_is_ignored_with_chunked_encoding(fetching: Fetching) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 999\r\n\r\n"
     with answering(head + b"5\r\nhello\r\n0\r\n\r\n") as url:
         assert fetching.names(f"{url}/a.bin") == ["a.bin"]
     assert (fetching.inputs / "a.bin").read_bytes() == b"hello"
 
 
-def test_a_length_given_twice_counts_once(fetching: Fetching) -> None:
+def test_a_repeated_content_length_is_accepted_once(fetching: Fetching) -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello") as url:
         assert fetching.names(f"{url}/a.bin") == ["a.bin"]
 
@@ -213,14 +213,14 @@ def test_a_lost_connection_is_resumed_where_it_broke(fetching: Fetching, server:
     ]
 
 
-def test_a_download_that_gets_on_is_not_given_up(fetching: Fetching, server: FileServer) -> None:
+def test_a_download_with_progress_is_not_given_up(fetching: Fetching, server: FileServer) -> None:
     server.drop(3 * ATTEMPTS, after=10_000)
     assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
     assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(("ranges", "etags"), [(False, True), (True, False)])
-def test_a_server_that_cannot_resume_is_asked_for_all(
+def test_a_server_without_ranges_is_asked_for_the_whole_file(
     fetching: Fetching, server: FileServer, ranges: bool, etags: bool
 ) -> None:
     server.ranges, server.etags = ranges, etags
@@ -248,7 +248,7 @@ def test_a_file_that_changed_in_between_is_fetched_anew(fetching: Fetching, serv
         ("Last-Modified", "Sat, 01 Jan 2022 00:00:00 GMT", "Sun, 02 Jan 2022 00:00:00 GMT"),
     ],
 )
-def test_a_server_that_heeds_no_if_range_makes_no_file_of_two(
+def test_a_server_that_ignores_if_range_does_not_mix_two_files(
     fetching: Fetching, server: FileServer, header: str, first: str, second: str
 ) -> None:
     new = CONTENT[::-1]
@@ -268,7 +268,7 @@ def test_a_server_that_heeds_no_if_range_makes_no_file_of_two(
     assert (fetching.inputs / "a.bin").read_bytes() == new
 
 
-def test_pieces_that_do_not_fit_are_thrown_away(fetching: Fetching, server: FileServer) -> None:
+def test_parts_that_do_not_fit_together_are_discarded(fetching: Fetching, server: FileServer) -> None:
     """A server may say that the file is the same when it is not; the checksum knows better."""
 
     def lie(request: Request) -> Answer:
@@ -326,7 +326,7 @@ def test_a_server_that_sends_less_than_is_asked_for_is_asked_for_the_rest(
     assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
 
 
-def test_a_part_that_nobody_asked_for_is_no_file(fetching: Fetching, server: FileServer) -> None:
+def test_an_unrequested_partial_response_is_rejected(fetching: Fetching, server: FileServer) -> None:
     server.routes["/a.bin"] = lambda _: Answer(status=206, body=b"part")
     with pytest.raises(SourceUnavailableError, match="another part of the file"):
         fetching.fetch(f"{server.url}/a.bin")
@@ -354,7 +354,7 @@ def test_the_next_worker_resumes_a_download(fetching: Fetching, server: FileServ
     assert server.requests[-1].headers["Range"] == "bytes=50000-"
 
 
-def test_what_another_boot_left_is_not_trusted(fetching: Fetching, server: FileServer) -> None:
+def test_partial_downloads_from_before_a_reboot_are_discarded(fetching: Fetching, server: FileServer) -> None:
     interrupt(fetching, f"{server.url}/a.bin", server, after=50_000)
     note = fetching.store / "0.part.note"
     note.write_text("another-boot\n" + note.read_text().partition("\n")[2])
@@ -363,7 +363,7 @@ def test_what_another_boot_left_is_not_trusted(fetching: Fetching, server: FileS
     assert "Range" not in server.requests[-1].headers
 
 
-def test_small_files_that_another_boot_left_are_fetched_again(
+def test_small_files_from_before_a_reboot_are_fetched_again(
     fetching: Fetching, server: FileServer, tmp_path: Path
 ) -> None:
     """They were not waited for to reach the disk, so their names may be all that is left of them."""
@@ -378,7 +378,7 @@ def test_small_files_that_another_boot_left_are_fetched_again(
     assert (fetching.store / "0/small.csv").read_bytes() == b"1,2"
 
 
-def test_a_file_that_was_all_there_is_not_fetched_again(fetching: Fetching, server: FileServer) -> None:
+def test_a_completely_downloaded_part_is_not_fetched_again(fetching: Fetching, server: FileServer) -> None:
     """Killed between the last byte and the file's new name."""
     interrupt(fetching, f"{server.url}/a.bin", server, after=50_000)
     (fetching.store / "0.part").write_bytes(CONTENT)
@@ -414,7 +414,7 @@ def test_checksums_are_verified(fetching: Fetching, server: FileServer, algorith
         ({"checksum": Checksum("crc-7", "00")}, "of type 'crc-7' cannot be verified"),
     ],
 )
-def test_a_file_that_is_not_what_was_promised_is_refused(
+def test_a_file_that_differs_from_its_description_is_rejected(
     fetching: Fetching, server: FileServer, wrong: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UnusableInputError, match=message):
@@ -445,7 +445,7 @@ def test_two_inputs_of_one_name_are_refused_with_both_sources(fetching: Fetching
         ("inline", "b.csv"),
     ],
 )
-def test_the_servers_name_is_taken_and_stays_a_plain_name(
+def test_the_servers_file_name_is_used_as_a_plain_name(
     fetching: Fetching, server: FileServer, header: str, name: str
 ) -> None:
     server.dispositions["/b.csv"] = header
@@ -457,7 +457,7 @@ def test_the_servers_name_is_taken_and_stays_a_plain_name(
     header=st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0xFF))
     | st.text("./\\%2f\"';=*ab ")
 )
-def test_no_disposition_leads_outside(
+def test_a_content_disposition_cannot_escape_the_directory(
     tmp_path_factory: pytest.TempPathFactory, server: FileServer, header: str
 ) -> None:
     directory = tmp_path_factory.mktemp("task")
@@ -468,7 +468,7 @@ def test_no_disposition_leads_outside(
     assert sorted(path.name for path in (directory / "task").iterdir()) == ["input_dir", "recipe"]
 
 
-def test_bodies_are_kept_as_they_are_sent(fetching: Fetching, server: FileServer) -> None:
+def test_bodies_are_stored_unchanged(fetching: Fetching, server: FileServer) -> None:
     """A .tar.gz that a server labels `Content-Encoding: gzip` is still a .tar.gz."""
     headers = {"Content-Encoding": "gzip"}
     server.routes["/x.tar.gz"] = lambda _request: Answer(body=b"\x1f\x8bnot really", headers=headers)
@@ -476,7 +476,7 @@ def test_bodies_are_kept_as_they_are_sent(fetching: Fetching, server: FileServer
     assert (fetching.inputs / "x.tar.gz").read_bytes() == b"\x1f\x8bnot really"
 
 
-def test_an_empty_file_is_a_file_and_doubtful(fetching: Fetching, server: FileServer) -> None:
+def test_an_empty_file_is_accepted_with_a_warning(fetching: Fetching, server: FileServer) -> None:
     (server.directory / "empty").write_bytes(b"")
     assert fetching.names(InputFile(f"{server.url}/empty", size=0)) == ["empty"]
     assert [fetched.doubt and fetched.doubt.kind for fetched in fetching.fetched] == ["empty_input"]
@@ -493,7 +493,7 @@ def test_an_empty_file_is_a_file_and_doubtful(fetching: Fetching, server: FileSe
         ("a.csv", b"Rate limit exceeded, try later\n", None),
     ],
 )
-def test_a_text_under_the_name_of_an_image_is_doubtful(
+def test_text_with_the_name_of_an_image_causes_a_warning(
     fetching: Fetching, server: FileServer, name: str, content: bytes, kind: str | None
 ) -> None:
     (server.directory / name).write_bytes(content)
@@ -501,7 +501,7 @@ def test_a_text_under_the_name_of_an_image_is_doubtful(
     assert [fetched.doubt and fetched.doubt.kind for fetched in fetching.fetched] == [kind]
 
 
-def test_a_pointer_of_git_lfs_is_refused_and_forgotten(fetching: Fetching, server: FileServer) -> None:
+def test_a_git_lfs_pointer_is_rejected_and_not_kept(fetching: Fetching, server: FileServer) -> None:
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
     (server.directory / "a.csv").write_bytes(pointer)
     (fetching.recipe / "b.csv").write_bytes(pointer)
@@ -560,13 +560,13 @@ def test_ftp_errors_are_distinguished(fetching: Fetching, path: str, error: type
         {"USER": "230 in without a password"},
     ],
 )
-def test_ftp_servers_have_ways_of_their_own(fetching: Fetching, replies: dict[str, str]) -> None:
+def test_deviating_ftp_servers_are_supported(fetching: Fetching, replies: dict[str, str]) -> None:
     with ftp_server({"a.bin": CONTENT}, replies=replies) as url:
         assert fetching.names(f"{url}/a.bin") == ["a.bin"]
     assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
 
 
-def test_ftp_names_are_bytes(fetching: Fetching) -> None:
+def test_ftp_names_may_be_any_bytes(fetching: Fetching) -> None:
     with ftp_server({"sj\xf8.bin": b"latin", "sj\xc3\xb8.bin": b"utf"}) as url:
         fetching.names(InputFile(f"{url}/sj%F8.bin", name="a"), InputFile(f"{url}/sj%C3%B8.bin", name="b"))
     assert (fetching.inputs / "a").read_bytes() == b"latin"
@@ -605,7 +605,7 @@ def test_an_ftp_server_that_wants_a_login_says_so(fetching: Fetching) -> None:
         fetching.fetch(f"{url}/a.bin")
 
 
-def test_trailers_without_end_are_cut_off(fetching: Fetching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_trailers_are_cut_off(fetching: Fetching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BODY_SECONDS", 0.2)
     with endless_trailers() as url, pytest.raises(SourceUnavailableError, match=r"no data arrived"):
         fetching.fetch(f"{url}/a.bin")

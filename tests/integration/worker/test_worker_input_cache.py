@@ -72,7 +72,7 @@ def _sent(server: FileServer) -> list[int]:
     return [request.status for request in server.requests]
 
 
-def test_the_second_run_only_asks_whether_it_is_still_right(runs: Runs, server: FileServer) -> None:
+def test_the_second_run_only_revalidates_the_cached_file(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
     for expected in (False, True, True):
         files, fetched = runs.fetch(f"{server.url}/a.bin")
@@ -99,13 +99,13 @@ def test_some_of_the_disk_is_left_to_others(
     assert any(runs.kept.iterdir()) == kept
 
 
-def test_the_time_of_the_last_change_will_do(runs: Runs, server: FileServer) -> None:
+def test_last_modified_is_enough_to_revalidate(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"})
     runs.fetch(f"{server.url}/a.bin")
     assert runs.fetch(f"{server.url}/a.bin")[1][0].cached
 
 
-def test_the_second_of_the_last_change_will_not(runs: Runs, server: FileServer) -> None:
+def test_a_last_modified_within_the_same_second_is_not_enough(runs: Runs, server: FileServer) -> None:
     """The file may be changed once more in it, and its server would tell the same time.
 
     Here that second has yet to come, since no test may hang on when it is over.
@@ -133,7 +133,7 @@ AUTUMN, SUMMER = "Wed, 21 Oct 2015 07:28:00 GMT", "Tue, 21 Jul 2015 07:28:00 GMT
     ],
     ids=["an older file", "another size", "a weak ETag"],
 )
-def test_a_file_that_its_server_takes_for_unchanged_is_fetched_anew(
+def test_a_file_wrongly_reported_as_unchanged_is_fetched_again(
     runs: Runs, server: FileServer, before: dict[str, str], after: dict[str, str], content: bytes
 ) -> None:
     """RFC 9110 has a server answer 304 if a file is not newer, and compare ETags weakly."""
@@ -158,14 +158,14 @@ def test_a_changed_file_is_fetched_anew(runs: Runs, server: FileServer) -> None:
     assert runs.fetch(f"{server.url}/a.bin")[1][0].cached
 
 
-def test_what_nobody_can_confirm_is_not_kept(runs: Runs, server: FileServer) -> None:
+def test_files_that_cannot_be_revalidated_are_not_cached(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = lambda _: Answer(body=CONTENT)
     runs.fetch(f"{server.url}/a.bin")
     assert not runs.fetch(f"{server.url}/a.bin")[1][0].cached
     assert list(runs.kept.iterdir()) == []
 
 
-def test_a_file_that_is_gone_or_forbidden_now_is_not_handed_out(runs: Runs, server: FileServer) -> None:
+def test_a_cached_file_that_is_now_missing_or_forbidden_is_not_used(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
     runs.fetch(f"{server.url}/a.bin")
     server.routes["/a.bin"] = lambda _: Answer(status=403)
@@ -173,7 +173,7 @@ def test_a_file_that_is_gone_or_forbidden_now_is_not_handed_out(runs: Runs, serv
         runs.fetch(f"{server.url}/a.bin")
 
 
-def test_a_checksum_needs_no_question(runs: Runs, server: FileServer) -> None:
+def test_a_file_with_a_checksum_is_not_revalidated(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
     right = Checksum("sha256", hashlib.sha256(CONTENT).hexdigest())
     file = InputFile(f"{server.url}/a.bin", checksum=right)
@@ -184,7 +184,7 @@ def test_a_checksum_needs_no_question(runs: Runs, server: FileServer) -> None:
         runs.fetch(file._replace(checksum=Checksum("sha256", "0" * 64)))
 
 
-def test_a_damaged_entry_is_as_good_as_none(runs: Runs, server: FileServer) -> None:
+def test_a_damaged_cache_entry_is_ignored(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
     runs.fetch(f"{server.url}/a.bin")
     (entry,) = runs.kept.iterdir()
@@ -195,7 +195,7 @@ def test_a_damaged_entry_is_as_good_as_none(runs: Runs, server: FileServer) -> N
     assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": CONTENT}
 
 
-def test_what_a_run_does_to_its_copy_changes_nothing(runs: Runs, server: FileServer) -> None:
+def test_changes_to_a_runs_copy_do_not_affect_the_cache(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
     runs.fetch(f"{server.url}/a.bin")
     runs.fetch(f"{server.url}/a.bin")
@@ -204,7 +204,7 @@ def test_what_a_run_does_to_its_copy_changes_nothing(runs: Runs, server: FileSer
     assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": CONTENT}
 
 
-def test_what_a_command_may_have_begun_is_not_kept(runs: Runs, server: FileServer) -> None:
+def test_files_that_a_command_may_have_written_are_not_cached(runs: Runs, server: FileServer) -> None:
     """A task that begins anew goes on with a partial file, which its commands could have written."""
     headers = {"ETag": '"1"', "Content-Range": f"bytes 4-{len(CONTENT) - 1}/{len(CONTENT)}"}
     server.routes["/a.bin"] = lambda _: Answer(status=206, headers=headers, body=CONTENT[4:])
@@ -220,7 +220,9 @@ def test_what_a_command_may_have_begun_is_not_kept(runs: Runs, server: FileServe
 
 @pytest.mark.parametrize("name", ["", "0", "0/deeper/file", "0.part", "0.part.note"])
 @pytest.mark.parametrize("make", [os.symlink, lambda _, place: os.mkfifo(place)], ids=["link", "pipe"])
-def test_what_no_fetch_leaves_is_removed(tmp_path: Path, name: str, make: Callable[[str, str], None]) -> None:
+def test_foreign_files_in_the_cache_are_removed(
+    tmp_path: Path, name: str, make: Callable[[str, str], None]
+) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache/body").write_text("of another run")
     place = tmp_path / "fetch" / name
@@ -231,7 +233,7 @@ def test_what_no_fetch_leaves_is_removed(tmp_path: Path, name: str, make: Callab
     assert (tmp_path / "cache/body").read_text() == "of another run"
 
 
-def test_what_a_fetch_leaves_stays(tmp_path: Path) -> None:
+def test_files_written_by_a_fetch_are_kept(tmp_path: Path) -> None:
     left = tmp_path / "fetch/0/2021/a.tif"
     left.parent.mkdir(parents=True)
     left.touch()
@@ -239,7 +241,7 @@ def test_what_a_fetch_leaves_stays(tmp_path: Path) -> None:
     assert left.exists()
 
 
-def test_names_of_servers_are_kept_and_urls_are_not(runs: Runs, server: FileServer) -> None:
+def test_the_cache_stores_server_names_but_no_urls(runs: Runs, server: FileServer) -> None:
     headers = {"ETag": '"1"', "Content-Disposition": 'attachment; filename="ice.tif"'}
     server.routes["/x"] = _validated(headers)
     for _ in range(2):
@@ -247,7 +249,7 @@ def test_names_of_servers_are_kept_and_urls_are_not(runs: Runs, server: FileServ
     assert b"s3cr3t" not in b"".join(path.read_bytes() for path in runs.kept.rglob("*.json"))
 
 
-def test_it_can_be_left_out(runs: Runs, server: FileServer) -> None:
+def test_the_cache_can_be_disabled(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
     for _ in range(2):
         runs.fetch(f"{server.url}/a.bin", cache=False)
@@ -265,7 +267,7 @@ def test_a_small_entry_whose_content_did_not_reach_the_disk_is_fetched_again(
     assert (files, fetched[0].cached) == ({"a.bin": CONTENT}, False)
 
 
-def test_what_is_kept_stays_within_its_limit_while_one_run_adds_to_it(
+def test_the_cache_stays_within_its_limit_during_a_run(
     runs: Runs, server: FileServer, tmp_path: Path
 ) -> None:
     for number in range(20):
@@ -276,7 +278,7 @@ def test_what_is_kept_stays_within_its_limit_while_one_run_adds_to_it(
 
 @settings(deadline=None, max_examples=30)
 @given(sizes=st.lists(st.integers(0, 120), min_size=1, max_size=30), limit=st.integers(1, 300))
-def test_it_never_holds_more_than_it_may_and_forgets_what_was_not_used(
+def test_the_cache_stays_within_its_limit_and_evicts_unused_entries(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], limit: int
 ) -> None:
     directory = tmp_path_factory.mktemp("cache")
@@ -295,7 +297,7 @@ def test_it_never_holds_more_than_it_may_and_forgets_what_was_not_used(
         newest.close()
 
 
-def test_what_takes_the_place_of_an_entry_while_it_is_opened_stays(
+def test_an_entry_replaced_while_it_is_opened_is_kept(
     runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "f"
@@ -319,7 +321,7 @@ def test_what_takes_the_place_of_an_entry_while_it_is_opened_stays(
     entry.close()
 
 
-def test_many_can_keep_and_find_at_once(runs: Runs, tmp_path: Path) -> None:
+def test_the_cache_can_be_used_concurrently(runs: Runs, tmp_path: Path) -> None:
     files = []
     for number in range(4):
         files.append(tmp_path / f"f{number}")

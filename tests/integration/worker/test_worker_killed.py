@@ -56,9 +56,7 @@ def killed_until_done(task: Task, chance: random.Random, *, seconds: float) -> l
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_task_killed_again_and_again_comes_to_the_same_end(
-    tmp_path: Path, server: FileServer, seed: int
-) -> None:
+def test_a_repeatedly_killed_task_has_the_same_result(tmp_path: Path, server: FileServer, seed: int) -> None:
     undisturbed = process_task(tmp_path / "undisturbed", server)
     begin = time.monotonic()
     assert undisturbed.run().exit_code == 0
@@ -81,7 +79,7 @@ def test_a_task_killed_again_and_again_comes_to_the_same_end(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_publication_killed_again_and_again_comes_to_the_same_end(tmp_path: Path, seed: int) -> None:
+def test_a_repeatedly_killed_publication_has_the_same_result(tmp_path: Path, seed: int) -> None:
     volume = tmp_path / "volume"
     plant(volume / "killed", {"old.bin": b"old"})
     result: dict[str, bytes | str | None] = {}

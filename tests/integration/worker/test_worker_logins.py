@@ -121,7 +121,7 @@ def test_cookies_are_kept_over_redirects_and_between_files(place: Place, server:
     assert [request.path for request in server.requests].count("/oauth") <= 2
 
 
-def test_a_redirect_to_another_server_takes_nothing_along(
+def test_credentials_are_not_sent_to_redirects_on_other_servers(
     place: Place, server: FileServer, other: FileServer
 ) -> None:
     elsewhere = other.url.replace("127.0.0.1", "localhost")
@@ -137,14 +137,14 @@ def test_a_redirect_to_another_server_takes_nothing_along(
 
 
 @given(st.sampled_from(["http://h/x", "http://u:p@h/x", "http://h:80/x"]))
-def test_nothing_is_told_without_encryption_once_there_was_some(url: str) -> None:
+def test_credentials_are_not_sent_after_a_redirect_from_https_to_http(url: str) -> None:
     known = Credentials(logins={"h": ("u", "p")}, tokens={"h": "t"})
     assert known.authorization(url, asked="https://u:p@h/x", encrypted=True) is None
     assert known.authorization("https://h/x", asked="http://u:p@h/x", encrypted=False)
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_says_that_a_login_is_missing(place: Place, server: FileServer, status: int) -> None:
+def test_a_401_says_that_a_login_is_missing(place: Place, server: FileServer, status: int) -> None:
     server.routes["/x.tif"] = lambda _request: Answer(status=status)
     with pytest.raises(InputNotFoundError, match=rf"{status}.*login.*127\.0\.0\.1.*Inputs behind a login"):
         place.fetch(f"{server.url}/x.tif")
@@ -163,7 +163,7 @@ def test_a_file_of_logins_that_is_wrong_is_named_and_not_shown(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate"])
-def test_compression_of_the_server_is_undone(place: Place, server: FileServer, encoding: str) -> None:
+def test_content_encoding_is_decoded(place: Place, server: FileServer, encoding: str) -> None:
     sent = (
         zlib.compress(CONTENT)
         if encoding == "deflate"
@@ -176,13 +176,13 @@ def test_compression_of_the_server_is_undone(place: Place, server: FileServer, e
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.TGZ"])
-def test_a_compressed_file_stays_what_it_is(place: Place, server: FileServer, name: str) -> None:
+def test_a_compressed_file_is_stored_unchanged(place: Place, server: FileServer, name: str) -> None:
     sent = gzip.compress(CONTENT)
     server.routes[f"/{name}"] = lambda _: Answer(body=sent, headers={"Content-Encoding": "gzip"})
     assert place.fetch(f"{server.url}/{name}") == {name: sent}
 
 
-def test_what_is_only_said_to_be_compressed_stays(place: Place, server: FileServer) -> None:
+def test_a_body_wrongly_declared_as_compressed_is_stored_unchanged(place: Place, server: FileServer) -> None:
     server.routes["/a.csv"] = lambda _: Answer(body=b"1,2", headers={"Content-Encoding": "gzip"})
     assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}
 
@@ -194,7 +194,7 @@ def test_an_unknown_encoding_is_refused(place: Place, server: FileServer) -> Non
 
 
 @given(content=st.binary(max_size=5000), cuts=st.lists(st.integers(0, 5100), max_size=6))
-def test_compression_is_undone_however_it_is_cut(content: bytes, cuts: list[int]) -> None:
+def test_content_encoding_is_decoded_in_any_chunks(content: bytes, cuts: list[int]) -> None:
     sent = gzip.compress(content)
     edges = sorted({0, len(sent), *(min(cut, len(sent)) for cut in cuts)})
     pieces = [sent[a:b] for a, b in pairwise(edges)]
@@ -205,7 +205,7 @@ def test_compression_is_undone_however_it_is_cut(content: bytes, cuts: list[int]
         list(file_pieces("https://h/a.csv", short, name="a.csv"))
 
 
-def test_a_small_file_that_grows_beyond_measure_is_written_in_pieces() -> None:
+def test_a_compression_bomb_is_written_in_parts() -> None:
     bomb = gzip.compress(bytes(50 << 20))
     sizes = [
         len(p) for p in file_pieces("http://h/a", Response(pieces=[bomb], encoding="gzip"), name="a.bin")
@@ -214,7 +214,7 @@ def test_a_small_file_that_grows_beyond_measure_is_written_in_pieces() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
-def test_a_page_in_place_of_data_is_refused_and_names_its_address(
+def test_an_html_page_instead_of_data_is_rejected_with_its_address(
     place: Place, server: FileServer, kind: str
 ) -> None:
     server.routes["/login"] = lambda _: Answer(body=PAGE, headers={"Content-Type": kind})
@@ -234,14 +234,16 @@ def test_a_page_in_place_of_data_is_refused_and_names_its_address(
         b'<meta http-equiv="refresh" content="0; url=/login">',
     ],
 )
-def test_a_page_may_begin_with_any_of_its_parts(place: Place, server: FileServer, page: bytes) -> None:
+def test_an_html_page_is_recognized_by_any_first_element(
+    place: Place, server: FileServer, page: bytes
+) -> None:
     server.routes["/ice.nc"] = lambda _: Answer(body=page, headers={"Content-Type": "text/html"})
     with pytest.raises(InputNotFoundError, match=r"ice\.nc'.* a web page"):
         place.fetch(f"{server.url}/ice.nc")
 
 
 @pytest.mark.parametrize("name", ["page.html", "notes.txt", "data"])
-def test_a_page_that_is_asked_for_is_one(place: Place, server: FileServer, name: str) -> None:
+def test_an_html_page_is_accepted_if_html_was_requested(place: Place, server: FileServer, name: str) -> None:
     server.routes[f"/{name}"] = lambda _: Answer(body=PAGE, headers={"Content-Type": "text/html"})
     assert place.fetch(f"{server.url}/{name}") == {name: PAGE}
 
@@ -257,15 +259,13 @@ GATEWAY = b'{"message": "Forbidden"}'
 
 @pytest.mark.parametrize("name", ["ice.tif", "wcs"])
 @pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
-def test_the_report_of_an_error_is_no_file(
-    place: Place, server: FileServer, report: bytes, name: str
-) -> None:
+def test_an_xml_error_report_is_rejected(place: Place, server: FileServer, report: bytes, name: str) -> None:
     server.routes[f"/{name}"] = lambda _: Answer(body=report)
     with pytest.raises(InputNotFoundError, match=r"report of an error instead of the file: .*no layer"):
         place.fetch(f"{server.url}/{name}")
 
 
-def test_the_report_of_an_error_may_be_what_is_wanted(place: Place, server: FileServer) -> None:
+def test_an_error_report_is_accepted_if_it_was_requested(place: Place, server: FileServer) -> None:
     server.routes["/errors.xml"] = lambda _: Answer(body=REPORTS["wms"])
     server.routes["/map.gml"] = lambda _: Answer(body=b'<?xml version="1.0"?><ErrorMap/><FeatureCollection/>')
     server.routes["/query"] = lambda _: Answer(body=b'{"errors": [], "rows": [1]}')
@@ -274,13 +274,13 @@ def test_the_report_of_an_error_may_be_what_is_wanted(place: Place, server: File
     assert len(place.fetch(*(f"{server.url}/{name}" for name in names))) == 4
 
 
-def test_the_message_of_a_gateway_is_no_file(place: Place, server: FileServer) -> None:
+def test_a_json_error_message_is_rejected(place: Place, server: FileServer) -> None:
     server.routes["/lakes.geojson"] = lambda _: Answer(body=GATEWAY)
     with pytest.raises(InputNotFoundError, match=r"report of an error instead of the file: .*Forbidden"):
         place.fetch(f"{server.url}/lakes.geojson")
 
 
-def test_a_wrong_label_alone_makes_no_page(place: Place, server: FileServer) -> None:
+def test_a_wrong_content_type_alone_is_accepted(place: Place, server: FileServer) -> None:
     server.routes["/a.csv"] = lambda _: Answer(body=b"1,2", headers={"Content-Type": "text/html"})
     assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}
 
@@ -315,7 +315,7 @@ def test_headers_that_never_end_are_cut_off(place: Place, monkeypatch: pytest.Mo
         web.Web(threads=1).open(f"{url}/a.tif")
 
 
-def test_one_of_many_says_how_many_there_are(place: Place, server: FileServer) -> None:
+def test_an_error_about_one_of_many_inputs_has_their_number(place: Place, server: FileServer) -> None:
     server.routes["/a.csv"] = lambda _: Answer(body=b"1")
     with pytest.raises(InputNotFoundError, match=r"gone\.csv'.*404.*One of 3 inputs"):
         place.fetch(
@@ -323,7 +323,7 @@ def test_one_of_many_says_how_many_there_are(place: Place, server: FileServer) -
         )
 
 
-def test_others_that_are_not_there_are_named_and_counted(place: Place, server: FileServer) -> None:
+def test_further_missing_inputs_are_named_and_counted(place: Place, server: FileServer) -> None:
     server.routes["/a.csv"] = lambda _: Answer(body=b"1")
     gone = [f"{server.url}/gone{number}.csv" for number in range(9)]
     with pytest.raises(
@@ -332,7 +332,7 @@ def test_others_that_are_not_there_are_named_and_counted(place: Place, server: F
         place.fetch(f"{server.url}/a.csv", *gone)
 
 
-def test_directories_names_and_queries_tell_files_apart(place: Place, server: FileServer) -> None:
+def test_files_are_distinguished_by_directory_name_and_query(place: Place, server: FileServer) -> None:
     server.routes["/sic.tif"] = lambda request: Answer(body=str(request.query).encode())
     url = f"{server.url}/sic.tif"
     files = place.fetch(
@@ -349,7 +349,7 @@ def test_directories_names_and_queries_tell_files_apart(place: Place, server: Fi
         )
 
 
-def test_files_that_differ_in_their_queries_alone_keep_them(place: Place, server: FileServer) -> None:
+def test_files_that_differ_only_in_the_query_keep_it_in_their_names(place: Place, server: FileServer) -> None:
     server.routes["/sic.tif"] = lambda request: Answer(body=b"1")
     files = place.fetch(f"{server.url}/sic.tif?v=1", f"{server.url}/sic.tif?v=2")
     assert sorted(files) == ["sic.tif?v=1", "sic.tif?v=2"]

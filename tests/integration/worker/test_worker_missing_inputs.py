@@ -38,7 +38,7 @@ def prepare(task: PartitionTask, server: FileServer, *names: str, allowed: str) 
     task.prepare(COPY, COPY, files=files, per_file=True, allowed_failures=allowed)
 
 
-def test_an_input_that_is_not_there_counts_as_an_item_that_failed(
+def test_a_missing_input_counts_as_a_failed_item(
     task: PartitionTask, server: FileServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     prepare(task, server, "a.csv", "gone.csv", "c.csv", allowed="1")
@@ -72,9 +72,7 @@ def test_a_failing_command_counts_beside_a_missing_input(task: PartitionTask, se
     assert set(tree(task.outputs)) == {"a.csv"}
 
 
-def test_what_a_missing_input_belongs_to_is_missing_as_a_whole(
-    task: PartitionTask, server: FileServer
-) -> None:
+def test_an_item_with_a_missing_input_is_missing_completely(task: PartitionTask, server: FileServer) -> None:
     plant(server.directory, {"lakes.shp": b"1", "lakes.shx": b"2"})
     prepare(task, server, "a.csv", "lakes.shp", "lakes.shx", "lakes.dbf", allowed="50%")
     task.run()
@@ -83,7 +81,7 @@ def test_what_a_missing_input_belongs_to_is_missing_as_a_whole(
     assert (account.items, [one.item for one in account.missing]) == (2, ["lakes.shp"])
 
 
-def test_a_damaged_input_counts_as_well(task: PartitionTask, server: FileServer) -> None:
+def test_a_damaged_input_counts_as_a_failed_item(task: PartitionTask, server: FileServer) -> None:
     wrong = Checksum("sha256", hashlib.sha256(b"other").hexdigest())
     files = (InputFile(f"{server.url}/a.csv"), InputFile(f"{server.url}/b.csv", checksum=wrong))
     task.prepare(COPY, files=files, per_file=True, allowed_failures="50%")
@@ -91,7 +89,7 @@ def test_a_damaged_input_counts_as_well(task: PartitionTask, server: FileServer)
     assert set(tree(task.outputs)) == {"a.csv"}
 
 
-def test_a_server_that_is_away_may_be_done_without_only_as_far_as_the_share_goes(
+def test_unreachable_inputs_count_only_up_to_the_allowed_percentage(
     task: PartitionTask, server: FileServer
 ) -> None:
     for name in ("away1", "away2"):
@@ -104,7 +102,7 @@ def test_a_server_that_is_away_may_be_done_without_only_as_far_as_the_share_goes
         task.run()
 
 
-def test_another_try_counts_anew(task: PartitionTask, server: FileServer) -> None:
+def test_a_retry_counts_missing_inputs_again(task: PartitionTask, server: FileServer) -> None:
     prepare(task, server, "a.csv", "late.csv", "gone.csv", allowed="1")
     with pytest.raises(InputNotFoundError):
         task.run()

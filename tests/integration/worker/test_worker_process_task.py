@@ -84,7 +84,7 @@ def test_every_step_leaves_a_line_in_the_log(make_task: MakeTask) -> None:
     assert (failed["number"], failed["line"], failed["exit_code"]) == (2, 2, 4)
 
 
-def test_a_failing_command_is_the_last_word(make_task: MakeTask) -> None:
+def test_a_failing_command_is_reported_in_the_last_words(make_task: MakeTask) -> None:
     result = make_task("touch /output_dir/b.txt", "echo Tile 7 is missing. >&2; exit 3", "true").run()
     assert result.exit_code == 1
     assert result.last_words == (
@@ -127,7 +127,7 @@ def test_an_input_that_does_not_exist_fails_for_good(make_task: MakeTask, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_server_that_is_away_is_worth_another_try(make_task: MakeTask) -> None:
+def test_an_unreachable_server_is_retried(make_task: MakeTask) -> None:
     with closed_port() as url:
         result = make_task("true", files=(InputFile(f"{url}/a.tif"),)).run()
     assert result.exit_code == 75
@@ -197,7 +197,7 @@ def test_commands_see_the_containers_environment_and_no_internals(make_task: Mak
     assert (task.outputs / "ls").read_text() == ""
 
 
-def test_text_that_tries_to_break_out_stays_a_name(make_task: MakeTask, tmp_path: Path) -> None:
+def test_texts_with_shell_syntax_stay_names(make_task: MakeTask, tmp_path: Path) -> None:
     hostile = "../../$(id);`id`'\"{{workflow.name}}\n"
     with FileServer(tmp_path) as server:
         (tmp_path / "a").write_text("A")
@@ -208,7 +208,7 @@ def test_text_that_tries_to_break_out_stays_a_name(make_task: MakeTask, tmp_path
     assert (task.outputs / "names").read_text() == "$(id);`id`'\"{{workflow.name}}%0A\n"
 
 
-def test_a_plan_that_cannot_be_read_is_said_plainly(make_task: MakeTask) -> None:
+def test_an_unreadable_plan_is_reported(make_task: MakeTask) -> None:
     task = make_task("true")
     (task.directory / "plan.json").write_text("{")
     result = task.run()
@@ -236,7 +236,7 @@ def test_a_wrong_command_line_is_refused(make_task: MakeTask, arguments: list[st
     assert "usage: ogdc-worker" in result.stderr
 
 
-def test_a_full_disk_is_told_and_passes_once_there_is_room(make_task: MakeTask, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_a_retry_succeeds_with_space(make_task: MakeTask, tmp_path: Path) -> None:
     """Runs the task in a mount namespace whose workspace is a file system of one megabyte."""
     served = tmp_path / "served"
     served.mkdir()

@@ -45,7 +45,7 @@ def test_a_temporary_result_becomes_a_zip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["pvc", "temporary"])
-def test_an_empty_result_fails_and_says_so(tmp_path: Path, output: str) -> None:
+def test_an_empty_result_fails_with_a_message(tmp_path: Path, output: str) -> None:
     task = publish_task(tmp_path, "--output", output)
     leave(task.volume, {})
     result = task.run()
@@ -53,7 +53,7 @@ def test_an_empty_result_fails_and_says_so(tmp_path: Path, output: str) -> None:
     assert result.last_words == "There is nothing to publish: the last command left no file in /output_dir."
 
 
-def test_published_data_stay_unless_overwrite_is_given(tmp_path: Path) -> None:
+def test_published_data_are_kept_without_overwrite(tmp_path: Path) -> None:
     task = publish_task(tmp_path, "--output", "pvc")
     plant(task.volume / "seal-tags", {"old": b""})
     leave(task.volume, {"new": b""})

@@ -58,5 +58,5 @@ def test_starting_a_task_imports_nothing_heavy(module: str) -> None:
     assert not imported_by(module) & HEAVY
 
 
-def test_a_task_with_files_of_the_recipe_alone_needs_no_http() -> None:
+def test_a_task_with_only_files_of_the_recipe_imports_no_http_client() -> None:
     assert not imported_by("ogdc_worker.fetch.inputs") & {"urllib3", "http.client", "ssl", "urllib.request"}

@@ -53,7 +53,9 @@ def test_listed_files_are_divided(tmp_path: Path, claims: dict[str, Path]) -> No
     assert (event["partitions"], event["files"], event["bytes"]) == (3, 7, 16)
 
 
-def test_a_pattern_that_nothing_matches_is_the_last_word(tmp_path: Path, claims: dict[str, Path]) -> None:
+def test_a_pattern_without_matches_is_reported_in_the_last_words(
+    tmp_path: Path, claims: dict[str, Path]
+) -> None:
     result = ListTask(tmp_path / "task", plan=plan_of(glob="*.nc"), claims=claims).run()
     assert result.exit_code == 1
     assert "No file below '/' on the volume dem matches '*.nc'" in result.last_words

@@ -71,13 +71,13 @@ def test_unknown_workflow_is_none(client: ArgoClient) -> None:
     assert client.get(NAME) is None
 
 
-def test_names_cannot_leave_their_place_in_the_path(argo: FileServer, client: ArgoClient) -> None:
+def test_names_are_escaped_in_the_path(argo: FileServer, client: ArgoClient) -> None:
     assert client.get("../other?x=1") is None
     assert called(argo) == [("GET", f"{ALL}/../other?x=1")]
 
 
 @pytest.mark.parametrize("action", ["terminate", "retry"])
-def test_changes_are_put_to_the_workflow(argo: FileServer, client: ArgoClient, action: str) -> None:
+def test_changes_are_put_requests_on_the_workflow(argo: FileServer, client: ArgoClient, action: str) -> None:
     argo.routes[f"{ONE}/{action}"] = answer(MANIFEST)
     getattr(client, action)(NAME)
     assert called(argo) == [("PUT", f"{ONE}/{action}")]
@@ -154,7 +154,7 @@ def test_logs_of_an_engine_that_offers_blocks_of_lines_are_handed_on_as_they_are
 
 
 @pytest.mark.parametrize("kind", ["application/json", LOG_BLOCKS])
-def test_logs_that_break_off_are_not_taken_for_all(argo: FileServer, client: ArgoClient, kind: str) -> None:
+def test_an_interrupted_log_stream_is_an_error(argo: FileServer, client: ArgoClient, kind: str) -> None:
     body = b'{"result":{"content":"a"}}\n' * 9
     argo.routes[f"{ONE}/log"] = lambda _: Answer(body=body, headers={"Content-Type": kind})
     argo.drop(after=30)
@@ -166,7 +166,7 @@ def test_logs_of_a_workflow_that_is_gone_are_empty(client: ArgoClient) -> None:
     assert list(client.logs(NAME)) == []
 
 
-def test_nobody_listening_means_that_nothing_was_done() -> None:
+def test_a_refused_connection_means_that_nothing_was_done() -> None:
     with closed_port() as url, pytest.raises(ArgoUnavailableError, match="refused") as caught:
         ArgoClient(ArgoSettings(url=url)).create(MANIFEST)
     assert not caught.value.maybe_done
@@ -178,7 +178,7 @@ def test_host_without_an_address_means_that_nothing_was_done() -> None:
     assert not caught.value.maybe_done
 
 
-def test_silence_means_that_it_may_have_been_done_and_is_not_asked_twice(
+def test_a_timeout_means_that_it_may_have_been_done_and_is_not_retried(
     argo: FileServer, client: ArgoClient
 ) -> None:
     argo.delay = 60
@@ -188,20 +188,20 @@ def test_silence_means_that_it_may_have_been_done_and_is_not_asked_twice(
     assert len(argo.requests) == 1
 
 
-def test_harmless_call_is_repeated_through_a_passing_fault(argo: FileServer, client: ArgoClient) -> None:
+def test_a_safe_call_is_retried_after_a_temporary_failure(argo: FileServer, client: ArgoClient) -> None:
     argo.routes[ALL] = answer(MANIFEST)
     argo.fail(2, status=503)
     assert client.create(MANIFEST) == MANIFEST
     assert [request.status for request in argo.requests] == [503, 503, 200]
 
 
-def test_connection_that_breaks_is_tried_again(argo: FileServer, client: ArgoClient) -> None:
+def test_a_broken_connection_is_retried(argo: FileServer, client: ArgoClient) -> None:
     argo.routes[ONE] = answer(MANIFEST)
     argo.drop(after=5)
     assert client.get(NAME) == MANIFEST
 
 
-def test_a_fault_that_stays_is_given_up(argo: FileServer, client: ArgoClient) -> None:
+def test_a_permanent_failure_is_given_up(argo: FileServer, client: ArgoClient) -> None:
     argo.fail(9, status=502)
     with pytest.raises(ArgoUnavailableError, match="502") as caught:
         client.create(MANIFEST)
@@ -209,7 +209,7 @@ def test_a_fault_that_stays_is_given_up(argo: FileServer, client: ArgoClient) ->
     assert len(argo.requests) == 3
 
 
-def test_doubt_from_one_attempt_outlives_the_next(argo: FileServer, client: ArgoClient) -> None:
+def test_an_uncertain_attempt_keeps_the_call_uncertain(argo: FileServer, client: ArgoClient) -> None:
     def cut_off_then_busy(_: Request) -> Answer:
         argo.drop(after=5)
         argo.fail(2, status=429)
@@ -239,7 +239,7 @@ def test_retry_of_a_workflow_is_never_sent_twice(argo: FileServer, client: ArgoC
         (500, ArgoUnavailableError, "exceeded quota"),
     ],
 )
-def test_refusals_say_what_argo_said_and_are_not_repeated(
+def test_rejections_have_argos_reason_and_are_not_retried(
     argo: FileServer, client: ArgoClient, status: int, error: type[Exception], message: str
 ) -> None:
     argo.routes[ALL] = refusal(status, "exceeded quota")
@@ -250,7 +250,7 @@ def test_refusals_say_what_argo_said_and_are_not_repeated(
 
 
 @pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"[]", b""])
-def test_something_else_at_the_address_is_a_wrong_setting(
+def test_another_server_at_the_address_is_a_configuration_error(
     argo: FileServer, client: ArgoClient, body: bytes
 ) -> None:
     argo.routes[ONE] = lambda _: Answer(body=body)
@@ -259,12 +259,12 @@ def test_something_else_at_the_address_is_a_wrong_setting(
 
 
 @pytest.mark.parametrize("url", ["ftp://argo", "http://", "argo.example"])
-def test_address_that_is_none_is_a_wrong_setting(url: str) -> None:
+def test_an_invalid_address_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="ARGO_WORKFLOWS_SERVICE_URL"):
         ArgoClient(ArgoSettings(url=url)).get(NAME)
 
 
-def test_https_where_there_is_none_is_a_wrong_setting(argo: FileServer) -> None:
+def test_https_to_an_http_server_is_a_configuration_error(argo: FileServer) -> None:
     url = argo.url.replace("http:", "https:")
     with pytest.raises(ConfigurationError, match="ARGO_WORKFLOWS_SERVICE_URL"):
         ArgoClient(ArgoSettings(url=url)).get(NAME)
@@ -290,7 +290,7 @@ def test_token_file_is_read_for_each_call(argo: FileServer, tmp_path: Path) -> N
         client.get(NAME)
 
 
-def test_a_certificate_that_is_not_to_be_checked_is_told_of_once(
+def test_disabled_certificate_checks_are_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     certificate = self_signed(tmp_path)

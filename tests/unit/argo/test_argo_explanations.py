@@ -26,7 +26,7 @@ JARGON = ("OOMKilled", "EmptyDir", "ephemeral", "deadline", "strategy", "Unsched
         ("Workflow exceeded its deadline of 600 s", "workflow.timeout", "600 s"),
     ],
 )
-def test_a_limit_is_named_by_its_key_and_its_value(message: str, key: str, limit: str) -> None:
+def test_a_limit_is_reported_with_its_key_and_value(message: str, key: str, limit: str) -> None:
     words = ended_by(message, LIMITS, "1/3")
 
     assert key in words
@@ -34,7 +34,7 @@ def test_a_limit_is_named_by_its_key_and_its_value(message: str, key: str, limit
     assert not any(word in words for word in JARGON)
 
 
-def test_a_run_that_took_too_long_says_at_which_command() -> None:
+def test_a_timeout_is_reported_with_the_current_command() -> None:
     message = (
         "Step exceeded its deadline: The task was stopped from outside, at command 2 of 3: gdalwarp a b."
     )
@@ -44,7 +44,7 @@ def test_a_run_that_took_too_long_says_at_which_command() -> None:
     )
 
 
-def test_a_good_sentence_of_the_worker_is_not_repeated() -> None:
+def test_a_message_of_the_worker_is_not_repeated() -> None:
     message = "command 1 of 2 was killed; workflow.resources.memory asks for more"
 
     assert ended_by(f"main: OOMKilled (exit code 137): {message}", LIMITS) == message
@@ -57,7 +57,7 @@ def test_a_good_sentence_of_the_worker_is_not_repeated() -> None:
     ("rest", "where"),
     [("", ""), (": It was at command 1 of 2: kill -9 $PPID", " at command 1 of 2: kill -9 $PPID")],
 )
-def test_a_worker_that_was_killed_has_somebody_to_say_so(rest: str, where: str) -> None:
+def test_a_killed_worker_is_reported(rest: str, where: str) -> None:
     words = ended_by(f"main: Error (exit code 137){rest}", LIMITS)
 
     assert words.startswith(f"The task's worker was killed (SIGKILL){where} — by one of the recipe's own")
@@ -65,7 +65,7 @@ def test_a_worker_that_was_killed_has_somebody_to_say_so(rest: str, where: str) 
 
 
 @pytest.mark.parametrize("container", ["init", "wait"])
-def test_what_argos_own_containers_say_is_not_laid_to_the_recipe(container: str) -> None:
+def test_errors_of_argos_own_containers_do_not_blame_the_recipe(container: str) -> None:
     refused = 'Post "https://10.96.0.1:443/apis": dial tcp 10.96.0.1:443: connect: connection refused'
 
     words = ended_by(f"{container}: Error (exit code 64): {refused}", LIMITS)
@@ -80,7 +80,7 @@ def test_what_argos_own_containers_say_is_not_laid_to_the_recipe(container: str)
         "Pod ephemeral local storage usage exceeds the total limit of containers 1124Mi. ",
     ],
 )
-def test_a_log_without_end_is_not_called_scratch_space(eviction: str) -> None:
+def test_an_endless_log_is_not_reported_as_scratch_space(eviction: str) -> None:
     words = ended_by(eviction, LIMITS, "1/3")
 
     assert "most likely to its log when 1/3 of its work was done" in words
@@ -88,7 +88,7 @@ def test_a_log_without_end_is_not_called_scratch_space(eviction: str) -> None:
     assert not any(word in words for word in JARGON)
 
 
-def test_what_was_done_before_the_disk_was_full_is_kept() -> None:
+def test_progress_before_a_full_disk_is_reported() -> None:
     assert "when 1/3 of its work was done" in ended_by("Usage of EmptyDir volume …", LIMITS, "1/3")
 
 
@@ -125,7 +125,7 @@ def test_what_was_done_before_the_disk_was_full_is_kept() -> None:
         (None, None),
     ],
 )
-def test_what_a_task_waits_for(message: str | None, words: str | None) -> None:
+def test_the_reason_why_a_task_waits_is_reported(message: str | None, words: str | None) -> None:
     assert waits_for(message) == words
 
 

@@ -39,14 +39,14 @@ CASES = [
 
 
 @pytest.mark.parametrize(("phase", "exit_code", "message", "retried"), CASES)
-def test_what_passes_is_tried_again_and_what_stays_is_not(
+def test_temporary_failures_are_retried_and_permanent_failures_are_not(
     phase: str, exit_code: int | None, message: str, retried: bool
 ) -> None:
     assert is_worth_retrying(phase=phase, exit_code=exit_code, message=message) is retried
 
 
 @pytest.mark.parametrize(("phase", "exit_code", "message", "retried"), CASES)
-def test_expression_given_to_argo_says_the_same(
+def test_the_retry_expression_for_argo_decides_the_same(
     phase: str, exit_code: int | None, message: str, retried: bool
 ) -> None:
     assert evaluate(RETRY_EXPRESSION, phase=phase, exit_code=exit_code, message=message) is retried

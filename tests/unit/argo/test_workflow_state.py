@@ -122,7 +122,7 @@ def test_task_waiting_for_another_attempt_is_running_and_says_why_the_last_one_f
     assert (task.phase, task.message, task.finished_at) == ("Running", "pod deleted", None)
 
 
-def test_task_out_of_attempts_says_what_its_pod_said_and_not_that_there_are_no_more() -> None:
+def test_a_task_without_attempts_left_has_the_message_of_its_pod() -> None:
     nodes = (
         retry("r0", "publish", ["p0"], **failed("No more retries left", at=31)),
         pod("p0", "publish(0)", **failed("main: Error (exit code 75): the server is away", at=30, code="75")),
@@ -132,7 +132,7 @@ def test_task_out_of_attempts_says_what_its_pod_said_and_not_that_there_are_no_m
     assert task.finished_at == datetime(2026, 11, 22, 10, 0, 30, tzinfo=UTC)
 
 
-def test_pod_that_waits_for_room_is_pending_though_its_retry_node_runs() -> None:
+def test_a_waiting_pod_is_pending_even_if_its_retry_node_is_running() -> None:
     nodes = (
         retry("r0", "publish", ["p0"]),
         pod("p0", "publish(0)", phase="Pending", message="Unschedulable: 0/3 nodes"),
@@ -141,7 +141,7 @@ def test_pod_that_waits_for_room_is_pending_though_its_retry_node_runs() -> None
     assert (task.phase, task.message) == ("Pending", "no node has room for it now: 0/3 nodes")
 
 
-def test_attempt_that_no_retry_node_names_yet_is_no_task() -> None:
+def test_an_attempt_without_a_retry_node_is_not_a_task() -> None:
     attempt = pod("p-1", "process(0:0)(0)", nodeFlag={"retried": True}, **failed(), **partition(0))
     state = read_workflow(workflow(retry("r-1", "process(0:0)", []), attempt))
     assert state.tasks == ()
@@ -196,7 +196,7 @@ def test_workflow_that_was_stopped_while_it_published_says_if_that_may_be_done(
     assert ("may be in place" in (state.left or "")) == may_have
 
 
-def test_want_of_memory_is_a_reason_though_the_kernel_ended_the_task() -> None:
+def test_lack_of_memory_is_a_reason_even_if_the_kernel_killed_the_task() -> None:
     starved = failed("main: OOMKilled (exit code 137)", code="137")
     state = stopped(pod("p0", "process(0:0)", **starved))
     assert "more memory than it may have" in (state.message or "")
@@ -215,7 +215,7 @@ def test_want_of_memory_is_a_reason_though_the_kernel_ended_the_task() -> None:
         (None, "Failed", "Running", None, False),
     ],
 )
-def test_only_a_workflow_that_goes_on_in_vain_fails_fast(
+def test_only_a_running_workflow_with_a_failed_task_fails_fast(
     label: str | None, task: str, phase: str, shutdown: str | None, fails_fast: bool
 ) -> None:
     document = workflow(
@@ -225,7 +225,7 @@ def test_only_a_workflow_that_goes_on_in_vain_fails_fast(
     assert read_workflow(document).fails_fast == fails_fast
 
 
-def test_an_attempt_that_will_be_repeated_dooms_nothing() -> None:
+def test_an_attempt_that_will_be_retried_does_not_fail_fast() -> None:
     document = workflow(*RETRIED)
     document["metadata"]["labels"] = {"ogdc/fail-fast": "true"}
     assert not read_workflow(document).fails_fast
@@ -236,13 +236,13 @@ def found_by_list(**values: str) -> dict[str, Any]:
     return {"phase": "Succeeded", "outputs": {"parameters": parameters, "exitCode": "0"}}
 
 
-def test_the_task_list_tells_how_many_partitions_there_are() -> None:
+def test_the_list_task_reports_the_number_of_partitions() -> None:
     found = found_by_list(partitions="3", files="7", bytes="4096")
     state = read_workflow(workflow(pod("l", "list", template="list", **found)))
     assert (state.partitions, state.input_files, state.input_bytes) == (3, 7, 4096)
 
 
-def test_a_task_list_that_was_tried_again_tells_it_once_it_has_succeeded() -> None:
+def test_a_retried_list_task_reports_it_after_it_succeeded() -> None:
     nodes = [
         retry("r", "list", ["l0", "l1"], template="list"),
         pod("l0", "list(0)", template="list", **failed(code="143")),
@@ -253,7 +253,7 @@ def test_a_task_list_that_was_tried_again_tells_it_once_it_has_succeeded() -> No
     assert read_workflow(workflow(*nodes)).partitions == 3
 
 
-def test_without_a_task_list_nothing_is_said_about_partitions() -> None:
+def test_without_a_list_task_the_number_of_partitions_is_unknown() -> None:
     assert read_workflow(workflow(*RETRIED)).partitions is None
 
 
@@ -263,7 +263,7 @@ def test_tasks_are_in_the_order_of_their_partitions() -> None:
     assert [task.partition for task in state.tasks] == [0, 2, 10, None]
 
 
-def test_failed_workflow_says_what_failed_first() -> None:
+def test_a_failed_workflow_has_the_message_of_the_first_failure() -> None:
     state = read_workflow(
         workflow(
             pod("p0", "process(0:0)", **partition(0), **failed("main: Error (exit code 1): late", at=50)),
@@ -275,7 +275,7 @@ def test_failed_workflow_says_what_failed_first() -> None:
     assert state.message == "early"
 
 
-def test_a_lost_task_that_waited_for_another_try_is_no_reason_beside_a_failure() -> None:
+def test_a_lost_task_waiting_for_a_retry_is_not_the_reason_of_a_failure() -> None:
     lost = pod(
         "p0", "process(0:0)", **partition(0), **failed("main: Error (exit code 137)", at=20, code="137")
     )
@@ -284,7 +284,7 @@ def test_a_lost_task_that_waited_for_another_try_is_no_reason_beside_a_failure()
     assert "killed" in (read_workflow(workflow(lost, phase="Failed")).message or "")
 
 
-def test_failed_workflow_where_no_task_says_anything_speaks_for_itself() -> None:
+def test_a_failed_workflow_without_task_messages_has_its_own_message() -> None:
     assert read_workflow(workflow(phase="Error", message="bad template")).message == "bad template"
 
 
@@ -311,7 +311,7 @@ def test_stopped_workflow_says_that_it_was_stopped() -> None:
         ("", None),
     ],
 )
-def test_message_loses_what_argo_puts_in_front(written: str, read: str | None) -> None:
+def test_argos_prefixes_are_removed_from_messages(written: str, read: str | None) -> None:
     (task,) = read_workflow(workflow(pod("p", "publish", **failed(written)))).tasks
     assert task.message == read
 
@@ -324,7 +324,7 @@ def test_compressed_nodes_are_unpacked() -> None:
     assert read_workflow(packed) == read_workflow(plain)
 
 
-def test_nodes_that_are_elsewhere_leave_the_workflow_without_tasks() -> None:
+def test_offloaded_nodes_leave_the_workflow_without_tasks() -> None:
     zstd = base64.b64encode(b"\x28\xb5\x2f\xfd" + b"rest").decode()
     for field, value in (("offloadNodeStatusVersion", "fnv:1"), ("compressedNodes", zstd)):
         document = workflow(nodes=None, phase="Succeeded")
@@ -333,7 +333,7 @@ def test_nodes_that_are_elsewhere_leave_the_workflow_without_tasks() -> None:
         assert (state.phase, state.tasks) == ("Succeeded", ())
 
 
-def test_compressed_nodes_too_large_to_be_true_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oversized_compressed_nodes_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ogdc_shared.argo.nodes._MAX_BYTES", 1000)
     packed = base64.b64encode(gzip.compress(b" " * 2000)).decode()
     with pytest.raises(ValueError, match="more than 1000 bytes"):
@@ -421,7 +421,7 @@ def warned_node(name: str, message: str, phase: str = "Succeeded") -> dict[str, 
     return pod(name, name, phase=phase, templateName=name, outputs={"parameters": [parameter]})
 
 
-def test_warnings_are_what_list_and_publish_put_out() -> None:
+def test_warnings_come_from_the_outputs_of_list_and_publish() -> None:
     listing = warned_node("list", "few files")
     listing["outputs"]["parameters"] += [{"name": "partitions", "value": "3"}]
     nodes = warned_node("publish", "all zero"), warned_node("process", "forged")
@@ -432,13 +432,13 @@ def test_warnings_are_what_list_and_publish_put_out() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "no JSON", '{"total": "many"}', "[" * 100_000])
-def test_a_task_that_warns_of_nothing_that_can_be_read_warns_of_nothing(value: str | None) -> None:
+def test_unreadable_warnings_are_ignored(value: str | None) -> None:
     node = warned_node("publish", "")
     node["outputs"]["parameters"] = [{"name": "warnings", "value": value}]
     assert read_workflow(workflow(node)).warnings == RunWarnings()
 
 
-def test_a_failed_run_counts_what_its_failed_tasks_warned_of() -> None:
+def test_a_failed_run_counts_the_warnings_of_its_failed_tasks() -> None:
     before = before_a_failure(one_warning("empty_output", "nothing left").plus(one_warning("no_crs", "none")))
     message = f"main: Error (exit code 1): command 2 of 2 failed{before}"
     failed = pod("p", "process(0:0)", phase="Failed", templateName="process", message=message)
@@ -452,14 +452,14 @@ def test_a_failed_run_without_warnings_has_none() -> None:
     assert read_workflow(workflow(failed, phase="Failed")).warnings is None
 
 
-def test_workflows_of_the_version_before_have_no_warnings() -> None:
+def test_workflows_of_the_previous_version_have_no_warnings() -> None:
     assert (
         read_workflow(workflow(pod("p", "publish", phase="Succeeded", templateName="publish"))).warnings
         is None
     )
 
 
-def test_succeeded_workflow_has_done_all_though_an_attempt_was_lost() -> None:
+def test_a_succeeded_workflow_is_complete_even_if_an_attempt_was_lost() -> None:
     nodes = (
         retry("r0", "process(0:0)", ["p0", "p1"], phase="Succeeded", **partition(0)),
         pod("p0", "process(0:0)(0)", progress="0/1", **partition(0), **failed("pod deleted", code="143")),
@@ -471,7 +471,7 @@ def test_succeeded_workflow_has_done_all_though_an_attempt_was_lost() -> None:
     assert read_workflow(workflow(phase="Succeeded", progress="2/2")).progress == "2/2"
 
 
-def test_workflow_says_what_its_tasks_wait_for_as_long_as_it_goes_on() -> None:
+def test_a_running_workflow_reports_what_its_tasks_wait_for() -> None:
     waiting = [
         pod(
             f"p{n}",
@@ -491,7 +491,7 @@ def test_workflow_says_what_its_tasks_wait_for_as_long_as_it_goes_on() -> None:
     assert (ended.waiting, ended.waiting_since, ended.cut_off) == (None, None, True)
 
 
-def test_workflow_that_had_no_time_left_is_told_from_one_that_failed() -> None:
+def test_a_timeout_of_a_workflow_is_distinguished_from_a_failure() -> None:
     late = failed("Step exceeded its deadline", at=40, code="143")
     early = failed("main: Error (exit code 1): command 1 of 2 failed", at=30)
     nodes = pod("p0", "process(0:0)", **late), pod("p1", "process(1:1)", **early)

@@ -33,7 +33,7 @@ def caller(
 
 
 @pytest.mark.parametrize("mode", ["open", "read_only"])
-def test_the_name_a_caller_gives_is_believed_and_marked_so(mode: str):
+def test_the_given_name_is_used_and_marked_as_unauthenticated(mode: str):
     found = caller(mode, READ, claimed=" anna@example.org ")
 
     assert (found.name, found.issuer, found.user_id) == ("anna@example.org", "open", None)
@@ -44,12 +44,12 @@ def test_a_caller_without_a_name_is_anonymous():
 
 
 @pytest.mark.parametrize("claimed", ["", "  ", "a\nb", "a\0b", "x" * 129, "ü"])
-def test_what_is_no_name_is_refused(claimed: str):
+def test_an_invalid_name_is_rejected(claimed: str):
     with pytest.raises(InvalidRequestError, match="OGDC-User"):
         caller("open", READ, claimed=claimed)
 
 
-def test_an_open_deployment_asks_for_no_token_and_looks_at_none():
+def test_an_open_deployment_ignores_tokens():
     """Who sends one has it of another deployment, or of this one's time before it was opened."""
     found = caller("open", CHANGE, claimed="anna", authorization="Bearer ogdc_x")
 
@@ -63,21 +63,21 @@ def test_a_read_only_deployment_refuses_changes():
 
 @pytest.mark.parametrize("mode", ["open", "read_only"])
 @pytest.mark.parametrize("permission", [INSPECT, ADMINISTER, READ_TOKENS])
-def test_where_nobody_logs_in_there_are_no_users_and_no_tokens(mode: str, permission: Permission):
+def test_without_authentication_there_are_no_users_and_no_tokens(mode: str, permission: Permission):
     """Else anybody could make themselves a token there that is good once callers have to log in."""
     with pytest.raises(ForbiddenError, match="no users"):
         caller(mode, permission, claimed="anna")
 
 
 @pytest.mark.parametrize("permission", [READ, CREATE, CHANGE, SELF, INSPECT])
-def test_an_authenticated_deployment_believes_no_name(permission: Permission):
+def test_an_authenticated_deployment_ignores_given_names(permission: Permission):
     with pytest.raises(UnauthenticatedError, match="You are not logged in") as refused:
         caller("authenticated", permission, claimed="anna")
 
     assert refused.value.error is None
 
 
-def test_reading_may_be_opened_to_everybody_and_nothing_else():
+def test_only_reading_can_be_opened_to_everybody():
     assert caller("authenticated", READ, public_read=True).role == Role.VIEWER
     for permission in (SELF, CREATE, CHANGE, READ_TOKENS, INSPECT):
         with pytest.raises(UnauthenticatedError):
@@ -85,7 +85,7 @@ def test_reading_may_be_opened_to_everybody_and_nothing_else():
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer  ", "Basic YTpi", "ogdc_abc"])
-def test_what_is_no_bearer_token_is_refused_also_where_reading_is_open(authorization: str):
+def test_an_invalid_bearer_token_is_rejected_even_if_reading_is_open(authorization: str):
     with pytest.raises(UnauthenticatedError) as refused:
         caller("authenticated", READ, authorization=authorization, public_read=True)
 
@@ -93,7 +93,7 @@ def test_what_is_no_bearer_token_is_refused_also_where_reading_is_open(authoriza
 
 
 @pytest.mark.parametrize("mode", ["open", "read_only", "authenticated"])
-def test_what_is_public_is_for_everybody(mode: str):
+def test_public_routes_need_no_authentication(mode: str):
     assert caller(mode, PUBLIC, claimed="\0", authorization="nonsense").name == "anonymous"
 
 

@@ -12,7 +12,7 @@ from ogdc_shared.auth.tokens import is_token, new_token, token_hash
 from ogdc_shared.errors import LimitError
 
 
-def test_a_token_is_text_of_one_length_that_scanners_can_tell():
+def test_tokens_have_a_fixed_length_and_a_recognizable_form():
     tokens = {new_token() for _ in range(200)}
 
     assert len(tokens) == 200
@@ -21,7 +21,7 @@ def test_a_token_is_text_of_one_length_that_scanners_can_tell():
 
 
 @given(place=st.integers(5, 53), digit=st.sampled_from("0123456789ABCXYZabcxyz"))
-def test_a_changed_character_is_seen(place: int, digit: str):
+def test_a_changed_character_is_detected(place: int, digit: str):
     token = new_token()
     changed = token[:place] + digit + token[place + 1 :]
 
@@ -29,18 +29,18 @@ def test_a_changed_character_is_seen(place: int, digit: str):
 
 
 @given(st.text() | st.text().map("ogdc_{}".format))
-def test_what_is_no_token_is_told_from_one(text: str):
+def test_texts_that_are_not_tokens_are_recognized(text: str):
     assert not is_token(text)
 
 
 @pytest.mark.parametrize(
     "change", [str.upper, str.swapcase, lambda token: token[:-1], lambda token: token + "0"]
 )
-def test_letters_count_as_they_are_written_and_none_is_missing(change):
+def test_changed_case_and_missing_letters_are_detected(change):
     assert not is_token(change(new_token()))
 
 
-def test_somebody_may_make_so_many_requests_at_once_and_then_as_many_as_come_free():
+def test_a_user_may_burst_to_the_limit_and_then_continue_at_the_rate():
     rates = Rates(per_minute=60)
     for _ in range(60):
         rates.take("anna", now=0.0)
@@ -58,14 +58,14 @@ def test_somebody_may_make_so_many_requests_at_once_and_then_as_many_as_come_fre
         rates.take("anna", now=1000.0)
 
 
-def test_without_a_limit_nobody_is_counted():
+def test_without_a_limit_requests_are_not_counted():
     rates = Rates(per_minute=0)
     for _ in range(10_000):
         rates.take("anna", now=0.0)
 
 
 @given(st.lists(st.floats(0, 30), max_size=60))
-def test_no_minute_has_more_than_twice_as_many(pauses: list[float]):
+def test_no_minute_has_more_than_twice_the_limit(pauses: list[float]):
     rates, now, taken = Rates(per_minute=5), 0.0, []
     for pause in pauses:
         now += pause
@@ -77,7 +77,7 @@ def test_no_minute_has_more_than_twice_as_many(pauses: list[float]):
         assert sum(begin <= each < begin + 60 for each in taken) <= 10
 
 
-def test_who_has_not_called_for_a_while_takes_no_room():
+def test_inactive_users_take_no_memory():
     rates = Rates(per_minute=1)
     for number in range(30_000):
         rates.take(number, now=number / 100)

@@ -46,7 +46,7 @@ def names(app: typer.Typer) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_command_is_made_without_those_of_other_modules() -> None:
+def test_a_command_is_created_without_importing_other_commands() -> None:
     every = names(make_app())
     known = {command for commands in COMMANDS.values() for command in commands}
     assert known == every - {"github-action"}

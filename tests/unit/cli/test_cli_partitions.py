@@ -23,7 +23,7 @@ from support.answers import run_detail
         ({"partitions": None, "input_files": None}, "Its inputs are on volumes and not listed yet."),
     ],
 )
-def test_what_is_divided_is_told_in_a_line(fields: dict[str, Any], line: str) -> None:
+def test_the_division_is_one_line(fields: dict[str, Any], line: str) -> None:
     run = run_detail(**{"partitions": 3, "input_files": 7} | fields)
     assert summary(run) == line
 
@@ -45,12 +45,12 @@ def test_sizes_are_short(size: int | None, shown: str) -> None:
     assert rows([partition])[1] == ("0", "2", shown, "Running", "")
 
 
-def test_a_partition_that_has_not_begun_is_told_so() -> None:
+def test_a_partition_that_has_not_started_is_shown_as_such() -> None:
     partition = Partition(number=4, files=None, bytes=None, phase=None, message=None)
     assert rows([partition])[1] == ("4", "?", "?", "not begun", "")
 
 
-def test_a_message_takes_one_line_and_cannot_command_a_terminal() -> None:
+def test_a_message_is_one_line_without_control_characters() -> None:
     message = "command 1 failed\n\x1b[2J" + "x" * 200
     partition = Partition(number=4, files=1, bytes=1, phase="Failed", message=message)
     shown = rows([partition])[1][4]

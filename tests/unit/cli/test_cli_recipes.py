@@ -27,11 +27,11 @@ from support.recipes import good_meta, make_recipe
         ("~/x", False),
     ],
 )
-def test_places_far_away_are_told_from_files_here(recipe: str, remote: bool) -> None:
+def test_remote_locations_are_distinguished_from_local_files(recipe: str, remote: bool) -> None:
     assert is_remote(recipe) is remote
 
 
-def test_directory_is_used_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_is_used_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_recipe(tmp_path / "home" / "x")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
@@ -55,7 +55,7 @@ def test_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.text(min_size=1))
-def test_no_command_breaks_out_of_its_box(text: str) -> None:
+def test_commands_are_escaped_in_the_flowchart(text: str) -> None:
     meta = RecipeMeta.model_validate(good_meta())
     recipe = Recipe(id="x", meta=meta, directory=Path(), commands=(Command(text, line=1),), networked=False)
     drawn = mermaid(recipe).split("\n")

@@ -13,7 +13,7 @@ def client(url: str, directory: Path) -> ApiClient:
     return ApiClient(ClientSettings.from_env(environ))
 
 
-def test_all_requests_of_a_command_are_one_trace_that_is_to_be_recorded(tmp_path: Path):
+def test_all_requests_of_a_command_share_one_sampled_trace(tmp_path: Path):
     with FileServer(tmp_path) as server:
         server.routes["/version"] = lambda _: Answer(body=b'{"ogdc_runner_version": "1"}')
         for _ in range(2):
@@ -27,7 +27,7 @@ def test_all_requests_of_a_command_are_one_trace_that_is_to_be_recorded(tmp_path
     assert all(trace and trace.flags == "01" for trace in traces)
 
 
-def test_who_is_no_part_of_the_deployment_is_told_of_no_trace(tmp_path: Path):
+def test_traces_are_sent_only_to_the_deployment(tmp_path: Path):
     (tmp_path / "out.zip").write_bytes(b"zip")
     with FileServer(tmp_path) as server:
         client("http://127.0.0.1:9", tmp_path).download(f"{server.url}/out.zip", tmp_path / "into")

@@ -33,23 +33,23 @@ def test_deployment_is_chosen_as_the_existing_client_does(
 
 
 @pytest.mark.parametrize("url", ["host:80", "ftp://host", "//host", " "])
-def test_url_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
+def test_an_invalid_url_is_rejected(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigurationError, match="OGDC_API_URL"):
         read(tmp_path, OGDC_API_URL=url)
 
 
 @pytest.mark.parametrize("user", ["Łukasz", "a\nb", "a\x00"])
-def test_user_name_that_fits_no_header_is_refused(tmp_path: Path, user: str) -> None:
+def test_a_user_name_that_is_not_valid_in_a_header_is_rejected(tmp_path: Path, user: str) -> None:
     with pytest.raises(ConfigurationError, match="OGDC_USER"):
         read(tmp_path, OGDC_USER=user)
 
 
-def test_account_name_is_made_to_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_name_is_converted_for_the_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "jürgen")
     assert read(tmp_path).user == "j?rgen"
 
 
-def test_account_without_a_name_is_known_by_its_number(
+def test_an_account_without_a_name_is_identified_by_its_uid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nobody() -> str:
@@ -59,24 +59,24 @@ def test_account_without_a_name_is_known_by_its_number(
     assert read(tmp_path).user.isdecimal()
 
 
-def test_certificates_of_other_clients_are_taken(tmp_path: Path) -> None:
+def test_certificate_variables_of_other_clients_are_used(tmp_path: Path) -> None:
     assert read(tmp_path).ca_file is None
     assert read(tmp_path, REQUESTS_CA_BUNDLE="/a.pem").ca_file == "/a.pem"
     assert read(tmp_path, REQUESTS_CA_BUNDLE="/a.pem", SSL_CERT_FILE="/b.pem").ca_file == "/b.pem"
 
 
-def test_token_of_the_environment_loses_its_line_break(tmp_path: Path) -> None:
+def test_the_line_break_after_the_environments_token_is_removed(tmp_path: Path) -> None:
     assert read(tmp_path, OGDC_TOKEN="given\n").token == "given"
     assert read(tmp_path, OGDC_TOKEN=" ").token is None
 
 
 @pytest.mark.parametrize("token", ["a\nb", "é"])
-def test_token_of_the_environment_that_fits_no_header_is_refused(tmp_path: Path, token: str) -> None:
+def test_an_environment_token_that_is_not_valid_in_a_header_is_rejected(tmp_path: Path, token: str) -> None:
     with pytest.raises(ConfigurationError, match="OGDC_TOKEN contains"):
         read(tmp_path, OGDC_TOKEN=token)
 
 
-def test_a_token_for_a_deployment_is_none_for_the_local_stack(tmp_path: Path) -> None:
+def test_a_token_for_a_deployment_is_not_sent_to_the_local_stack(tmp_path: Path) -> None:
     named = read(tmp_path, OGDC_API_URL="https://host/api", OGDC_TOKEN="t").at_stack("http://127.0.0.1:1")
     alone = read(tmp_path, OGDC_TOKEN="t").at_stack("http://127.0.0.1:1")
 

@@ -49,7 +49,7 @@ def shown(server: FileServer) -> list[str | None]:
     return [request.headers["Authorization"] for request in server.requests]
 
 
-def test_a_token_is_for_the_deployment_it_was_kept_for(tmp_path: Path, server: FileServer) -> None:
+def test_a_token_is_used_only_for_its_deployment(tmp_path: Path, server: FileServer) -> None:
     mine, other_path = (read(tmp_path, f"{server.url}{path}") for path in ("/api/", ""))
     keep_pasted(mine, access="abc", refresh=None)
     with FileServer(tmp_path) as other:
@@ -62,7 +62,7 @@ def test_a_token_is_for_the_deployment_it_was_kept_for(tmp_path: Path, server: F
         assert shown(other) == [None]
 
 
-def test_a_redirect_to_another_origin_does_not_carry_it(tmp_path: Path, server: FileServer) -> None:
+def test_a_redirect_to_another_origin_does_not_get_the_token(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, f"{server.url}/api")
     keep_pasted(settings, access="abc", refresh=None)
     with FileServer(tmp_path) as other:
@@ -76,7 +76,7 @@ def test_a_redirect_to_another_origin_does_not_carry_it(tmp_path: Path, server: 
         assert shown(other) == [None]
 
 
-def test_a_redirect_within_the_origin_carries_it(tmp_path: Path, server: FileServer) -> None:
+def test_a_redirect_within_the_origin_gets_the_token(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, f"{server.url}/api")
     keep_pasted(settings, access="abc", refresh=None)
     server.routes["/api/version"] = lambda _: Answer(status=307, headers={"Location": "/version"})
@@ -85,7 +85,7 @@ def test_a_redirect_within_the_origin_carries_it(tmp_path: Path, server: FileSer
     assert shown(server) == ["Bearer abc"] * 2
 
 
-def test_the_environments_token_goes_first_and_to_the_deployment_it_names(
+def test_the_environments_token_takes_precedence_for_its_deployment(
     tmp_path: Path, server: FileServer
 ) -> None:
     keep_pasted(read(tmp_path, server.url), access="abc", refresh=None)
@@ -97,7 +97,7 @@ def test_the_environments_token_goes_first_and_to_the_deployment_it_names(
     assert UserCredentials(read(tmp_path, None, ENVIRONMENT="dev", OGDC_TOKEN="given")).token() == "given"
 
 
-def test_tokens_of_the_form_of_before_stay_with_the_first_deployment(
+def test_tokens_in_the_old_format_belong_to_the_first_deployment(
     tmp_path: Path, server: FileServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "kept" / "tokens.json"
@@ -113,7 +113,7 @@ def test_tokens_of_the_form_of_before_stay_with_the_first_deployment(
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_tokens_of_the_form_of_before_are_none_for_a_stack_that_happens_to_be_up(tmp_path: Path) -> None:
+def test_tokens_in_the_old_format_are_not_used_for_a_local_stack(tmp_path: Path) -> None:
     file = tmp_path / "kept" / "tokens.json"
     file.parent.mkdir()
     file.write_text('{"access_token": "abc"}')
@@ -128,7 +128,7 @@ def test_tokens_of_the_form_of_before_are_none_for_a_stack_that_happens_to_be_up
 @pytest.mark.parametrize(
     "url", ["http://example.org", "http://10.0.0.1:8080/api", "http://localhost.example.org"]
 )
-def test_no_token_is_sent_where_others_can_read_it(tmp_path: Path, url: str) -> None:
+def test_tokens_are_not_sent_unencrypted(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigurationError, match="not an https URL"):
         keep_pasted(read(tmp_path, url), access="abc", refresh=None)
     with pytest.raises(ConfigurationError, match="not an https URL"):
@@ -140,7 +140,7 @@ def test_no_token_is_sent_where_others_can_read_it(tmp_path: Path, url: str) -> 
 @pytest.mark.parametrize(
     "url", ["https://example.org", "http://127.0.0.1:1", "http://localhost", "http://[::1]:1"]
 )
-def test_a_token_goes_by_https_and_to_this_machine(tmp_path: Path, url: str) -> None:
+def test_tokens_are_sent_by_https_or_to_this_machine(tmp_path: Path, url: str) -> None:
     assert UserCredentials(read(tmp_path, url, OGDC_TOKEN="given")).token() == "given"
 
 
@@ -158,7 +158,7 @@ def keep(settings: ClientSettings, **fields: object) -> LoginStore:
     return store
 
 
-def test_a_deployment_that_renews_by_itself_is_asked_to(tmp_path: Path, server: FileServer) -> None:
+def test_tokens_are_renewed_by_the_deployment_if_it_offers_that(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     keep_pasted(settings, access="old", refresh="def")
     server.routes["/version"] = refuse_old_tokens
@@ -175,7 +175,7 @@ def test_a_deployment_that_renews_by_itself_is_asked_to(tmp_path: Path, server: 
     assert (login.access_token, login.refresh_token) == ("new", "ghi")
 
 
-def test_a_refresh_token_alone_is_a_login(tmp_path: Path, server: FileServer) -> None:
+def test_a_refresh_token_alone_suffices_as_a_login(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     keep_pasted(settings, access=None, refresh="def")
     server.routes["/refresh"] = lambda _: Answer(body=b'{"access_token": "new"}')
@@ -184,7 +184,7 @@ def test_a_refresh_token_alone_is_a_login(tmp_path: Path, server: FileServer) ->
     assert shown(server) == [None, "Bearer new"]
 
 
-def test_what_another_command_has_renewed_is_taken(tmp_path: Path, server: FileServer) -> None:
+def test_a_token_renewed_by_another_command_is_used(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     keep(settings, access_token="old", refresh_token="def")
     server.routes["/version"] = refuse_old_tokens
@@ -197,7 +197,7 @@ def test_what_another_command_has_renewed_is_taken(tmp_path: Path, server: FileS
     assert shown(server)[-1] == "Bearer new"
 
 
-def test_a_refused_renewal_looks_whether_somebody_else_has_renewed(
+def test_a_rejected_renewal_checks_for_a_renewal_by_another_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = read(tmp_path, "https://host/api")
@@ -218,7 +218,7 @@ def test_a_refused_renewal_looks_whether_somebody_else_has_renewed(
     assert "theirs" in store.path.read_text()
 
 
-def test_a_refused_renewal_loses_nothing(tmp_path: Path, server: FileServer) -> None:
+def test_a_rejected_renewal_keeps_the_login(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     store = keep(settings, access_token="old", refresh_token="def")
     before = store.path.read_bytes()
@@ -230,7 +230,7 @@ def test_a_refused_renewal_loses_nothing(tmp_path: Path, server: FileServer) -> 
     assert store.path.read_bytes() == before
 
 
-def test_a_provider_that_is_away_loses_nothing(tmp_path: Path, server: FileServer) -> None:
+def test_an_unreachable_provider_keeps_the_login(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     store = keep(
         settings,
@@ -250,7 +250,7 @@ def test_a_provider_that_is_away_loses_nothing(tmp_path: Path, server: FileServe
     assert store.path.read_bytes() == before
 
 
-def test_a_token_that_has_ended_is_no_matter_where_nobody_logs_in(tmp_path: Path, server: FileServer) -> None:
+def test_an_expired_token_is_ignored_without_authentication(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     keep(settings, access_token="old", expires_at=1.0)
 
@@ -260,7 +260,7 @@ def test_a_token_that_has_ended_is_no_matter_where_nobody_logs_in(tmp_path: Path
         UserCredentials(settings).valid_token()
 
 
-def test_a_token_that_is_refused_twice_is_not_renewed_for_ever(tmp_path: Path, server: FileServer) -> None:
+def test_a_token_rejected_twice_is_not_renewed_again(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     keep_pasted(settings, access="old", refresh="def")
     server.routes["/version"] = lambda _: Answer(status=401, body=b'{"detail": "No."}')
@@ -275,7 +275,7 @@ def test_a_token_that_is_refused_twice_is_not_renewed_for_ever(tmp_path: Path, s
     ("settings", "advice"),
     [({}, "Log in: ogdc-runner login"), ({"OGDC_TOKEN": "given"}, "The token is that of OGDC_TOKEN.")],
 )
-def test_who_is_not_let_in_is_told_what_to_do(
+def test_a_rejected_token_is_reported_with_what_to_do(
     tmp_path: Path, server: FileServer, settings: dict[str, str], advice: str
 ) -> None:
     server.routes["/version"] = lambda _: Answer(status=401, body=b'{"detail": "Who are you?"}')
@@ -285,7 +285,7 @@ def test_who_is_not_let_in_is_told_what_to_do(
 
 
 @pytest.mark.parametrize(("header", "waits"), [("0", True), ("3600", False), ("soon", False)])
-def test_who_asks_too_much_waits_if_it_is_not_long(
+def test_a_short_rate_limit_is_waited_for(
     tmp_path: Path, server: FileServer, header: str, waits: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers = [
@@ -304,7 +304,7 @@ def test_who_asks_too_much_waits_if_it_is_not_long(
     assert len(server.requests) == 2 - len(answers)
 
 
-def test_threads_that_renew_at_once_renew_once(tmp_path: Path, server: FileServer) -> None:
+def test_concurrent_threads_renew_once(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     keep_pasted(settings, access="old", refresh="def")
     server.routes["/version"] = refuse_old_tokens

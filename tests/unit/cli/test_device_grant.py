@@ -81,7 +81,7 @@ def refusal(code: str, status: int = 400) -> Answer:
 GRANTED = Answer(body=json.dumps(TOKENS).encode())
 
 
-def test_one_is_told_before_the_first_question_and_the_proof_is_given_with_the_last(
+def test_the_code_is_shown_before_polling_and_the_verifier_is_sent(
     provider: Provider,
 ) -> None:
     time, shown = Time(), []
@@ -107,7 +107,7 @@ def test_one_is_told_before_the_first_question_and_the_proof_is_given_with_the_l
         (5, [None, None], [5, 10, 20]),  # the provider is away for a moment
     ],
 )
-def test_pauses_are_those_that_the_provider_asks_for(
+def test_polling_follows_the_interval_of_the_provider(
     provider: Provider, interval: int | None, answers: list[str | None], pauses: list[int]
 ) -> None:
     time = Time()
@@ -128,7 +128,7 @@ def test_pauses_are_those_that_the_provider_asks_for(
         ("invalid_client", "invalid_client"),
     ],
 )
-def test_a_refusal_for_good_ends_it(provider: Provider, code: str, words: str) -> None:
+def test_a_permanent_error_ends_the_device_grant(provider: Provider, code: str, words: str) -> None:
     provider.answers = [refusal("authorization_pending"), refusal(code)]
 
     with pytest.raises(ProviderError, match=words):
@@ -136,7 +136,7 @@ def test_a_refusal_for_good_ends_it(provider: Provider, code: str, words: str) -
     assert len(provider.asked) == 3
 
 
-def test_nobody_is_waited_for_longer_than_the_code_lives(provider: Provider) -> None:
+def test_polling_ends_when_the_code_expires(provider: Provider) -> None:
     time = Time()
     provider.answers = [refusal("authorization_pending")]
 
@@ -148,7 +148,7 @@ def test_nobody_is_waited_for_longer_than_the_code_lives(provider: Provider) -> 
 @pytest.mark.parametrize(
     "where", ["http://issuer.example.org/device", "javascript:alert(1)", "file:///etc/passwd"]
 )
-def test_nobody_is_led_to_an_address_that_is_not_safe(provider: Provider, where: str) -> None:
+def test_unsafe_verification_addresses_are_rejected(provider: Provider, where: str) -> None:
     provider.code["verification_uri_complete"] = where
 
     with pytest.raises(ProviderError, match="not an https URL"):
@@ -164,7 +164,7 @@ def describe(server: FileServer, **document: Any) -> None:
     server.routes["/.well-known/openid-configuration"] = lambda _: Answer(body=json.dumps(whole).encode())
 
 
-def test_an_issuer_is_what_it_is_named(provider: Provider) -> None:
+def test_an_issuer_must_match_its_metadata(provider: Provider) -> None:
     url = provider.server.url
     describe(provider.server)
     assert discover(web(url), url).token_endpoint == f"{url}/token"
@@ -185,14 +185,14 @@ def test_an_issuer_is_what_it_is_named(provider: Provider) -> None:
         {"token_endpoint": 1},
     ],
 )
-def test_endpoints_that_are_not_safe_are_refused(provider: Provider, document: dict[str, Any]) -> None:
+def test_unsafe_endpoints_are_rejected(provider: Provider, document: dict[str, Any]) -> None:
     describe(provider.server, **document)
 
     with pytest.raises(ProviderError):
         discover(web(provider.server.url), provider.server.url)
 
 
-def test_an_issuer_without_encryption_is_never_asked() -> None:
+def test_an_issuer_without_https_is_never_contacted() -> None:
     with pytest.raises(ProviderError, match="not an https URL"):
         discover(web("https://x"), "http://issuer.example.org")
 
@@ -208,7 +208,7 @@ def test_no_redirect_is_followed(provider: Provider) -> None:
     assert "/elsewhere" not in provider.server.paths()
 
 
-def test_an_answer_without_end_is_not_read(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_response_is_not_read(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ogdc_cli.login.web._MAX_BYTES", 1000)
     describe(provider.server, more="x" * 1001)
 
@@ -216,9 +216,7 @@ def test_an_answer_without_end_is_not_read(provider: Provider, monkeypatch: pyte
         discover(web(provider.server.url), provider.server.url)
 
 
-def test_an_answer_that_does_not_come_is_not_waited_for(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_response_times_out(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ogdc_cli.login.web._SECONDS", 0.0)
     describe(provider.server)
     provider.server.stall_after = 1

@@ -21,14 +21,14 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_nothing_is_missing_where_the_tests_run(home: dict[str, str]) -> None:
+def test_doctor_finds_no_problem_on_a_test_machine(home: dict[str, str]) -> None:
     found = findings(**home)
     assert [part for part in found.values() if not part.ok] == []
     assert "GDAL 3" in found["GDAL"].text
     assert not Path(home["OGDC_STATE_DIR"]).exists()
 
 
-def test_missing_programs_are_named_with_what_to_type(home: dict[str, str], tmp_path: Path) -> None:
+def test_missing_programs_are_reported_with_an_install_command(home: dict[str, str], tmp_path: Path) -> None:
     found = findings(**home | {"PATH": str(tmp_path)})["GDAL"]
     assert not found.ok
     assert "ogr2ogr" in found.text

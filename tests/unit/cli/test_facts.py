@@ -40,7 +40,7 @@ def test_facts_of_an_ended_task_that_left_none_are_not_recorded() -> None:
     assert publish[3:] == ()
 
 
-def test_what_was_taken_is_a_column_and_its_partitions_are_rows() -> None:
+def test_reused_partitions_are_marked_in_a_column() -> None:
     summary: Any = FactsSummary(succeeded=True, totals=TOTALS)
     ran = Facts("process(0:1)", "process", 1, "Succeeded", summary, None, Taken("lakes-a", 2))
     whole = Facts("process(0:0)", "process", 0, "Reused", None, None, Taken("lakes-b", 3))
@@ -58,7 +58,7 @@ def test_tasks_are_listed_by_stage_and_partition() -> None:
     assert [row[0] for row in rows(tasks)[1:]] == ["reuse", "process", "build", "build", "top", "publish"]
 
 
-def test_stages_are_told_where_there_are_several() -> None:
+def test_stages_are_shown_if_there_are_several() -> None:
     process = Stage("process", 2, {"Succeeded": 2})
     tiles = Stage("tiles", 3, {"Succeeded": 1, "Running": 2})
     assert stages(run(process, tiles)) == [

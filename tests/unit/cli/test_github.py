@@ -22,7 +22,7 @@ def printed(*lines: object) -> str:
 
 
 @given(message=texts, title=texts)
-def test_an_annotation_arrives_whole_and_alone(message: str, title: str) -> None:
+def test_an_annotation_is_escaped_completely(message: str, title: str) -> None:
     with contextlib.redirect_stderr(io.StringIO()) as stderr:
         github.annotate("error", message, title=title, line=3, col=None)
 
@@ -36,7 +36,9 @@ def _written_out(text: str) -> str:
 
 
 @given(values=st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), texts))
-def test_outputs_arrive_as_they_are(tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]) -> None:
+def test_outputs_are_passed_on_unchanged(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]
+) -> None:
     file = tmp_path_factory.mktemp("outputs") / "file"
     file.touch()
     with mock.patch.dict(os.environ, GITHUB_OUTPUT=str(file)):
@@ -46,7 +48,7 @@ def test_outputs_arrive_as_they_are(tmp_path_factory: pytest.TempPathFactory, va
         assert dict(outputs(written.read())) == values
 
 
-def test_nothing_is_obeyed_in_between_even_after_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_workflow_commands_stay_disabled_even_after_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with contextlib.suppress(ZeroDivisionError), github.commands_ignored():
         github.annotate("error", "written by somebody else")
         raise ZeroDivisionError
@@ -55,7 +57,7 @@ def test_nothing_is_obeyed_in_between_even_after_an_error(capsys: pytest.Capture
     assert [command.data for command in obeyed(capsys.readouterr().err)] == ["ours"]
 
 
-def test_a_summary_is_text_whatever_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_summary_is_escaped_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     github.summarize("a | b\n# c", {"run": "**x** <b> [y](z)\n|"}, "</pre>\n\n# d")
 

@@ -84,7 +84,7 @@ def test_the_code_is_exchanged_with_the_proof_and_the_same_address(server: FileS
     assert login.form["code_verifier"] != [asked_for["code_challenge"]]
 
 
-def test_what_is_not_this_login_is_not_taken(server: FileServer) -> None:
+def test_responses_of_other_logins_are_ignored(server: FileServer) -> None:
     login, statuses = Login(server), []
 
     def browser(back: str, asked: dict[str, str]) -> None:
@@ -105,7 +105,7 @@ def test_what_is_not_this_login_is_not_taken(server: FileServer) -> None:
     assert login.form["code"] == ["c"]
 
 
-def test_a_connection_that_says_nothing_holds_up_nobody(server: FileServer) -> None:
+def test_a_silent_connection_does_not_block_the_login(server: FileServer) -> None:
     login, kept = Login(server), []
 
     def browser(back: str, asked: dict[str, str]) -> None:
@@ -117,7 +117,7 @@ def test_a_connection_that_says_nothing_holds_up_nobody(server: FileServer) -> N
     assert login.go(browser).access_token == "at"
 
 
-def test_nothing_of_the_request_is_shown(server: FileServer) -> None:
+def test_the_response_page_shows_nothing_of_the_request(server: FileServer) -> None:
     pages: list[str] = []
 
     def browser(back: str, asked: dict[str, str]) -> None:
@@ -140,12 +140,12 @@ def test_nothing_of_the_request_is_shown(server: FileServer) -> None:
         ({"code": "c", "iss": "https://another.example.org"}, "was not redirected by"),
     ],
 )
-def test_a_refusal_ends_it(server: FileServer, answer: dict[str, str], words: str) -> None:
+def test_an_error_response_ends_the_login(server: FileServer, answer: dict[str, str], words: str) -> None:
     with pytest.raises(ProviderError, match=words):
         Login(server).go(lambda back, asked: get(back, answer | {"state": asked["state"]}) and None)
 
 
-def test_an_issuer_that_says_who_it_is_has_to(server: FileServer) -> None:
+def test_an_announced_iss_parameter_is_required(server: FileServer) -> None:
     login = Login(server, authorization_response_iss_parameter_supported=True)
 
     with pytest.raises(ProviderError, match="was not redirected by"):
@@ -155,12 +155,12 @@ def test_an_issuer_that_says_who_it_is_has_to(server: FileServer) -> None:
     )
 
 
-def test_nobody_is_waited_for_for_ever(server: FileServer) -> None:
+def test_waiting_for_the_browser_is_limited(server: FileServer) -> None:
     with pytest.raises(ProviderError, match="Nobody came back"):
         Login(server).go(lambda back, asked: None, seconds=0)
 
 
-def test_nothing_listens_afterwards(server: FileServer) -> None:
+def test_the_port_is_closed_afterwards(server: FileServer) -> None:
     Login(server).go(lambda back, asked: get(back, {"code": "c", "state": asked["state"]}) and None)
 
     assert "loopback" not in {thread.name for thread in threading.enumerate()}

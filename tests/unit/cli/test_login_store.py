@@ -49,12 +49,12 @@ def test_deployment_is_known_by_origin_and_path(url: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://", "https://host:port/", "http://[::1"])
-def test_url_of_nothing_is_refused(url: str) -> None:
+def test_a_url_without_a_host_is_not_a_deployment(url: str) -> None:
     with pytest.raises(ConfigurationError, match="OGDC_API_URL"):
         key_of(url)
 
 
-def test_file_is_its_owners_alone_and_so_is_its_directory(store: LoginStore) -> None:
+def test_the_file_and_its_directory_are_private(store: LoginStore) -> None:
     keep(store)
 
     assert store.read().deployments[KEY].access_token == "abc"
@@ -63,7 +63,7 @@ def test_file_is_its_owners_alone_and_so_is_its_directory(store: LoginStore) -> 
     assert {path.name for path in store.path.parent.iterdir()} == {"tokens.json", "tokens.json.lock"}
 
 
-def test_modes_of_before_are_mended_by_reading(store: LoginStore) -> None:
+def test_reading_corrects_open_permissions(store: LoginStore) -> None:
     keep(store)
     store.path.chmod(0o644)
     store.path.parent.chmod(0o755)
@@ -73,7 +73,7 @@ def test_modes_of_before_are_mended_by_reading(store: LoginStore) -> None:
     assert (mode(store.path), mode(store.path.parent)) == (0o600, 0o700)
 
 
-def test_directory_that_holds_other_things_stays_as_it_is(tmp_path: Path) -> None:
+def test_permissions_of_a_shared_directory_are_not_changed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     tmp_path.chmod(0o755)
     keep(LoginStore(tmp_path / "tokens.json"))
@@ -102,7 +102,7 @@ def test_symbolic_link_in_place_of_the_lock_is_refused(store: LoginStore, tmp_pa
     assert not (tmp_path / "victim").exists()
 
 
-def test_what_is_no_file_is_refused(store: LoginStore) -> None:
+def test_a_path_that_is_not_a_file_is_rejected(store: LoginStore) -> None:
     store.path.parent.mkdir()
     os.mkfifo(store.path)
 
@@ -112,7 +112,7 @@ def test_what_is_no_file_is_refused(store: LoginStore) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("name", ["ogdc", "ogdc/tokens.json"])
-def test_what_belongs_to_somebody_else_is_refused(store: LoginStore, tmp_path: Path, name: str) -> None:
+def test_a_file_of_another_user_is_rejected(store: LoginStore, tmp_path: Path, name: str) -> None:
     keep(store)
     os.chown(tmp_path / name, 12345, 12345)
 
@@ -130,9 +130,7 @@ def test_directory_that_everybody_can_write_is_refused(store: LoginStore) -> Non
 
 
 @pytest.mark.parametrize("content", ["{", "\xff", '{"access_token": "a\\nb"}', '{"deployments": 1}'])
-def test_file_that_cannot_be_understood_is_named_and_can_be_written_anew(
-    store: LoginStore, content: str
-) -> None:
+def test_an_unreadable_file_is_reported_and_can_be_replaced(store: LoginStore, content: str) -> None:
     store.path.parent.mkdir()
     store.path.write_bytes(content.encode("latin-1"))
 
@@ -167,7 +165,7 @@ def test_an_error_leaves_the_file_as_it_was(store: LoginStore) -> None:
     assert {path.name for path in store.path.parent.iterdir()} == {"tokens.json", "tokens.json.lock"}
 
 
-def test_what_a_killed_command_left_is_removed(store: LoginStore) -> None:
+def test_files_of_a_killed_command_are_removed(store: LoginStore) -> None:
     keep(store)
     left = store.path.with_name(".tokens.json.4711")
     left.touch()
@@ -177,7 +175,7 @@ def test_what_a_killed_command_left_is_removed(store: LoginStore) -> None:
     assert not left.exists()
 
 
-def test_there_is_room_for_what_is_kept_before_anything_is_asked(store: LoginStore) -> None:
+def test_disk_space_is_reserved_before_a_login_starts(store: LoginStore) -> None:
     keep(store)
     with store.changing():
         [draft] = store.path.parent.glob(".tokens.json.*")
@@ -195,7 +193,7 @@ with LoginStore(Path(sys.argv[1])).changing():
 """
 
 
-def test_the_lock_is_released_by_whatever_ends_its_holder(store: LoginStore) -> None:
+def test_the_lock_is_released_if_its_holder_is_killed(store: LoginStore) -> None:
     keep(store)
     with subprocess.Popen(
         [sys.executable, "-c", _HOLD, str(store.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -226,7 +224,7 @@ def test_processes_that_write_at_once_lose_nothing(store: LoginStore) -> None:
     assert len(store.read().deployments) == 6
 
 
-def test_tokens_of_the_form_of_before_are_given_to_one_deployment(store: LoginStore) -> None:
+def test_tokens_in_the_old_format_are_assigned_to_one_deployment(store: LoginStore) -> None:
     store.path.parent.mkdir()
     store.path.write_text(json.dumps({"access_token": "abc", "refresh_token": "def"}))
     logins = store.read()
@@ -237,7 +235,7 @@ def test_tokens_of_the_form_of_before_are_given_to_one_deployment(store: LoginSt
     assert logins.access_token is None
 
 
-def test_pasted_tokens_replace_what_is_given_and_keep_the_rest() -> None:
+def test_pasted_tokens_replace_only_the_given_ones() -> None:
     both = pasted(Login(), access="a", refresh="r")
 
     assert pasted(both, access=None, refresh="s").refresh_token == "s"
@@ -260,7 +258,7 @@ def test_a_token_is_renewed_a_little_before_its_end() -> None:
     assert not Login(access_token="a").is_over()
 
 
-def test_the_end_of_a_token_is_what_it_says_of_itself() -> None:
+def test_the_expiry_time_is_read_from_the_token() -> None:
     jwt = "e30." + "eyJleHAiOjEwMDB9" + ".sig"  # {"exp":1000}
 
     assert Login().with_access(jwt, refresh_token=None, expires_in=None).expires_at == 1000
@@ -269,9 +267,7 @@ def test_the_end_of_a_token_is_what_it_says_of_itself() -> None:
         assert Login().with_access(opaque, refresh_token=None, expires_in=None).expires_at is None
 
 
-def test_waiting_for_the_lock_is_no_busy_wait_for_ever(
-    store: LoginStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_the_lock_is_limited(store: LoginStore, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(store)
     monkeypatch.setattr("ogdc_cli.login.store._LOCK_SECONDS", 0.0)
     with subprocess.Popen(

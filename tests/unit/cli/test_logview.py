@@ -16,7 +16,9 @@ def lines(*texts: str) -> bytes:
     return "".join(f"[process-1] {text}\n" for text in texts).encode()
 
 
-def test_lines_are_shown_as_they_came_and_the_workers_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_lines_are_unchanged_and_worker_events_are_described(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     show([lines("plain", "\tcaf\u00e9"), lines("10%\r20%", "\x1b[1mbold\x1b[0m"), lines(EVENT)], raw=False)
     shown = capsys.readouterr().out.splitlines()
     assert shown == [
@@ -24,13 +26,13 @@ def test_lines_are_shown_as_they_came_and_the_workers_in_words(capsys: pytest.Ca
     ]
 
 
-def test_raw_lines_are_harmless_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_raw_lines_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     show([lines(EVENT, "\x1b]0;x\x07")], raw=True)
     assert capsys.readouterr().out == f"[process-1] {EVENT}\n[process-1] \\x1b]0;x\\x07\n"
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n", codec="utf-8")), min_size=1))
-def test_a_block_is_shown_as_its_lines_are(texts: list[str]) -> None:
+def test_a_block_is_shown_like_its_lines(texts: list[str]) -> None:
     import io
     from contextlib import redirect_stdout
 

@@ -15,25 +15,25 @@ def warned(*messages: str) -> list[dict[str, Any]]:
     return [{"kind": "no_data", "message": message, "partition": 0} for message in messages]
 
 
-def test_a_good_end_without_warnings_is_one_line() -> None:
+def test_a_success_without_warnings_is_one_line() -> None:
     assert outcome(run_detail()) == "seals-1: Succeeded. Published as seals/ on the workflow volume."
     assert status(run_detail()) == "Succeeded"
 
 
-def test_a_removed_run_suggests_nothing_that_is_gone() -> None:
+def test_a_removed_run_suggests_no_unavailable_commands() -> None:
     removed = "Its logs and artifacts were removed at 2026-01-02 03:04 UTC."
     ended: dict[str, Any] = {"deleted_at": "2026-01-02T03:04:05Z", "message": "no"}
     assert outcome(run_detail(status="Failed", **ended)) == f"seals-1: Failed. no\n{removed}"
     assert outcome(run_detail(output_type="temporary", **ended)) == f"seals-1: Succeeded. {removed}"
 
 
-def test_a_change_says_what_was_asked_for_and_what_happens() -> None:
+def test_a_change_reports_the_request_and_its_effect() -> None:
     assert cancelling(run_detail(status="Running")) == "Cancelling seals-1. Its tasks are being stopped."
     assert cancelling(run_detail(status="Failed")) == "Cancelled seals-1."
     assert retrying(run_detail()).startswith("Retrying seals-1. See how it goes with: ogdc-runner watch")
 
 
-def test_warnings_come_after_the_result_and_none_is_left_out_unsaid() -> None:
+def test_warnings_follow_the_result_and_omissions_are_counted() -> None:
     warned_run = run_detail(warning_count=3, warnings=warned("a is zero", "b has no\x1b[2J CRS"))
     assert outcome(warned_run).splitlines()[1:] == [
         "warning: a is zero",
@@ -43,14 +43,14 @@ def test_warnings_come_after_the_result_and_none_is_left_out_unsaid() -> None:
     assert status(warned_run) == "Succeeded, 3 warnings"
 
 
-def test_a_deployment_of_the_version_before_has_no_warnings() -> None:
+def test_a_deployment_of_the_previous_version_has_no_warnings() -> None:
     fields = {key: value for key, value in run_fields().items() if not key.startswith("warning")}
     before = msgspec.convert(fields, RunDetail)
     assert warnings(before) == []
     assert status(before) == "Succeeded"
 
 
-def test_a_deployment_of_a_later_version_may_tell_more() -> None:
+def test_unknown_values_of_a_later_version_are_accepted() -> None:
     later = msgspec.convert(run_fields(status="Paused", mood="calm"), RunDetail)
     assert status(later) == "Paused"
 

@@ -82,7 +82,7 @@ def test_each_step_is_one_plain_line(service: Service, capsys: pytest.CaptureFix
     assert printed(capsys) == ["waiting to start", "command 1 of 9: do 1", "command 2 of 9: do 2"]
 
 
-def test_chatter_is_passed_on_now_and_then(
+def test_frequent_output_is_shown_at_intervals(
     service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_CHATTER_SECONDS", 0.0)
@@ -116,7 +116,7 @@ def test_time_counts_from_the_submission(service: Service, capsys: pytest.Captur
     assert capsys.readouterr().err.startswith("[3600.")
 
 
-def test_log_that_cannot_be_had_is_no_reason_to_stop(
+def test_an_unavailable_log_does_not_end_the_waiting(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.log_status = 410
@@ -125,7 +125,7 @@ def test_log_that_cannot_be_had_is_no_reason_to_stop(
     assert printed(capsys) == ["running"]
 
 
-def test_run_in_many_partitions_is_told_by_their_number(
+def test_a_run_with_many_partitions_is_shown_by_their_number(
     service: Service, server: FileServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counts = {"Succeeded": 2, "Running": 1}
@@ -136,7 +136,7 @@ def test_run_in_many_partitions_is_told_by_their_number(
     assert "/runs/r/logs" not in server.paths()
 
 
-def test_how_its_partitions_have_ended_is_said_last(
+def test_the_results_of_partitions_are_shown_last(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.facts = {"partitions": 500, "partition_counts": {}, "input_files": None, "input_bytes": None}
@@ -153,14 +153,14 @@ def test_quiet_says_nothing(service: Service, capsys: pytest.CaptureFixture[str]
     assert set(server.paths()) == {"/runs/r"}
 
 
-def test_service_that_is_away_for_a_moment_is_waited_for(service: Service, server: FileServer) -> None:
+def test_a_short_outage_of_the_service_is_waited_for(service: Service, server: FileServer) -> None:
     service.looks = [("Succeeded", "")]
     server.fail(3, status=502)
     assert progress.follow(service.client, "r", quiet=True).status == "Succeeded"
 
 
 @pytest.mark.slow
-def test_service_that_stays_away_is_given_up(service: Service, server: FileServer) -> None:
+def test_a_long_outage_of_the_service_ends_the_waiting(service: Service, server: FileServer) -> None:
     service.looks = [("Succeeded", "")]
     server.fail(10_000, status=502)
     with pytest.raises(ApiError) as caught:
@@ -168,7 +168,7 @@ def test_service_that_stays_away_is_given_up(service: Service, server: FileServe
     assert caught.value.status == 502
 
 
-def test_run_that_is_unknown_is_not_waited_for(service: Service, server: FileServer) -> None:
+def test_an_unknown_run_ends_the_waiting(service: Service, server: FileServer) -> None:
     with pytest.raises(ApiError, match="404"):
         progress.follow(service.client, "other", quiet=True)
     assert len(server.requests) == 1
@@ -184,7 +184,7 @@ def test_what_a_run_waits_for_is_reported(service: Service, capsys: pytest.Captu
     assert sum(words in line for line in printed(capsys)) == 1
 
 
-def test_a_download_from_elsewhere_says_where_downloads_lead(server: FileServer) -> None:
+def test_a_failed_download_names_the_host_of_the_link(server: FileServer) -> None:
     client = ApiClient(ClientSettings(server.url, True, Path("/nowhere"), user="me"))
 
     with pytest.raises(ApiError, match="PUBLIC_S3_ENDPOINT_URL") as caught:
@@ -205,9 +205,7 @@ def test_the_log_is_read_less_often_than_the_run_and_at_its_end(
     assert (paths.count("/runs/r"), paths.count("/runs/r/logs")) == (7, 2)
 
 
-def test_what_has_not_changed_is_not_sent_again(
-    service: Service, server: FileServer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_polling_uses_etags(service: Service, server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:
     full = server.routes["/runs/r"]
     unchanged = iter([False, True, True, False, False])
 
@@ -223,7 +221,7 @@ def test_what_has_not_changed_is_not_sent_again(
     assert printed(capsys) == ["command 1 of 9: do 1"]
 
 
-def test_a_run_that_waits_has_no_log_to_ask_for(service: Service, server: FileServer) -> None:
+def test_the_log_of_a_queued_run_is_not_requested(service: Service, server: FileServer) -> None:
     service.looks = [("Pending", ""), ("Pending", ""), ("Error", "")]
     progress.follow(service.client, "r")
     assert server.paths().count("/runs/r/logs") == 1

@@ -33,7 +33,7 @@ print(x509.Name([]).rfc4514_string() == "", "cryptography.x509.name" in sys.modu
 
 
 @pytest.mark.slow
-def test_keys_that_others_fetched_take_neither_an_http_client_nor_what_reads_certificates():
+def test_shared_keys_need_no_http_client_and_no_certificate_parser():
     key, now = Key.new("first", "EdDSA"), int(time.time())
     claims = {"iss": "https://login.example.org", "sub": "ada", "aud": "ogdc", "typ": "Bearer"}
     token = key.signed(claims | {"iat": now, "exp": now + 60})

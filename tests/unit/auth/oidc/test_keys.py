@@ -89,7 +89,9 @@ def test_new_key_is_found_at_once_however_recent_the_last_fetch(known: IssuerKey
     assert server.asked == 2
 
 
-def test_unknown_key_has_the_issuer_asked_once_in_a_while(known: IssuerKeys, server: Server, clock: FakeTime):
+def test_an_unknown_key_causes_a_fetch_at_limited_intervals(
+    known: IssuerKeys, server: Server, clock: FakeTime
+):
     known.holding(FIRST)
     for _ in range(5):
         with pytest.raises(RefusedTokenError, match="has no key 'other'"):
@@ -123,7 +125,7 @@ def test_issuer_away_later(known: IssuerKeys, server: Server, clock: FakeTime):
     assert FIRST in known.holding(FIRST)
 
 
-def test_dropped_key_is_believed_for_a_while_only(known: IssuerKeys, server: Server, clock: FakeTime):
+def test_a_removed_key_is_accepted_for_a_limited_time(known: IssuerKeys, server: Server, clock: FakeTime):
     known.holding(FIRST)
     server.kids = ["second"]
     clock.now += module.MAX_AGE
@@ -133,7 +135,7 @@ def test_dropped_key_is_believed_for_a_while_only(known: IssuerKeys, server: Ser
         known.holding(FIRST)
 
 
-def test_old_keys_are_renewed_beside_the_request(known: IssuerKeys, server: Server, clock: FakeTime):
+def test_old_keys_are_renewed_in_the_background(known: IssuerKeys, server: Server, clock: FakeTime):
     known.holding(FIRST)
     server.kids = ["second"]
     clock.now += module.MAX_AGE + 1
@@ -149,7 +151,7 @@ def test_old_keys_are_renewed_beside_the_request(known: IssuerKeys, server: Serv
     wait_until(is_refused)
 
 
-def test_slow_issuer_is_not_waited_for_without_end(server: Server, clock: FakeTime):
+def test_waiting_for_a_slow_issuer_is_limited(server: Server, clock: FakeTime):
     answered = threading.Event()
     server.meanwhile = lambda: answered.wait(300)
     known = IssuerKeys("https://issuer.example.org", server, clock=clock, patience=0.01)
@@ -177,7 +179,7 @@ def waits(thread: threading.Thread) -> bool:
     return frame is not None and any(each.f_code.co_name == "_wait" for each, _ in walk_stack(frame))
 
 
-def test_a_fetch_that_began_before_a_key_was_there_is_not_the_last_word(known: IssuerKeys, server: Server):
+def test_a_fetch_that_started_before_a_key_existed_is_repeated(known: IssuerKeys, server: Server):
     """A key published while keys are being read: whoever comes with it by then has them read again."""
     known.holding(FIRST)
     is_read, goes_on = threading.Event(), threading.Event()
@@ -201,9 +203,7 @@ def test_a_fetch_that_began_before_a_key_was_there_is_not_the_last_word(known: I
     assert [SECOND in each for each in found] == [True]
 
 
-def test_made_up_keys_that_come_together_have_the_issuer_asked_twice_at_most(
-    known: IssuerKeys, server: Server
-):
+def test_concurrent_unknown_keys_cause_at_most_two_fetches(known: IssuerKeys, server: Server):
     known.holding(FIRST)
     goes_on = threading.Event()
     server.meanwhile = lambda: goes_on.wait(300)
@@ -225,7 +225,7 @@ def test_made_up_keys_that_come_together_have_the_issuer_asked_twice_at_most(
     assert server.asked <= 3
 
 
-def test_many_at_once_ask_once(known: IssuerKeys, server: Server):
+def test_concurrent_first_uses_cause_one_fetch(known: IssuerKeys, server: Server):
     goes_on = threading.Event()
     server.meanwhile = lambda: goes_on.wait(300)
     found: list[object] = []
@@ -267,7 +267,7 @@ class TestSharedKeys:
         issuer = "https://issuer.example.org"
         return lambda cache: IssuerKeys(issuer, server, cache=cache, clock=clock, patience=300)
 
-    def test_a_process_that_has_just_begun_need_not_ask_the_issuer(self, sharing, server: Server):
+    def test_a_new_process_uses_shared_keys(self, sharing, server: Server):
         known = sharing(Cache("first"))
         known.prefetch()
         assert FIRST in known.holding(FIRST)
@@ -282,21 +282,21 @@ class TestSharedKeys:
         assert FIRST in KeySet(fetched.keys.document)
         assert fetched.age == 7
 
-    def test_a_key_that_others_did_not_see_yet_has_the_issuer_asked(self, sharing, server: Server):
+    def test_a_key_missing_in_the_shared_keys_causes_a_fetch(self, sharing, server: Server):
         server.kids = ["second", "first"]
         known = sharing(Cache("first"))
         known.prefetch()
         assert SECOND in known.holding(SECOND)
         assert server.asked == 1
 
-    def test_a_key_that_nobody_has_is_refused_once_the_issuer_said_so(self, sharing, server: Server):
+    def test_an_unknown_key_is_rejected_after_a_fetch(self, sharing, server: Server):
         known = sharing(Cache("first"))
         for _ in range(3):
             with pytest.raises(RefusedTokenError):
                 known.holding(OTHER)
         assert server.asked == 1
 
-    def test_others_keys_are_no_older_than_own_ones_may_be(self, sharing, server: Server, clock: FakeTime):
+    def test_shared_keys_have_the_same_maximum_age(self, sharing, server: Server, clock: FakeTime):
         server.kids = ["second"]
         with pytest.raises(RefusedTokenError):
             sharing(Cache("first", age=module.MAX_STALE + 1)).holding(FIRST)
@@ -306,7 +306,7 @@ class TestSharedKeys:
         with pytest.raises(RefusedTokenError):
             known.holding(FIRST)
 
-    def test_old_keys_of_own_are_renewed_by_those_of_others(self, sharing, server: Server, clock: FakeTime):
+    def test_old_keys_are_replaced_by_newer_shared_keys(self, sharing, server: Server, clock: FakeTime):
         cache = Cache()
         known = sharing(cache)
         known.holding(FIRST)
@@ -315,7 +315,7 @@ class TestSharedKeys:
         assert SECOND in known.holding(SECOND)
         assert server.asked == 1
 
-    def test_older_keys_of_others_are_no_news(self, sharing, server: Server):
+    def test_older_shared_keys_are_ignored(self, sharing, server: Server):
         server.kids = ["second"]
         known = sharing(Cache("first", age=module.MAX_KEPT))
         known.holding(SECOND)
@@ -332,7 +332,7 @@ class TestSharedKeys:
                 known.holding(SECOND)
 
     @pytest.mark.parametrize("age", [module.MAX_KEPT + 1, -1.0])
-    def test_keys_of_long_ago_or_of_a_clock_that_went_back_are_not_believed(
+    def test_shared_keys_that_are_too_old_or_from_the_future_are_ignored(
         self, sharing, server: Server, age: float
     ):
         server.away = True
@@ -356,7 +356,7 @@ class TestSharedKeys:
         finally:
             goes_on.set()
 
-    def test_a_database_that_is_away_changes_nothing(self, sharing, server: Server):
+    def test_without_the_database_keys_are_fetched(self, sharing, server: Server):
         cache = Cache("second")
         cache.is_away = True
         known = sharing(cache)

@@ -66,7 +66,7 @@ class TestBelieved:
         issuer.keys = [Key.new("a", algorithm)]
         assert identify(issuers, issuer.token()) == Identity(issuer.url, "ada", "ada", None)
 
-    def test_as_dataone_makes_them(self, issuer: Issuer, issuers: Issuers):
+    def test_tokens_as_issued_by_dataone_are_accepted(self, issuer: Issuer, issuers: Issuers):
         """No audience, the party instead, roles as scopes, the ORCID iD in a claim of its own."""
         token = issuer.token(
             aud=None,
@@ -83,7 +83,9 @@ class TestBelieved:
             Role.ADMIN,
         )
 
-    def test_key_of_no_name_where_there_is_one_of_its_kind(self, issuer: Issuer, issuers: Issuers):
+    def test_a_token_without_kid_matches_the_only_key_of_its_algorithm(
+        self, issuer: Issuer, issuers: Issuers
+    ):
         issuer.keys = [Key.new(None), Key.new("e", "ES256")]
         assert identify(issuers, issuer.token()).subject == "ada"
 
@@ -91,7 +93,7 @@ class TestBelieved:
         assert identify(issuers, issuer.token(scope="ogdc:submit ogdc:admin")).role == Role.ADMIN
         assert identify(issuers, issuer.token(scope="ogdc:submit ogdc:view")).role == Role.SUBMITTER
 
-    def test_keys_that_cannot_be_used_are_passed_over(self, issuer: Issuer, issuers: Issuers):
+    def test_unusable_keys_are_skipped(self, issuer: Issuer, issuers: Issuers):
         small = Key.new("small").jwk(n="AQAB")
         odd = [7, {}, {"kty": "oct", "k": "c2VjcmV0", "kid": "first"}, small, Key.new("enc").jwk(use="enc")]
         issuer.published = [*odd, issuer.keys[0].jwk(key_ops=["verify"])]
@@ -123,7 +125,7 @@ class TestRefused:
     def test_trailing_slash_of_an_issuer(self, issuer: Issuer, issuers: Issuers):
         assert_refused(issuers, issuer.token(iss=f"{issuer.url}/"))
 
-    def test_nobody_is_told_what_is_missing(self, issuer: Issuer, issuers: Issuers):
+    def test_the_response_does_not_reveal_the_reason(self, issuer: Issuer, issuers: Issuers):
         with pytest.raises(UnauthenticatedError, match=r"no `sub`.*`basic`"):
             identify(issuers, issuer.token(sub=None))
 
@@ -161,7 +163,7 @@ class TestRefused:
         first = issuer.keys[0]
         assert_refused(issuers, Key("first", "PS256", first.private).signed(issuer.claims()))
 
-    def test_key_that_comes_along(self, issuer: Issuer, issuers: Issuers, tmp_path: Path):
+    def test_a_key_inside_the_token_is_ignored(self, issuer: Issuer, issuers: Issuers, tmp_path: Path):
         """`jwk`, `jku` and `x5u` of a header lead nowhere, and nobody is asked."""
         evil = Key.new("evil")
         with FileServer(tmp_path) as elsewhere:
@@ -190,12 +192,12 @@ class TestRefused:
     def test_key_of_an_odd_name(self, issuer: Issuer, issuers: Issuers, kid: str):
         assert_refused(issuers, Key(kid, *issuer.keys[0][1:]).signed(issuer.claims()))
 
-    def test_key_named_by_no_text(self, issuer: Issuer, issuers: Issuers):
+    def test_a_kid_that_is_not_a_string_is_rejected(self, issuer: Issuer, issuers: Issuers):
         _, claims, signature = issuer.token().split(".")
         for kid in (7, ["first"], {"a": 1}):
             assert_refused(issuers, f"{encoded({'alg': 'RS256', 'kid': kid})}.{claims}.{signature}")
 
-    def test_demands(self, issuer: Issuer, issuers: Issuers):
+    def test_unsupported_critical_headers_are_rejected(self, issuer: Issuer, issuers: Issuers):
         _, claims, signature = issuer.token().split(".")
         for header in ({"crit": ["b64"], "b64": False}, {"crit": ["exp"], "exp": 1}):
             assert_refused(
@@ -229,7 +231,7 @@ class TestRefused:
         deep = base64.urlsafe_b64encode(b"[" * 8000).decode().rstrip("=")
         assert_refused(issuers, f"{deep}.e30.")
 
-    def test_expired_tokens_have_nobody_asked(self, issuer: Issuer, issuers: Issuers):
+    def test_expired_tokens_cause_no_fetch(self, issuer: Issuer, issuers: Issuers):
         assert_refused(issuers, issuer.token(exp=1))
         assert issuer.requests == []
 
@@ -271,7 +273,7 @@ class TestIssuers:
             assert_refused(issuers, github.keys[0].signed(issuer.claims()))
             assert_refused(issuers, issuer.keys[0].signed(github.claims(**job)))
 
-    def test_who_tells_of_events_is_no_user(self, issuer: Issuer):
+    def test_a_sender_of_events_is_not_a_user(self, issuer: Issuer):
         grant = Grant(role="source", claims={"sub": "system:serviceaccount:ogdc:*"})
         cluster = TrustedIssuer(issuer=issuer.url, audience=("ogdc-events",), grants=(grant,), untyped=True)
         issuers = trusting(OidcSettings(others=(cluster,)))
@@ -306,7 +308,9 @@ class TestIssuers:
         ],
         ids=str,
     )
-    def test_metadata_that_lead_elsewhere(self, issuer: Issuer, issuers: Issuers, metadata: dict[str, Any]):
+    def test_metadata_with_wrong_values_are_rejected(
+        self, issuer: Issuer, issuers: Issuers, metadata: dict[str, Any]
+    ):
         issuer.metadata = metadata
         with pytest.raises(UnavailableError):
             identify(issuers, issuer.token())
@@ -318,7 +322,7 @@ class TestIssuers:
             identify(issuers, issuer.token())
         assert issuer.asked("/elsewhere") == 0
 
-    def test_document_without_end(self, issuer: Issuer, issuers: Issuers):
+    def test_an_endless_document_is_rejected(self, issuer: Issuer, issuers: Issuers):
         issuer.routes["/jwks"] = lambda _: Answer(body=b" " * (2 << 20) + b'{"keys": []}')
         with pytest.raises(UnavailableError):
             identify(issuers, issuer.token())
