@@ -10,6 +10,7 @@ from ogdc_shared.config import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from uuid import UUID
 
     from ogdc_shared.argo.client import ArgoClient
     from ogdc_shared.auth.oidc.issuers import Issuers
@@ -44,6 +45,8 @@ class Context:
         self.processes_read_at = (
             -inf
         )  # when the recipes that settings offer were read, by the monotonic clock
+        self.user_ids: dict[tuple[str, str], UUID] = {}
+        """Ids of some users without a login, by issuer and subject, to save a query for each submission."""
         self._logins = logins
 
     @cached_property

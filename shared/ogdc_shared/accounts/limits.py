@@ -36,6 +36,12 @@ def check_priority(priority: int, *, caller: Caller) -> None:
         )
 
 
+def is_limited(settings: Settings) -> bool:
+    """Whether the deployment limits each user's number of runs."""
+    limits = settings.access
+    return settings.access_mode == "authenticated" and bool(limits.max_running_runs or limits.max_queued_runs)
+
+
 def require_room(
     conn: LimitedConnection,
     user_id: UUID,
@@ -56,9 +62,9 @@ def require_room(
     Raises:
         LimitError: they have.
     """
-    limits = settings.access
-    if settings.access_mode != "authenticated" or not (limits.max_running_runs or limits.max_queued_runs):
+    if not is_limited(settings):
         return
+    limits = settings.access
     if locked:
         lock_user(conn, user_id)
     running, queued = count_unfinished(conn, user_id, but=but)

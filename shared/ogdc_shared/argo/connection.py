@@ -103,7 +103,7 @@ class Connection:
         away = "Argo does not answer"
         seconds = self._settings.timeout
         try:
-            response = self._pool.request(
+            response = self._pool.urlopen(  # `request` would only copy the arguments
                 method,
                 url,
                 body=None if body is None else msgspec.json.encode(body),
@@ -200,8 +200,8 @@ def document(response: BaseHTTPResponse) -> dict[str, Any]:
         ConfigurationError: it is something else, so this is no Argo Server; or as `accepted`.
     """
     try:
-        answer = accepted(response).json()
-    except ValueError:
+        answer = msgspec.json.decode(accepted(response).data)
+    except msgspec.DecodeError:
         answer = None
     if not isinstance(answer, dict):
         raise ConfigurationError(

@@ -73,9 +73,14 @@ def record_act(conn: Connection, action: Action, what: str, *, caller: Caller | 
         details: Further facts, stored as JSON.
     """
     actor = None if caller is None else caller_id(conn, caller)
+    known = {"object": what, "actor": actor}
+    conn.execute(load_queries("audit")["insert_act"], new_act(action, caller=caller, **details) | known)
+
+
+def new_act(action: Action, *, caller: Caller | None, **details: Any) -> dict[str, Any]:
+    """Return an entry as parameters of a statement that knows the user and the object itself."""
     token = None if caller is None or caller.token is None else caller.token.id
-    act = {"action": action, "object": what, "actor": actor, "token": token, "details": Jsonb(details)}
-    conn.execute(load_queries("audit")["insert_act"], act)
+    return {"action": action, "token": token, "details": Jsonb(details)}
 
 
 def list_acts(

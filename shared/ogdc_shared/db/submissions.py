@@ -7,6 +7,7 @@ twice under one name is harmless.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -29,6 +30,8 @@ from ogdc_shared.layout import REUSE_TASK
 from ogdc_shared.outputs.policies import EXCLUSIVE, policy_of
 from ogdc_shared.phases import FAILED_PHASES
 from ogdc_shared.plan import REUSE_LABEL
+
+_NO_ACT: Mapping[str, Any] = {"action": None, "token": None, "details": None}
 
 
 class NewRun(NamedTuple):
@@ -80,10 +83,15 @@ def earlier_runs(conn: Connection, *, submitted_by: UUID, recipe_id: str, label:
     return cursor.execute(load_queries("submissions")["earlier_runs"], wanted).fetchall()
 
 
-def record_submission(conn: Connection, new: NewRun) -> Run:
+def record_submission(conn: Connection, new: NewRun, *, act: Mapping[str, Any] = _NO_ACT) -> Run:
     """Insert a run, or return the run that an earlier request with the same idempotency key made.
 
     The run is new if its name is `new.name`.
+
+    Args:
+        conn: The connection, in a transaction.
+        new: The run to insert.
+        act: Its entry of the audit log (`audit.new_act`); by default there is none.
 
     Raises:
         RecipeIdTakenError: the id belongs to a recipe with another name.
@@ -97,11 +105,11 @@ def record_submission(conn: Connection, new: NewRun) -> Run:
         if policy_of(new.output_type).is_exclusive:
             require_place(conn, new.recipe_id, overwrite=new.overwrite)
         # A submission of another recipe may have used the key meanwhile; then that is the earlier run.
-        run = _insert(conn, new) or _earlier_run(conn, new)
+        run = _insert(conn, new, act) or _earlier_run(conn, new)
     return run
 
 
-def _insert(conn: Connection, new: NewRun) -> Run | None:
+def _insert(conn: Connection, new: NewRun, act: Mapping[str, Any]) -> Run | None:
     """Insert a run; None if its idempotency key is in use."""
     as_json: dict[str, Any] = {
         "manifest": Jsonb(new.manifest, msgspec.json.encode),
@@ -110,7 +118,7 @@ def _insert(conn: Connection, new: NewRun) -> Run | None:
     }
     cursor = conn.cursor(row_factory=class_row(Run))
     statement = load_queries("submissions")["insert_run"] + b"\n" + load_queries("runs")["select_runs"]
-    return cursor.execute(statement, new._asdict() | as_json).fetchone()
+    return cursor.execute(statement, {**new._asdict(), **as_json, **act}).fetchone()
 
 
 def _may_take(manifest: dict[str, Any]) -> bool:

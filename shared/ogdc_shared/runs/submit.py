@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from ogdc_shared.accounts.limits import check_priority, require_room
+from ogdc_shared.accounts.limits import check_priority, is_limited, require_room
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
-from ogdc_shared.db.audit import Action, record_act
+from ogdc_shared.db.audit import Action, new_act
 from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.db.submissions import (
     EarlierRun,
@@ -41,6 +41,9 @@ from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
 from ogdc_shared.runs.turns import hand_over_released, release
 from ogdc_shared.telemetry.base import RUNS_SUBMITTED
 from ogdc_shared.telemetry.tracing import within
+
+_MAX_IDS = 1000
+"""Maximum number of ids that a process keeps of users without a login."""
 
 _log = logging.getLogger(__name__)
 
@@ -188,8 +191,13 @@ def _known(
     context: Context, *, caller: Caller, idempotency_key: str | None, request: str
 ) -> tuple[UUID, Run | None]:
     """Return the caller's id, and the run that the same request made before, if any."""
+    user_id, earlier = caller.user_id or context.user_ids.get((caller.issuer, caller.subject)), None
+    if user_id is not None and idempotency_key is None and not is_limited(context.settings):
+        return user_id, None
     with context.database.autocommit() as conn:
-        user_id, earlier = caller_id(conn, caller), None
+        user_id = user_id or caller_id(conn, caller)
+        if caller.user_id is None and len(context.user_ids) < _MAX_IDS:
+            context.user_ids[caller.issuer, caller.subject] = user_id
         if idempotency_key is not None:
             earlier = find_submission(
                 conn, submitted_by=user_id, idempotency_key=idempotency_key, request_digest=request
@@ -202,17 +210,18 @@ def _known(
 def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Caller, started_by: str) -> Run:
     try:
         with context.database.transaction() as conn:
-            run = record_submission(conn, new)
+            replaced = {"overwrite": True} if new.overwrite else {}
+            known = {"recipe": new.recipe_id, "started_by": started_by}
+            run = record_submission(conn, new, act=new_act(Action.SUBMIT, caller=caller, **known, **replaced))
             if run.name == new.name:
-                caller = caller._replace(user_id=new.submitted_by)  # saves a query
-                known = {"recipe": run.recipe_id, "started_by": started_by}
-                replaced = {"overwrite": True} if new.overwrite else {}
-                record_act(conn, Action.SUBMIT, run.name, caller=caller, **known, **replaced)
                 description = describe(run, compiled, caller=caller).to_json().encode()
                 store_artifacts(context.store, compiled, description=description)
                 require_room(conn, run.owner_id, settings=context.settings, but=run.name, locked=True)
     except LimitError:
         context.store.delete_prefix(run_prefix(new.name))
+        raise
+    except Exception:
+        context.user_ids.clear()  # the database may have been replaced
         raise
     return run
 

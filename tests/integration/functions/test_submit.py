@@ -527,3 +527,13 @@ def test_what_is_not_offered_is_refused_as_json(submit: FlaskClient, method: str
     assert response.status_code == status
     assert json.loads(response.data)["detail"]
     assert (status == 405) == ("Allow" in response.headers)
+
+
+def test_a_user_who_has_a_new_id_can_submit_again(submit, database: Database):
+    assert send(submit, files={"meta.yml": ""}, OGDC_User="anna").status_code == 422
+    with database.transaction() as conn:
+        conn.execute("UPDATE users SET id = gen_random_uuid() WHERE name = 'anna'")
+
+    answers = [send(submit, OGDC_User="anna") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [500, 200]

@@ -51,7 +51,8 @@ FROM runs
 WHERE submitted_by = %(user_id)s AND status IN ('Pending', 'Running') AND name IS DISTINCT FROM %(but)s
 
 -- name: insert_run
--- Follow this with `select_runs`, which reads the new row in the same statement.
+-- Inserts a run, and its entry of the audit log if `action` is given. Follow this with `select_runs`, which reads the new
+-- row in the same statement.
 WITH runs AS (
 INSERT INTO runs (
     name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,
@@ -64,6 +65,9 @@ INSERT INTO runs (
 )
 ON CONFLICT (submitted_by, idempotency_key) DO NOTHING
 RETURNING *
+), act AS (
+INSERT INTO audit (actor, token, action, object, details)
+SELECT submitted_by, %(token)s, %(action)s, name, %(details)s FROM runs WHERE %(action)s::text IS NOT NULL
 )
 
 -- name: record_handover
