@@ -138,7 +138,7 @@ def _is_valid(package: Package, directory: Path) -> bool:
     from ogdc_shared.publication.checking import advice, problems, unchecked
 
     found = list(problems(package, directory))
-    for line in (*found, *advice(package, directory), *unchecked()):
+    for line in (*found, *advice(package), *unchecked()):
         say(one_line(line), err=True)
     return not found
 

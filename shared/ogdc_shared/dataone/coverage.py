@@ -30,6 +30,8 @@ def coverage_problem(metadata: bytes, boxes: Mapping[str, Box]) -> str | None:
     Raises:
         ParseError: the metadata are no XML.
     """
+    if not boxes:
+        return None
     given = union([*filter(None, map(_box, parse(metadata).iterfind(_BOXES)))])
     if given is None:
         return None

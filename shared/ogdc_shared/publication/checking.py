@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ogdc_shared.dataone.coverage import coverage_problem
-from ogdc_shared.dataone.member import METADATA, OUTPUT, Member
-from ogdc_shared.dataone.seen import read_items
+from ogdc_shared.dataone.member import METADATA, Member
 from ogdc_shared.dataone.system_metadata import Rights, orcid_subject, system_metadata
 from ogdc_shared.dataone.validation import eml_validator, system_metadata_validator
-from ogdc_shared.publication.describing import DATA
 from ogdc_shared.publication.package import Package
 from ogdc_shared.storage.files import replacing
 
@@ -57,25 +54,13 @@ def unchecked() -> Iterator[str]:
         yield "The system metadata were not validated by DataONE's schemas: pip install dataone.common lxml"
 
 
-def coverage_doubt(package: Package, directory: Path) -> str | None:
-    """Describe the data that lie outside the coverage that a package claims, or return None if none do."""
-    seen = read_items(directory / DATA)
-    boxes = {
-        each.path: found.box
-        for each in package.members
-        if each.role == OUTPUT and (found := seen.get(each.path)) and found.box
-    }
-    [metadata] = (each for each in package.members if each.role == METADATA)
-    return coverage_problem((directory / metadata.file).read_bytes(), boxes) if boxes else None
-
-
-def advice(package: Package, directory: Path) -> Iterator[str]:
+def advice(package: Package) -> Iterator[str]:
     """What no schema forbids, and some nodes or readers do.
 
     Source: Metacat 3.3.0, which refuses objects without bytes.
     """
-    if doubt := coverage_doubt(package, directory):
-        yield doubt
+    if package.coverage_problem:
+        yield package.coverage_problem
     for member in package.members:
         if member.size == 0:
             yield f"{member.path} is empty, and some nodes (Metacat) take no object without bytes."

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.dataone import formats
+from ogdc_shared.dataone.coverage import coverage_problem
 from ogdc_shared.dataone.eml import DataSet, eml
 from ogdc_shared.dataone.identifiers import is_doi, map_id, metadata_id
-from ogdc_shared.dataone.member import MAP, METADATA, Member
+from ogdc_shared.dataone.member import MAP, METADATA, OUTPUT, Member
 from ogdc_shared.dataone.resource_map import Execution, resource_map
 from ogdc_shared.dataone.resource_map import Package as MapOf
-from ogdc_shared.dataone.seen import Seen, read_items
+from ogdc_shared.dataone.seen import Box, Seen, read_items
 from ogdc_shared.digests import digest
 from ogdc_shared.provenance.reading import unpack_crate
 from ogdc_shared.publication.package import Package, Version, write_ledger
@@ -104,8 +105,9 @@ class Draft(NamedTuple):
         package = self.package._replace(obsoletes=before.metadata if before else None)
         if pid is None:
             pid = metadata_id(package.run_id, digest(self.eml()), obsoletes=package.obsoletes)
+        content = self.eml(pid)
         with replacing(directory / _EML) as file:
-            file.write(self.eml(pid))
+            file.write(content)
         execution = Execution(account.run_id, account.agent, account.inputs)
         with replacing(directory / _MAP) as file:
             file.write(resource_map(MapOf(map_id(pid), pid, data, account.finished_at, _MADE_BY, execution)))
@@ -115,9 +117,16 @@ class Draft(NamedTuple):
         package = package._replace(
             members=(*data, metadata._replace(obsoletes=package.obsoletes), mapped),
             doi=pid if is_doi(pid) else package.doi,
+            coverage_problem=coverage_problem(content, self._boxes()),
         )
         write_ledger(directory, package)
         return package
+
+    def _boxes(self) -> dict[str, Box]:
+        """Return where its outputs lie, by path."""
+        outputs = (each.path for each in self.package.members if each.role == OUTPUT)
+        found = ((path, self.seen.get(path)) for path in outputs)
+        return {path: seen.box for path, seen in found if seen is not None and seen.box is not None}
 
 
 def _steps(origin: Origin) -> list[list[str]]:

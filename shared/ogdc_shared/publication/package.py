@@ -41,6 +41,8 @@ class Package(NamedTuple):
     """One that a node has minted for it."""
     minted_at: str | None = None
     """URL of the node that minted the DOI; a DOI of another node or a test node is not used."""
+    coverage_problem: str | None = None
+    """Which files lie outside the geographic coverage in the metadata; None if none do."""
     is_old: bool = False
     """Whether it is a version that an earlier run has published, since when nothing has changed."""
     is_shown: bool = False

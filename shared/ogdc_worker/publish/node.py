@@ -32,7 +32,7 @@ from ogdc_shared.errors import (
 )
 from ogdc_shared.provenance.recipe_copy import shown_content
 from ogdc_shared.publication.account import Origin, read_account
-from ogdc_shared.publication.checking import coverage_doubt, problems
+from ogdc_shared.publication.checking import problems
 from ogdc_shared.publication.describing import DATA
 from ogdc_shared.publication.package import LEDGER
 from ogdc_shared.publication.publishing import Target, publish_result
@@ -157,8 +157,8 @@ def _send(publication: Publication, reporter: Reporter) -> Package:
         total = len(package.members)
         if found := list(problems(package, Path(directory))):
             raise InvalidRequestError(" ".join(found[:10]))
-        if doubt := coverage_doubt(package, Path(directory)):
-            reporter.warn("outside_coverage", doubt)
+        if package.coverage_problem:
+            reporter.warn("outside_coverage", package.coverage_problem)
         return True
 
     def count(each: Sent) -> None:

@@ -46,7 +46,7 @@ def test_a_package_holds_results_program_account_metadata_and_map_in_that_order(
         body = (tmp_path / "package" / member.file).read_bytes()
         assert (member.size, member.sha256) == (len(body), digest(body))
     assert list(problems(package, tmp_path / "package")) == []
-    assert list(advice(package, tmp_path / "package")) == []
+    assert list(advice(package)) == []
 
 
 def test_whoever_makes_it_again_makes_the_same_package(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_files_without_bytes_are_told_of(tmp_path: Path) -> None:
     package = made(deployment(tmp_path / "at", outputs=OUTPUTS | {"empty": b""}), tmp_path / "package")
-    [line] = advice(package, tmp_path / "package")
+    [line] = advice(package)
     assert "empty is empty" in line
 
 
@@ -173,5 +173,5 @@ def test_files_outside_the_coverage_of_the_recipe_are_told_of(tmp_path: Path) ->
     item = {"id": "b.tif", "bbox": [10, 60, 11, 61], "properties": {}, "assets": {"data": {}}}
     outputs = OUTPUTS | {".stac/items/b.tif.json": json.dumps(item).encode()}
     package = made(deployment(tmp_path / "at", outputs=outputs), tmp_path / "package")
-    [line] = advice(package, tmp_path / "package")
+    [line] = advice(package)
     assert "does not contain b.tif (west 10.00, south 60.00, east 11.00, north 61.00)" in line
