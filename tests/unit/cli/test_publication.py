@@ -49,14 +49,14 @@ def test_a_package_holds_results_program_account_metadata_and_map_in_that_order(
     assert list(advice(package)) == []
 
 
-def test_whoever_makes_it_again_makes_the_same_package(tmp_path: Path) -> None:
+def test_building_a_package_again_gives_the_same_package(tmp_path: Path) -> None:
     client = deployment(tmp_path / "at")
     first, other = made(client, tmp_path / "one"), made(client, tmp_path / "other")
     assert first == other
     assert content(tmp_path / "one") == content(tmp_path / "other")
 
 
-def test_what_was_begun_is_finished_without_fetching_anything_twice(tmp_path: Path) -> None:
+def test_an_interrupted_build_is_completed_without_repeated_downloads(tmp_path: Path) -> None:
     client, directory = deployment(tmp_path / "at"), tmp_path / "package"
     whole = made(client, directory)
     begun = json.loads((directory / LEDGER).read_bytes()) | {"members": []}
@@ -69,7 +69,7 @@ def test_what_was_begun_is_finished_without_fetching_anything_twice(tmp_path: Pa
     assert cast(Deployment, client).downloads == fetched + 1
 
 
-def test_a_result_that_was_changed_since_is_not_published(tmp_path: Path) -> None:
+def test_a_result_changed_after_its_run_is_not_published(tmp_path: Path) -> None:
     client = deployment(tmp_path / "at", outputs=OUTPUTS | {"b.tif": b"tof"})
     with pytest.raises(InvalidRequestError, match=r"b.tif is not what run .* made"):
         made(client, tmp_path / "package")
@@ -94,7 +94,7 @@ def test_a_result_that_lost_files_or_has_the_packages_own_is_refused_before_any_
     assert cast(Deployment, client).downloads == 0
 
 
-def test_of_a_large_file_the_size_has_to_be_that_of_then(tmp_path: Path) -> None:
+def test_a_large_file_is_checked_by_its_size(tmp_path: Path) -> None:
     changed = OUTPUTS | {"b.tif": b"longer"}
     client = deployment(tmp_path / "at", outputs=changed, without_checksum=("b.tif",))
     with pytest.raises(InvalidRequestError, match=r"b.tif is not what run .* made"):
@@ -113,7 +113,7 @@ def test_of_a_large_file_the_size_has_to_be_that_of_then(tmp_path: Path) -> None
         ),
     ],
 )
-def test_what_a_package_must_have_is_asked_for_and_may_come_later(
+def test_missing_metadata_are_reported_and_can_be_added_later(
     tmp_path: Path, meta: dict[str, Any], message: str
 ) -> None:
     client = deployment(tmp_path / "at", meta=meta)
@@ -153,7 +153,7 @@ def test_only_runs_that_succeeded_are_published(tmp_path: Path) -> None:
         made(deployment(tmp_path / "at", status="Failed", message="no"), tmp_path / "package")
 
 
-def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_directory_with_other_files_is_not_changed(tmp_path: Path) -> None:
     client = deployment(tmp_path / "at")
     plant(tmp_path / "other", {"thesis.txt": b"1"})
     with pytest.raises(InvalidRequestError, match="is not a package"):
@@ -163,13 +163,13 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
         make_package(RunResult(client, "another"), tmp_path / "package")
 
 
-def test_files_without_bytes_are_told_of(tmp_path: Path) -> None:
+def test_empty_files_are_reported(tmp_path: Path) -> None:
     package = made(deployment(tmp_path / "at", outputs=OUTPUTS | {"empty": b""}), tmp_path / "package")
     [line] = advice(package)
     assert "empty is empty" in line
 
 
-def test_files_outside_the_coverage_of_the_recipe_are_told_of(tmp_path: Path) -> None:
+def test_files_outside_the_coverage_of_the_recipe_are_reported(tmp_path: Path) -> None:
     item = {"id": "b.tif", "bbox": [10, 60, 11, 61], "properties": {}, "assets": {"data": {}}}
     outputs = OUTPUTS | {".stac/items/b.tif.json": json.dumps(item).encode()}
     package = made(deployment(tmp_path / "at", outputs=outputs), tmp_path / "package")

@@ -139,7 +139,7 @@ def test_many_objects_are_verified_by_a_list_where_there_is_one(
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("is_metacat", [False, True])
 @FEW_AND_MANY
-def test_each_request_may_fail_once(
+def test_publishing_survives_a_failure_of_each_request(
     node: PublishingNode,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -198,7 +198,7 @@ def test_killed_at_any_request_it_goes_on(
 
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("named", ["map", "metadata", "series", "file"])
-def test_what_was_published_is_an_input_again(node: PublishingNode, tmp_path: Path, named: str) -> None:
+def test_a_published_package_can_be_an_input(node: PublishingNode, tmp_path: Path, named: str) -> None:
     """Of a node without a search index; an identifier names the whole package, or one file."""
     package = published(deployment(tmp_path / "at"), node, tmp_path / "package")
     *data, metadata, resource_map = package.members
@@ -214,7 +214,7 @@ def test_what_was_published_is_an_input_again(node: PublishingNode, tmp_path: Pa
     }
 
 
-def test_what_is_empty_is_refused_before_anything_is_sent_where_it_would_be(
+def test_empty_files_are_rejected_before_sending_if_the_node_rejects_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = OUTPUTS | {"empty.csv": b""}
@@ -234,7 +234,7 @@ def test_what_is_empty_is_refused_before_anything_is_sent_where_it_would_be(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("token")
-def test_what_an_index_does_not_know_yet_is_read_all_the_same(node: PublishingNode, tmp_path: Path) -> None:
+def test_objects_missing_in_the_index_are_read_anyway(node: PublishingNode, tmp_path: Path) -> None:
     """Not the version before, which a lagging index would take for the newest of its series."""
     old = published(deployment(tmp_path / "a"), node, tmp_path / "old")
     run_id = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
@@ -259,7 +259,7 @@ def test_what_an_index_does_not_know_yet_is_read_all_the_same(node: PublishingNo
         (ADA, {"is_known": False}, ForbiddenError, f"was changed, or it does not let {ADA} do that"),
     ],
 )
-def test_tokens_that_are_over_or_forged(
+def test_expired_and_forged_tokens_are_rejected(
     node: PublishingNode,
     tmp_path: Path,
     token: Callable[[str], None],
@@ -294,7 +294,7 @@ def test_without_a_token_it_is_told_where_to_put_one(
     )
 
 
-def test_a_token_that_ends_half_way_is_replaced_and_nothing_is_sent_twice(
+def test_an_expired_token_is_replaced_without_sending_anything_twice(
     node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
 ) -> None:
     client = deployment(tmp_path / "at")
@@ -314,7 +314,7 @@ def test_a_token_that_ends_half_way_is_replaced_and_nothing_is_sent_twice(
     assert len(node.sent()) == len(package.members)
 
 
-def test_who_publishes_for_somebody_else_can_read_and_change_it(
+def test_a_submitter_can_read_and_change_a_package_with_another_owner(
     node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
 ) -> None:
     robot = "CN=robot,DC=dataone,DC=org"
@@ -330,7 +330,7 @@ def test_who_publishes_for_somebody_else_can_read_and_change_it(
         assert not stored.may("public", "read")
 
 
-def test_somebody_elses_private_package_is_not_published_again(
+def test_another_users_private_package_is_not_published_again(
     node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
 ) -> None:
     private = META | {"metadata": METADATA | {"access": "private"}}
@@ -342,7 +342,7 @@ def test_somebody_elses_private_package_is_not_published_again(
 
 
 @pytest.mark.usefixtures("token")
-def test_a_token_follows_no_redirect(tmp_path: Path) -> None:
+def test_a_token_is_not_sent_to_redirects(tmp_path: Path) -> None:
     with FileServer(tmp_path) as other, FileServer(tmp_path) as first:
         leads = {"Location": f"{other.url}/mn/v2/meta/x"}
         first.routes = _Everywhere(Answer(302, headers=leads))  # type: ignore[assignment]
@@ -365,9 +365,7 @@ class _Everywhere:
 
 
 @pytest.mark.usefixtures("token")
-def test_a_file_that_was_changed_meanwhile_never_is_whole_on_the_node(
-    node: PublishingNode, tmp_path: Path
-) -> None:
+def test_a_file_changed_during_the_upload_is_not_stored(node: PublishingNode, tmp_path: Path) -> None:
     client, directory = deployment(tmp_path / "at"), tmp_path / "package"
     package = published(client, node, directory)
     node.objects.clear()
@@ -378,7 +376,7 @@ def test_a_file_that_was_changed_meanwhile_never_is_whole_on_the_node(
         assert package.members[0].pid not in node.objects
 
 
-def test_who_interrupts_it_does_not_wait_for_what_is_on_its_way(node: PublishingNode, tmp_path: Path) -> None:
+def test_an_interruption_does_not_wait_for_current_uploads(node: PublishingNode, tmp_path: Path) -> None:
     token = Token(node.token(ADA), ADA, NEVER)
     (tmp_path / "a.csv").write_bytes(b"abc")
     with connections(node.url, most=1) as http:
@@ -391,7 +389,7 @@ def test_who_interrupts_it_does_not_wait_for_what_is_on_its_way(node: Publishing
 
 
 @pytest.mark.usefixtures("token")
-def test_an_identifier_that_somebody_else_uses_is_told_of(node: PublishingNode, tmp_path: Path) -> None:
+def test_an_identifier_used_by_somebody_else_is_reported(node: PublishingNode, tmp_path: Path) -> None:
     client = deployment(tmp_path / "at")
     first = published(client, node, tmp_path / "package").members[0]
     node.objects[first.pid].content = b"another"
@@ -402,7 +400,7 @@ def test_an_identifier_that_somebody_else_uses_is_told_of(node: PublishingNode, 
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("is_metacat", [False, True])
 @FEW_AND_MANY
-def test_two_that_publish_the_same_run_make_one_package(
+def test_concurrent_publications_of_a_run_create_one_package(
     node: PublishingNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_metacat: bool, many: int
 ) -> None:
     """Of many objects, the first learns of the second from the answer to one request, and then looks."""
@@ -438,7 +436,7 @@ def test_a_directory_is_published_by_one_at_a_time(node: PublishingNode, tmp_pat
     assert "is being published by another process" in problems[0]
 
 
-def test_what_stays_for_ever_is_not_published_without_a_word(tmp_path: Path) -> None:
+def test_publishing_permanently_requires_a_confirmation(tmp_path: Path) -> None:
     wanted = Wanted(RUN.name, "https://arcticdata.io/metacat/d1/mn", tmp_path / "package")
     with pytest.raises(InvalidRequestError, match=r"there is no terminal to ask .* use --yes"):
         publish(deployment(tmp_path / "at"), wanted, agree=lambda _package: True, on_sent=lambda _sent: None)
@@ -481,7 +479,7 @@ def test_a_new_version_has_new_files_and_keeps_those_that_did_not_change(
     assert set(node.objects) == {*old.values(), *new.values()}
 
 
-def test_somebody_elses_data_set_gets_no_new_version_and_no_orphans(
+def test_another_users_data_set_gets_no_new_version_and_no_orphans(
     node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
 ) -> None:
     published(deployment(tmp_path / "at"), node, tmp_path / "one")
@@ -495,9 +493,7 @@ def test_somebody_elses_data_set_gets_no_new_version_and_no_orphans(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("token")
-def test_other_words_about_the_same_run_are_a_new_version_of_its_metadata(
-    node: PublishingNode, tmp_path: Path
-) -> None:
+def test_changed_metadata_of_a_run_are_a_new_metadata_version(node: PublishingNode, tmp_path: Path) -> None:
     client, meta = deployment(tmp_path / "at"), tmp_path / "meta.yml"
     first = published(client, node, tmp_path / "package")
     for title in ("Better", "Best", METADATA["title"]):
@@ -516,7 +512,7 @@ def test_other_words_about_the_same_run_are_a_new_version_of_its_metadata(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("token")
-def test_what_was_private_is_sent_anew_when_it_becomes_public(node: PublishingNode, tmp_path: Path) -> None:
+def test_private_objects_are_sent_again_when_they_become_public(node: PublishingNode, tmp_path: Path) -> None:
     private = META | {"metadata": METADATA | {"access": "private"}}
     client, meta = deployment(tmp_path / "at", meta=private), tmp_path / "meta.yml"
     published(client, node, tmp_path / "package")
@@ -527,7 +523,7 @@ def test_what_was_private_is_sent_anew_when_it_becomes_public(node: PublishingNo
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("token")
-def test_each_request_of_a_new_version_may_get_lost(node: PublishingNode, tmp_path: Path) -> None:
+def test_a_new_version_survives_a_loss_of_each_request(node: PublishingNode, tmp_path: Path) -> None:
     first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
     client = rerun(tmp_path, "second", {"d/ü.csv": b"2\n", "new.tif": b"new"})
     started = set(node.objects)
@@ -554,9 +550,7 @@ def test_each_request_of_a_new_version_may_get_lost(node: PublishingNode, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("token")
-def test_of_two_new_versions_at_a_time_one_is_next_and_the_other_says_so(
-    node: PublishingNode, tmp_path: Path
-) -> None:
+def test_one_of_two_concurrent_new_versions_conflicts(node: PublishingNode, tmp_path: Path) -> None:
     first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
     clients = {name: rerun(tmp_path, name, {"d/ü.csv": name.encode()}) for name in ("second", "third")}
     other: list[Package] = []
@@ -577,9 +571,7 @@ def test_of_two_new_versions_at_a_time_one_is_next_and_the_other_says_so(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("token")
-def test_a_rerun_that_changed_nothing_is_the_version_that_is_there(
-    node: PublishingNode, tmp_path: Path
-) -> None:
+def test_a_rerun_without_changes_is_the_existing_version(node: PublishingNode, tmp_path: Path) -> None:
     """Nothing is sent, and nothing is written down that a later call would take for a version to send."""
     first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
     otherwise = META | {"workflow": {"type": "shell", "reuse": False}}
@@ -608,7 +600,7 @@ def test_a_rerun_that_changed_nothing_is_the_version_that_is_there(
         {"parameters": {"year": 2021}},
     ],
 )
-def test_other_words_inputs_files_of_the_recipe_and_parameters_are_a_change(
+def test_changed_metadata_inputs_recipe_files_or_parameters_are_a_change(
     node: PublishingNode, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     before = {"recipe": {"helper.py": b"1\n"}, "parameters": {"year": 2020}}
@@ -639,7 +631,7 @@ def test_one_file_of_100_is_sent_with_the_crate_metadata_and_map(
 
 
 @pytest.mark.usefixtures("token")
-def test_the_order_of_inputs_is_no_change(node: PublishingNode, tmp_path: Path) -> None:
+def test_the_order_of_inputs_is_not_a_change(node: PublishingNode, tmp_path: Path) -> None:
     read = ("https://example.org/a.tif", "https://example.org/b.tif", "https://example.org/other/a.tif")
     published(deployment(tmp_path / "at", fetched=read), node, tmp_path / "one")
     assert all(each.encode() in [*node.objects.values()][-2].content for each in read)
@@ -651,7 +643,7 @@ def test_the_order_of_inputs_is_no_change(node: PublishingNode, tmp_path: Path) 
     ("name", "text", "message"),
     [("archived", "true", "was archived there"), ("obsoletedBy", "urn:x", "was replaced there by urn:x")],
 )
-def test_none_follows_what_was_withdrawn_or_replaced_outside_of_its_series(
+def test_no_version_follows_an_archived_or_foreign_version(
     node: PublishingNode, tmp_path: Path, name: str, text: str, message: str
 ) -> None:
     """Neither is it passed for what is published, nor is anything sent that no version would name."""
@@ -666,7 +658,7 @@ def test_none_follows_what_was_withdrawn_or_replaced_outside_of_its_series(
 
 
 @pytest.mark.usefixtures("token")
-def test_what_curators_made_public_is_not_withdrawn(node: PublishingNode, tmp_path: Path) -> None:
+def test_a_version_made_public_by_curators_stays_public(node: PublishingNode, tmp_path: Path) -> None:
     private = META | {"metadata": METADATA | {"access": "private"}}
     first = published(deployment(tmp_path / "at", meta=private), node, tmp_path / "one")
     for stored in node.objects.values():
@@ -698,7 +690,7 @@ def test_a_file_that_somebody_made_private_is_not_published_by_a_new_version(
 
 
 @pytest.mark.usefixtures("token")
-def test_a_file_that_gets_old_content_back_takes_the_place_of_what_it_was_meanwhile(
+def test_a_file_with_restored_content_replaces_its_current_version(
     node: PublishingNode, tmp_path: Path
 ) -> None:
     """The same run's each time: its object is there, and was replaced."""
@@ -717,7 +709,7 @@ def test_a_file_that_gets_old_content_back_takes_the_place_of_what_it_was_meanwh
 
 
 @pytest.mark.usefixtures("token")
-def test_metadata_that_are_no_xml_any_more_are_a_change(node: PublishingNode, tmp_path: Path) -> None:
+def test_unreadable_metadata_are_a_change(node: PublishingNode, tmp_path: Path) -> None:
     first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
     node.objects[first.metadata_id].content = b"not XML"
     package = published(rerun(tmp_path, "second", {}), node, tmp_path / "two", overwrite=True)
@@ -729,7 +721,7 @@ WITH_DOI = META | {"metadata": METADATA | {"identifier": "doi"}}
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("token")
-def test_a_doi_is_of_the_node_that_minted_it(
+def test_a_doi_is_used_only_at_the_node_that_minted_it(
     node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
 ) -> None:
     """One directory may go to a test node first. Two nodes of this double make the same DOIs."""
@@ -763,7 +755,7 @@ def test_a_doi_is_minted_once_for_each_version(node: PublishingNode, tmp_path: P
 
 
 @pytest.mark.usefixtures("token")
-def test_what_is_published_may_get_a_doi_later(node: PublishingNode, tmp_path: Path) -> None:
+def test_a_published_package_can_get_a_doi_later(node: PublishingNode, tmp_path: Path) -> None:
     client, meta = deployment(tmp_path / "at"), tmp_path / "meta.yml"
     first = published(client, node, tmp_path / "package")
     meta.write_text(json.dumps(WITH_DOI))
@@ -774,7 +766,7 @@ def test_what_is_published_may_get_a_doi_later(node: PublishingNode, tmp_path: P
 
 
 @pytest.mark.usefixtures("token")
-def test_a_node_that_mints_no_doi_is_sent_nothing(node: PublishingNode, tmp_path: Path) -> None:
+def test_nothing_is_sent_to_a_node_that_mints_no_doi(node: PublishingNode, tmp_path: Path) -> None:
     node.mints = False
     with pytest.raises(
         UnsupportedError, match=r"mints no DOIs \(400 .*Leave out `metadata\.identifier: doi`"
@@ -785,7 +777,7 @@ def test_a_node_that_mints_no_doi_is_sent_nothing(node: PublishingNode, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("token")
-def test_killed_at_any_request_of_a_new_version_with_a_doi_it_goes_on(
+def test_a_new_version_with_a_doi_continues_after_a_kill_at_any_request(
     node: PublishingNode, tmp_path: Path
 ) -> None:
     """Each request is carried out. A DOI that was minted as the power went names nothing."""
@@ -816,7 +808,7 @@ def test_killed_at_any_request_of_a_new_version_with_a_doi_it_goes_on(
 
 
 @pytest.mark.usefixtures("token")
-def test_each_answer_about_a_doi_may_get_lost(node: PublishingNode, tmp_path: Path) -> None:
+def test_a_lost_response_about_a_doi_does_not_mint_another(node: PublishingNode, tmp_path: Path) -> None:
     seen = set()
 
     def lose_the_first(number: int) -> Fault | None:
@@ -839,7 +831,7 @@ def test_each_answer_about_a_doi_may_get_lost(node: PublishingNode, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("token")
-def test_two_that_publish_the_same_run_have_one_doi(node: PublishingNode, tmp_path: Path) -> None:
+def test_concurrent_publications_of_a_run_mint_one_doi(node: PublishingNode, tmp_path: Path) -> None:
     client = deployment(tmp_path / "at", meta=WITH_DOI)
     other: list[Package] = []
 

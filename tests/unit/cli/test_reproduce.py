@@ -63,14 +63,14 @@ def crate_of(directory: Path, name: str = "b.tif", **changed: str) -> Path:
         (None, ONE, Verdict.NEW),
     ],
 )
-def test_entries_are_compared_by_what_is_known(
+def test_entries_are_compared_by_the_known_attributes(
     then: Entry | None, now: Entry | None, verdict: Verdict
 ) -> None:
     sides = [{} if each is None else {"a": each} for each in (then, now)]
     assert [each.verdict for each in compare_entries(*sides)] == [verdict]
 
 
-def test_files_at_hand_are_compared_by_bytes_and_then_by_content(tmp_path: Path) -> None:
+def test_local_files_are_compared_by_bytes_and_then_by_content(tmp_path: Path) -> None:
     for name in ("one", "same", "other"):
         (tmp_path / name).write_text("x" if name != "other" else "y")
     [differs] = compare_entries({"a": ONE}, {"a": OTHER})
@@ -85,7 +85,7 @@ def test_files_at_hand_are_compared_by_bytes_and_then_by_content(tmp_path: Path)
     assert looked("other", None) == (Verdict.DIFFERS, differs.details)
 
 
-def test_other_bytes_decide_only_where_nothing_can_look_into_them(tmp_path: Path) -> None:
+def test_bytes_decide_only_for_files_that_cannot_be_compared_by_content(tmp_path: Path) -> None:
     for name in ("then", "now"):
         (tmp_path / name).write_text(name)
     for path, verdict in {
@@ -142,14 +142,14 @@ class _OneRun:
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "link", "", ".", "a\0b", "x" * 5000])
-def test_a_crate_leads_to_no_file_outside(tmp_path: Path, path: str) -> None:
+def test_a_crate_cannot_refer_to_files_outside(tmp_path: Path, path: str) -> None:
     (tmp_path / "outside").write_text("")
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs/link").symlink_to("../outside")
     assert inside(tmp_path / "outputs", path) is None
 
 
-def test_what_was_changed_since_is_noticed(tmp_path: Path) -> None:
+def test_later_changes_of_files_are_detected(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"A")
     digest = "559aead08264d5795d3909718cdd05abd49572e84fe55590eef31a88a08fdffd"
     assert not is_altered(tmp_path / "a", Entry("", "1", f"sha256:{digest}"))
@@ -163,7 +163,7 @@ def test_a_crates_table_is_read_as_it_was_written(tmp_path: Path, name: str) -> 
     assert read_files(crate_of(tmp_path, name), "output") == {name: Entry("", "1", SHA256)}
 
 
-def test_a_crate_is_found_where_it_is(tmp_path: Path) -> None:
+def test_a_crate_is_found_in_all_its_forms(tmp_path: Path) -> None:
     crate = crate_of(tmp_path)
     with opened(crate) as found:
         assert (found.crate, found.outputs) == (crate, None)
@@ -214,7 +214,7 @@ def test_a_zip_that_would_fill_the_disk_is_refused(tmp_path: Path, monkeypatch: 
         pass
 
 
-def test_a_table_that_tells_of_a_file_twice_is_refused(tmp_path: Path) -> None:
+def test_a_table_with_a_duplicate_file_is_rejected(tmp_path: Path) -> None:
     crate = crate_of(tmp_path)
     with (crate / "files.csv").open("a") as table:
         table.write((crate / "files.csv").read_text().splitlines()[-1] + "\n")
@@ -222,7 +222,7 @@ def test_a_table_that_tells_of_a_file_twice_is_refused(tmp_path: Path) -> None:
         read_files(crate, "output")
 
 
-def test_a_table_without_an_end_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_table_is_rejected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "files.csv")
     with pytest.raises(InvalidRequestError, match="there is no file"):
         read_files(tmp_path, "output")
@@ -236,7 +236,7 @@ def test_the_recipe_has_to_be_the_one_that_ran(tmp_path: Path) -> None:
         check_recipe(original)
 
 
-def test_a_recipe_without_what_gives_access_is_refused(tmp_path: Path) -> None:
+def test_a_recipe_with_removed_secrets_is_rejected(tmp_path: Path) -> None:
     crate = crate_of(tmp_path, **{"urls.txt": "https://me:secret@example.org/a\n"})
     with pytest.raises(InvalidRequestError, match=r"named in urls\.txt"):
         check_recipe(Original(crate, None, "it"))
@@ -263,13 +263,13 @@ def test_a_run_is_reproduced_with_its_parameters(tmp_path: Path) -> None:
     assert parameters_of(Original(tmp_path, None, "crate")) == {"YEAR": "2021", "LABEL": "a=b"}
 
 
-def test_a_parameter_that_the_crate_has_in_part_is_asked_for(tmp_path: Path) -> None:
+def test_a_masked_parameter_must_be_given_again(tmp_path: Path) -> None:
     write_crate(str(tmp_path), RUN._replace(parameters={"URL": "https://***@host/"}), [], recipe=None)
     with pytest.raises(InvalidRequestError, match="parameter URL"):
         parameters_of(Original(tmp_path, None, "crate"))
 
 
-def test_a_recipe_that_is_run_again_replaces_neither_what_is_published_nor_what_is_kept(
+def test_reproducing_replaces_neither_published_data_nor_kept_results(
     tmp_path: Path,
 ) -> None:
     meta = {"name": "a", "output": {"type": "dataone", "license": "CC0-1.0"}, "workflow": {"type": "shell"}}

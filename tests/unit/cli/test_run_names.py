@@ -69,7 +69,7 @@ def test_what_is_no_run_is_refused(text: str, error: type[Exception], words: str
         (["seals"], ("seals", 0)),
     ],
 )
-def test_a_count_is_no_option(
+def test_a_negative_position_is_not_parsed_as_an_option(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], taken: tuple[str, int]
 ) -> None:
     seen: list[tuple[str, int]] = []
@@ -87,7 +87,7 @@ def test_a_count_is_no_option(
 
 
 @pytest.mark.slow
-def test_a_wrong_option_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_option_is_still_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     app = typer.Typer()
 
     @app.command(cls=RunCommand)
@@ -98,14 +98,14 @@ def test_a_wrong_option_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CliRunner().invoke(app, ["-x", "a"]).exit_code == 2
 
 
-def test_names_are_completed_without_a_word_about_what_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_completion_prints_no_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OGDC_API_URL", "http://127.0.0.1:9")
     assert run_argument.complete("ice") == []
     monkeypatch.setattr("ogdc_cli.api.ApiClient", lambda _settings: Deployment())
     assert run_argument.complete("ice") == NAMES[:2]
 
 
-def test_nothing_names_no_run_even_where_there_is_but_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_name_matches_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{__name__}.NAMES", NAMES[:1])
     with pytest.raises(UnknownRunError):
         find_name(Deployment(), "")

@@ -52,7 +52,7 @@ def test_where_nothing_could_be_submitted_there_is_nothing_to_cancel() -> None:
     assert deployment.cancelled == []
 
 
-def test_who_interrupts_twice_has_the_run_cancelled_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_interruption_still_cancels_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     class Interrupted(Deployment):
         def cancel(self, name: str) -> dict[str, str]:
             signal.raise_signal(signal.SIGINT)
@@ -68,7 +68,7 @@ def test_who_interrupts_twice_has_the_run_cancelled_all_the_same(capsys: pytest.
     assert "Cancelling ice-aaaaaaaaaa." in capsys.readouterr().err
 
 
-def test_a_zip_was_made_of_the_last_stage_and_of_what_earlier_ones_left_of_the_result(tmp_path: Path) -> None:
+def test_a_zip_has_outputs_of_the_last_stage_and_results_of_earlier_ones(tmp_path: Path) -> None:
     left = {
         "map-aaaaaaaaaa/0/output_dir/block": "handed on",
         "map-aaaaaaaaaa.build/0/output_dir/result/tile.tif": "tile",

@@ -18,7 +18,7 @@ def client(url: str, directory: Path) -> ApiClient:
     return ApiClient(ClientSettings.from_env(environ).at_stack(url))
 
 
-def test_what_is_away_for_a_moment_is_asked_again_and_a_query_arrives(tmp_path: Path) -> None:
+def test_requests_are_retried_after_a_short_outage_and_keep_their_query(tmp_path: Path) -> None:
     with FileServer(tmp_path) as server:
         server.routes["/runs/a/logs"] = lambda _: Answer(body=b"one\ntwo\n")
         server.fail(2, headers={"Retry-After": "0"})
@@ -31,7 +31,7 @@ def test_what_is_away_for_a_moment_is_asked_again_and_a_query_arrives(tmp_path: 
     assert query == {"tail": ["7"]}
 
 
-def test_refusals_silence_and_answers_that_break_off_are_named(tmp_path: Path) -> None:
+def test_failed_requests_are_reported_with_their_reason(tmp_path: Path) -> None:
     with FileServer(tmp_path) as server:
         server.routes["/version"] = lambda _: Answer(status=403, body=b'{"detail": "not you"}')
         asking = client(server.url, tmp_path)
@@ -54,7 +54,7 @@ def test_refusals_silence_and_answers_that_break_off_are_named(tmp_path: Path) -
     assert (silent.value.status, silent.value.passing) == (None, True)
 
 
-def test_who_runs_a_recipe_here_needs_nothing_that_takes_long_to_import() -> None:
+def test_running_a_recipe_locally_imports_nothing_slow() -> None:
     program = "import sys, ogdc_cli.running, ogdc_cli.stack_sender; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

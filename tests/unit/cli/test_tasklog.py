@@ -61,7 +61,7 @@ def command(number: int, text: str, *, time: str) -> str:
         ('[process-1] {"event": "failed"}', '{"event": "failed"}'),
     ],
 )
-def test_lines_are_put_into_words(line: str, words: str) -> None:
+def test_events_are_described_in_words(line: str, words: str) -> None:
     assert described(read_line(line)) == words
 
 
@@ -71,7 +71,7 @@ def test_values_in_an_event_are_no_format() -> None:
 
 
 @given(st.text())
-def test_any_line_can_be_shown_and_obeys_nobody(text: str) -> None:
+def test_any_line_is_shown_without_control_characters(text: str) -> None:
     shown = described(read_line(text))
     assert not set(shown) & {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160)]}
 
@@ -87,7 +87,7 @@ def test_a_line_that_overwrote_itself_shows_its_last_state() -> None:
     assert plain("10%\r20%\r\n30%\r") == "20%\n30%"
 
 
-def test_colours_are_dropped_and_all_else_that_a_terminal_obeys_is_written_out() -> None:
+def test_colours_are_removed_and_other_control_sequences_escaped() -> None:
     line = "[process-1] \x1b[1;31mred\x1b[0m \x1b]0;title\x07 \x1b[2J\x9b5n"
     assert described(read_line(line)) == r"red \x1b]0;title\x07 \x1b[2J\x9b5n"
 
@@ -129,7 +129,7 @@ def test_story_keeps_tasks_apart() -> None:
     ]
 
 
-def test_what_was_taken_is_counted() -> None:
+def test_reused_partitions_are_counted() -> None:
     log = [
         event("reused", time="1", task="reuse", partitions=3, of=3, begun=0),
         event("reused", time="2", task="reuse", partitions=1, of=3, begun=2),
@@ -146,7 +146,7 @@ def test_what_was_taken_is_counted() -> None:
     ]
 
 
-def test_what_a_command_said_is_forgotten_with_its_step() -> None:
+def test_output_of_a_command_is_dropped_after_its_step() -> None:
     summary = LogSummary()
     summary.update("[p] words\n\n")
     assert summary.last == "words"
@@ -154,7 +154,7 @@ def test_what_a_command_said_is_forgotten_with_its_step() -> None:
     assert summary.last == ""
 
 
-def test_a_warning_is_told_once_and_is_no_step() -> None:
+def test_a_warning_is_shown_once_and_is_not_a_step() -> None:
     summary = LogSummary()
     begun = '{"time": "10:00", "event": "command_started", "number": 1, "of": 1, "command": "x"}'
     warned = '{"time": "10:01", "event": "warning", "kind": "k", "message": "no\\nCRS"}'

@@ -29,12 +29,12 @@ PRINTERS = {"echo", "secho", "print"}
         ("\U000e0041", r"\U000e0041"),
     ],
 )
-def test_what_is_no_visible_text_is_written_out(text: str, shown: str) -> None:
+def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
 @given(ANY_TEXT)
-def test_any_text_becomes_printable_and_stays_so(text: str) -> None:
+def test_escaping_is_idempotent_for_any_text(text: str) -> None:
     shown = printable(text)
     assert all(c.isprintable() or c.isspace() for c in shown)
     assert not set(shown) & set("\r\v\f\x1b\x85\u2028\u2029")
@@ -43,7 +43,7 @@ def test_any_text_becomes_printable_and_stays_so(text: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_one_line_is_one_line(text: str) -> None:
+def test_a_line_break_is_escaped_in_a_line(text: str) -> None:
     assert len(one_line(text).splitlines()) <= 1
 
 
@@ -55,7 +55,9 @@ def test_one_line_is_one_line(text: str) -> None:
         ("ascii", "... -> \\u96ea caf\\xe9 \\x1b\n"),
     ],
 )
-def test_every_encoding_is_printed_to(monkeypatch: pytest.MonkeyPatch, encoding: str, printed: str) -> None:
+def test_output_works_with_every_encoding(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, printed: str
+) -> None:
     device = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(device, encoding=encoding))
     with guarded():
@@ -63,7 +65,7 @@ def test_every_encoding_is_printed_to(monkeypatch: pytest.MonkeyPatch, encoding:
     assert device.getvalue().decode(encoding) == printed
 
 
-def test_the_guard_lets_nothing_past(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_unsafe_character_reaches_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with guarded():
         print("\x1b[2J")
         sys.stderr.write("\x1b[2J")
@@ -82,7 +84,7 @@ def test_json_stays_json(text: str) -> None:
     assert json.loads(out.getvalue()) == {"text": text}
 
 
-def test_nothing_prints_but_the_one_place_for_it() -> None:
+def test_only_one_module_prints() -> None:
     package = Path(ogdc_cli.__file__).parent
     sources = [file for file in package.rglob("*.py") if file.name != "terminal.py"]
     assert [str(file) for file in sources if _prints(ast.parse(file.read_text()))] == []

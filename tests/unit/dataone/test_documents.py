@@ -63,7 +63,7 @@ def triples(document: bytes) -> Triples:
         {"geographic": None},
     ],
 )
-def test_metadata_are_what_their_schemas_say(validator: Validator, changed: dict[str, Any]) -> None:
+def test_metadata_validate_against_their_schemas(validator: Validator, changed: dict[str, Any]) -> None:
     assert validator.problems(eml(data_set(**changed))) == []
 
 
@@ -110,7 +110,7 @@ def test_mistakes_of_metadata_are_found_by_their_lines(validator: Validator) -> 
     assert [problem.partition(":")[0] for problem in validator.problems(without_title)] == ["line 5"]
 
 
-def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Validator, tmp_path: Path) -> None:
+def test_metadata_describe_the_content_and_the_extent_of_files(validator: Validator, tmp_path: Path) -> None:
     """By their STAC items; what is none, or lies nowhere, says nothing."""
     projection = {"proj:code": None, "proj:wkt2": 'PROJCRS["Polar & cold",ID[]]', "proj:shape": [20, 3000]}
     bands: list[dict[str, Any]] = [{"data_type": "uint8", "nodata": 255}] * 2 + [
@@ -198,7 +198,7 @@ def test_a_global_grid_may_be_described_by_its_cell_centers(given: Box, is_conta
     assert (problem is None) is is_contained
 
 
-def test_a_map_names_each_object_once_and_says_what_it_belongs_to() -> None:
+def test_a_resource_map_contains_each_object_once_with_its_relations() -> None:
     found = triples(resource_map(PACKAGE))
     whole = f"{resolve_url('map:1')}#aggregation"
     members = {resolve_url(pid) for pid in ("meta:1", *(each.pid for each in DATA))}
@@ -210,7 +210,7 @@ def test_a_map_names_each_object_once_and_says_what_it_belongs_to() -> None:
     assert {value for _, name, value in found if name == "identifier"} >= {"map:1", "meta:1", *INPUTS}
 
 
-def test_a_map_says_how_the_results_came_to_be() -> None:
+def test_a_resource_map_has_the_provenance_of_the_results() -> None:
     found = triples(resource_map(PACKAGE))
     output, program = (resolve_url(each.pid) for each in DATA[:2])
     assert {
@@ -225,7 +225,7 @@ def test_a_map_says_how_the_results_came_to_be() -> None:
     assert f'agent rdf:resource="https://orcid.org/{ORCID}"' in document
 
 
-def test_a_map_of_many_inputs_and_outputs_does_not_grow_with_their_product() -> None:
+def test_the_size_of_a_resource_map_is_linear_in_inputs_and_outputs() -> None:
     many = PACKAGE._replace(
         members=tuple(member(OUTPUT, f"{number}.tif") for number in range(500)),
         execution=Execution(RUN_ID, None, [f"https://example.org/{number}" for number in range(500)]),
@@ -262,7 +262,7 @@ def test_identifiers_follow_from_the_run_and_differ_by_what_the_objects_are() ->
     assert all(each.startswith("urn:uuid:") for each in made)
 
 
-def test_a_version_of_metadata_is_another_than_the_same_words_before() -> None:
+def test_a_metadata_version_has_another_identifier_than_an_equal_earlier_one() -> None:
     first = metadata_id(RUN_ID, "1", obsoletes=None)
     assert (
         len({first, metadata_id(RUN_ID, "1", obsoletes=first), metadata_id(RUN_ID, "2", obsoletes=None)}) == 3
@@ -270,12 +270,12 @@ def test_a_version_of_metadata_is_another_than_the_same_words_before() -> None:
     assert series_id(ORCID, "seal-tags") == series_id(ORCID, "seal-tags") != series_id(ORCID, "seal-tag")
 
 
-def test_formats_go_by_the_last_suffix() -> None:
+def test_formats_are_chosen_by_the_last_suffix() -> None:
     assert format_id("a.b/C.TIF") == "image/geotiff"
     assert format_id("a.tif/README") == format_id("x.zarr") == UNKNOWN
 
 
-def test_metadata_know_whose_they_are() -> None:
+def test_metadata_contain_their_owner() -> None:
     holder = "0000-0001-5109-3700"
     for given_words in (METADATA, METADATA | {"rights_holder": holder}):
         checked = Metadata.model_validate(given_words)
@@ -283,7 +283,7 @@ def test_metadata_know_whose_they_are() -> None:
         assert carried.owner == checked.owner == given_words.get("rights_holder", ORCID)
 
 
-def test_words_are_stored_and_read_as_they_are() -> None:
+def test_texts_are_stored_and_read_unchanged() -> None:
     about = data_set()
     words = Stored(RecipeNote("a", "A", "recipe.sh", ("cp a b",)), about.metadata, "CC-BY-4.0", "<eml/>")
     assert Stored.from_json(words.to_json()) == words

@@ -35,17 +35,17 @@ ADA = f"http://orcid.org/{ORCID}"
         "",
     ],
 )
-def test_addresses_that_no_token_goes_to(url: str) -> None:
+def test_unsafe_node_addresses_are_rejected(url: str) -> None:
     with pytest.raises(InvalidRequestError, match="is not a member node that a token may be sent to"):
         checked_url(url)
 
 
 @pytest.mark.parametrize("url", [ADC, "http://127.0.0.1:8080/mn", "http://[::1]:1/mn", "http://localhost/mn"])
-def test_addresses_that_it_goes_to(url: str) -> None:
+def test_safe_node_addresses_are_accepted(url: str) -> None:
     assert checked_url(f"{url}/") == url
 
 
-def test_what_is_published_stays_at_all_nodes_but_those_for_tests() -> None:
+def test_only_test_nodes_are_not_permanent() -> None:
     production = [ADC, "https://knb.ecoinformatics.org/mn", "https://latest.org/mn", "https://devon.edu/mn"]
     tests = [
         "https://test.arcticdata.io/mn",

@@ -17,13 +17,13 @@ def test_every_statement_is_used_by_name(subject):
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_a_name_stands_for_one_statement(subject):
+def test_statement_names_are_unique(subject):
     names = re.findall(r"^-- name: (.*)$", (SQL_DIR / "queries" / f"{subject}.sql").read_text(), re.MULTILINE)
     assert len(names) == len(set(names)) == len(load_queries(subject))
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_psycopg_remembers_how_it_takes_a_statement_apart(subject):
+def test_parsed_statements_are_cached_by_psycopg(subject):
     from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
 
     assert [
@@ -49,7 +49,7 @@ def test_two_migrations_of_one_number_are_refused(tmp_path):
         load_migrations(tmp_path)
 
 
-def test_other_line_ends_are_no_edit(tmp_path):
+def test_different_line_ends_do_not_change_a_migration(tmp_path):
     (tmp_path / "0001_a.sql").write_bytes(b"SELECT 1;\nSELECT 2;\n")
     [unix] = load_migrations(tmp_path)
     (tmp_path / "0001_a.sql").write_bytes(b"SELECT 1;\r\nSELECT 2;\r\n")

@@ -105,7 +105,7 @@ def test_nothing_is_running_before_the_first_pod() -> None:
     assert run.recorded.head.progress == "0/1"
 
 
-def test_a_task_waits_for_every_unit_before_it() -> None:
+def test_a_task_waits_for_every_task_it_depends_on() -> None:
     run = Run(two_steps())
     first, second = run.take(), run.take()
     assert first is not None
@@ -121,7 +121,7 @@ def test_a_task_waits_for_every_unit_before_it() -> None:
     assert {child for parent, child in run.recorded.edges if parent == first.node.id} == {last.node.id}
 
 
-def test_no_partitions_at_all_still_publish() -> None:
+def test_a_run_without_partitions_is_published() -> None:
     run = Run(two_steps(0))
     assert run.to_the_end() == "Succeeded"
     assert run.phases() == {"w": "Succeeded", "process": "Skipped", "publish": "Succeeded"}
@@ -173,7 +173,7 @@ def test_a_retry_waits_longer_each_time() -> None:
     assert waits == [10, 20, 30, 30]
 
 
-def test_without_fail_fast_every_unit_runs() -> None:
+def test_without_fail_fast_every_partition_runs() -> None:
     manifest = two_steps(3)
     manifest["spec"]["templates"][0]["dag"]["failFast"] = False
     run = Run(manifest)
@@ -185,7 +185,7 @@ def test_without_fail_fast_every_unit_runs() -> None:
     assert run.begun == ["process(0:0)", "process(1:1)", "process(2:2)"]
 
 
-def test_a_number_that_is_none_is_an_error() -> None:
+def test_an_invalid_number_is_an_error() -> None:
     each = task("each", depends="list", withSequence={"count": "{{tasks.list.outputs.parameters.names}}"})
     outputs = {"parameters": [{"name": "names", "valueFrom": {"path": "/tmp/names"}}]}
     manifest = workflow(
@@ -199,7 +199,7 @@ def test_a_number_that_is_none_is_an_error() -> None:
     assert run.phases() == {"w": "Error", "list": "Succeeded", "each": "Error"}
 
 
-def test_values_of_a_task_are_never_read_as_tags() -> None:
+def test_values_of_a_task_are_not_substituted_again() -> None:
     each = task(
         "each",
         depends="list",
@@ -228,7 +228,7 @@ def test_values_of_a_task_are_never_read_as_tags() -> None:
     fail_fast=st.booleans(),
     choices=st.lists(st.sampled_from(["take", "succeed", "fail", "lose", "kill", "stop"]), max_size=60),
 )
-def test_whatever_happens_nothing_that_ended_begins_again_and_all_come_to_an_end(
+def test_in_any_order_of_events_ended_tasks_stay_ended_and_workflows_end(
     count: int, parallelism: int, limit: int, fail_fast: bool, choices: list[str]
 ) -> None:
     manifest = two_steps(count, retryStrategy={"limit": limit, "retryPolicy": "Always"})
@@ -274,7 +274,7 @@ def test_whatever_happens_nothing_that_ended_begins_again_and_all_come_to_an_end
     assert restarted.head.finished_at is not None
 
 
-def test_what_comes_last_is_known_before_its_turn() -> None:
+def test_the_last_task_is_known_before_its_turn() -> None:
     templates = [shell("process", "true", partitioned=True), shell("publish", "true")]
     run = Run(
         workflow("w", tasks=[fan_out("process", 2), task("publish", depends="process")], templates=templates)
@@ -297,7 +297,7 @@ def test_what_comes_last_is_known_before_its_turn() -> None:
     assert run.flow.comes_last() is None
 
 
-def test_what_depends_on_a_value_or_will_not_come_is_not_known() -> None:
+def test_a_task_with_unknown_values_or_without_a_turn_is_not_known() -> None:
     last = task("last", arguments={"parameters": [{"name": "partition", "value": _FOUND}]}, depends="process")
     templates = [
         shell("process", "true", outputs={"parameters": [{"name": "n", "valueFrom": {"path": "/tmp/n"}}]}),

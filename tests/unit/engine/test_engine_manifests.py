@@ -76,12 +76,12 @@ def test_every_manifest_of_the_compiler_is_understood(path: Path) -> None:
     assert {"process", "publish"} <= {*found}
 
 
-def test_there_are_manifests_of_the_compiler() -> None:
+def test_the_compiled_manifests_are_found() -> None:
     assert len(GOLDEN) > len(FOR_CLUSTERS)
 
 
 @pytest.mark.parametrize("path", FOR_CLUSTERS, ids=lambda path: path.stem)
-def test_a_container_that_logs_in_is_for_clusters(path: Path) -> None:
+def test_a_container_with_credentials_is_only_for_clusters(path: Path) -> None:
     with pytest.raises(ManifestError, match=r"initContainers is not supported"):
         read(yaml.safe_load(path.read_text()))
 

@@ -32,7 +32,7 @@ def printed(path: Path, *pieces: bytes, limit: int = MIB, resumed: bool = False)
 
 
 @given(st.lists(st.binary(max_size=300_000), max_size=8))
-def test_what_is_within_the_limit_is_kept_as_it_is(
+def test_a_log_within_the_limit_is_unchanged(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
 ) -> None:
     log = tmp_path_factory.mktemp("log") / "a.log"
@@ -41,7 +41,7 @@ def test_what_is_within_the_limit_is_kept_as_it_is(
 
 
 @pytest.mark.slow
-def test_of_a_long_log_beginning_and_end_are_kept_and_the_rest_is_counted(tmp_path: Path) -> None:
+def test_a_long_log_keeps_its_beginning_and_end_and_counts_the_rest(tmp_path: Path) -> None:
     lines = [f"line {number:08}\n".encode() for number in range(700_000)]
     kept = printed(tmp_path / "a.log", *(b"".join(lines[i : i + 5000]) for i in range(0, 700_000, 5000)))
     assert len(kept) <= 2 * MIB
@@ -70,7 +70,7 @@ def test_a_pod_that_may_still_live_is_waited_for(tmp_path: Path, monkeypatch: py
     assert printed(tmp_path / "a.log", b"x", resumed=True) == b"x"
 
 
-def test_a_full_disk_costs_the_lines_and_not_the_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_loses_log_lines_but_not_the_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.pwrite
     room = 2
 
@@ -93,7 +93,7 @@ def test_a_full_disk_costs_the_lines_and_not_the_pod(tmp_path: Path, monkeypatch
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=60), st.integers(1, 70))
-def test_logs_are_read_as_they_are_whatever_the_pieces(
+def test_logs_are_read_unchanged_in_any_chunks(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], tail: int
 ) -> None:
     import json

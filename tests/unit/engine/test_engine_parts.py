@@ -48,7 +48,7 @@ def test_times_are_kept_to_the_millisecond(milliseconds: int) -> None:
 
 
 @given(st.text(), st.text(), st.text())
-def test_a_value_is_put_in_as_it_is(before: str, value: str, after: str) -> None:
+def test_a_value_is_substituted_unchanged(before: str, value: str, after: str) -> None:
     before, after = before.replace("{", ""), after.replace("}", "").replace("{", "")
     assert fill(f"{before}{{{{x}}}}{after}", {"x": value}) == before + value + after
 
@@ -84,7 +84,7 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
             safe_file(tmp_path, name)
 
 
-def test_the_store_counts_one_version_over_all_workflows(tmp_path: Path) -> None:
+def test_resource_versions_increase_across_all_workflows(tmp_path: Path) -> None:
     changes: list[tuple[str, Change]] = []
     store = Store(tmp_path / "e.sqlite", on_change=lambda uid, change: changes.append((uid, change)))
     uids = [store.create({"metadata": {"name": name}, "spec": {}}, namespace="n") for name in ("a", "b")]

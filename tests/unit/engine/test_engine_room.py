@@ -34,11 +34,11 @@ cat "$1/message"
 
 
 @pytest.mark.slow
-def test_without_room_for_last_words_a_pod_is_not_begun_and_with_it_they_are_kept(tmp_path: Path) -> None:
+def test_a_pod_starts_only_with_reserved_space_for_its_last_words(tmp_path: Path) -> None:
     assert output_with_small_disk(FULL_DISK, tmp_path) == ["No space left on device", "why"]
 
 
-def test_the_room_does_not_make_a_message_longer(tmp_path: Path) -> None:
+def test_reserved_space_does_not_appear_in_a_message(tmp_path: Path) -> None:
     message = tmp_path / "message"
     message.touch()
     assert with_room(message, 4096).read_bytes() == b""

@@ -24,12 +24,12 @@ def pod_dirs(tmp_path: Path) -> PodDirs:
     return PodDirs(tmp_path / "workflow")
 
 
-def test_pods_at_the_same_time_have_berths_of_their_own(pod_dirs: PodDirs) -> None:
+def test_concurrent_pods_have_separate_directories(pod_dirs: PodDirs) -> None:
     assert pod_dirs.take("a") != pod_dirs.take("b")
     assert pod_dirs.of("a") != pod_dirs.of("b")
 
 
-def test_a_berth_is_used_again_without_anything_of_the_pod_before(pod_dirs: PodDirs) -> None:
+def test_a_reused_directory_has_no_files_of_the_previous_pod(pod_dirs: PodDirs) -> None:
     pod_dir = pod_dirs.take("a")
     plant(pod_dir, FRESH)
     plant(pod_dir, {"message": b"failed", "argo/progress": b"1/2", "tmp/.x/y": b"", "tmp/link": "/etc"})
@@ -44,7 +44,7 @@ def test_a_berth_is_used_again_without_anything_of_the_pod_before(pod_dirs: PodD
     }
 
 
-def test_a_berth_that_cannot_be_emptied_is_given_up(
+def test_a_directory_that_cannot_be_emptied_is_not_reused(
     pod_dirs: PodDirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pod_dir = pod_dirs.take("a")
@@ -57,7 +57,7 @@ def test_a_berth_that_cannot_be_emptied_is_given_up(
     assert pod_dirs.take("b") != pod_dir
 
 
-def test_what_has_not_begun_gives_back_its_own_directory_and_not_that_of_a_retry(tmp_path: Path) -> None:
+def test_a_cancelled_start_releases_its_own_directory_only(tmp_path: Path) -> None:
     program = read_program(
         workflow("w", tasks=[task("a")], templates=[shell("a", "true")]), claims={"workflow"}
     )

@@ -98,7 +98,7 @@ def test_binary_structured_and_batched_events_read_the_same():
 
 
 @given(body=json_values.map(lambda value: json.dumps(value).encode()) | st.binary(min_size=1, max_size=50))
-def test_large_data_read_as_small_data_do(body: bytes):
+def test_large_and_small_data_are_read_alike(body: bytes):
     headers = {"Ce-Id": "1", "Ce-Source": "k8s", "Ce-Type": UPDATE, "Ce-Specversion": "1.0"}
 
     (small,) = read_events(headers, body)
@@ -109,7 +109,7 @@ def test_large_data_read_as_small_data_do(body: bytes):
 
 
 @pytest.mark.parametrize("missing", ["Ce-Id", "Ce-Source", "Ce-Type", "Ce-Specversion"])
-def test_a_binary_event_without_an_attribute_is_none(missing: str):
+def test_a_binary_event_without_a_required_attribute_is_invalid(missing: str):
     headers = {"Ce-Id": "1", "Ce-Source": "k8s", "Ce-Type": UPDATE, "Ce-Specversion": "1.0"}
     del headers[missing]
 

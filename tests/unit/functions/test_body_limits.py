@@ -48,7 +48,7 @@ def connection() -> Iterator[Connection]:
 
 
 @pytest.mark.parametrize("trickles", [False, True])
-def test_a_body_that_does_not_come_is_given_up(connection: Connection, *, trickles: bool) -> None:
+def test_reading_a_missing_body_times_out(connection: Connection, *, trickles: bool) -> None:
     request, over = connection.request(length=1000), threading.Event()
 
     def trickle() -> None:
@@ -85,7 +85,7 @@ def test_a_connection_whose_body_came_in_time_stays_open(connection: Connection)
     read_body(connection.request(length=4), most=10)
 
 
-def test_what_breaks_off_or_is_too_large_is_no_matter_of_time(connection: Connection) -> None:
+def test_truncated_and_oversized_bodies_are_not_reported_as_timeouts(connection: Connection) -> None:
     with pytest.raises(RequestEntityTooLarge):
         read_body(connection.request(length=12), most=10)
     connection.caller.shutdown(socket.SHUT_WR)
@@ -94,7 +94,7 @@ def test_what_breaks_off_or_is_too_large_is_no_matter_of_time(connection: Connec
 
 
 @pytest.mark.parametrize(("length", "read"), [(4, True), (5, False), (2 << 20, False)])
-def test_what_is_refused_is_read_as_far_as_it_is_there(
+def test_the_received_part_of_a_rejected_body_is_read(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, length: int, *, read: bool
 ) -> None:
     monkeypatch.setattr("ogdc_functions.http.body_limits._REFUSED_SECONDS", 0.1)

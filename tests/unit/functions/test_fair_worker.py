@@ -25,7 +25,7 @@ def ask(connection: HTTPConnection) -> bytes:
     return connection.getresponse().read()
 
 
-def test_a_process_takes_no_connection_that_another_has_a_thread_for():
+def test_a_busy_process_leaves_connections_to_processes_with_free_threads():
     processes, threads = 3, 2
     together = multiprocessing.get_context("forkserver").Barrier(processes * threads)
     with served(processes=processes, threads=threads, together=together) as port:
@@ -67,7 +67,7 @@ def wait_until_all_are_accepted(port: int) -> None:
         time.sleep(0.01)
 
 
-def test_a_connection_whose_requests_never_end_keeps_no_other_waiting():
+def test_a_busy_connection_does_not_block_others():
     over = Event()
 
     def ask_without_end(connection: socket.socket) -> None:

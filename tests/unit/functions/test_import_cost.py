@@ -48,7 +48,7 @@ def start(name: str, code: str = "", **environment: str) -> subprocess.Completed
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["status", "argo_events", "submit", "upload", "users"])
-def test_a_service_starts_without_what_it_may_never_need(name: str):
+def test_a_service_starts_without_optional_imports(name: str):
     code = "import json, sys; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
     ready = start(name, code, ACCESS_MODE="open")
 
@@ -58,7 +58,7 @@ def test_a_service_starts_without_what_it_may_never_need(name: str):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("mode", "code"), [("open", "200"), ("read_only", "200"), ("authenticated", "401")])
-def test_who_calls_is_found_out_without_a_database_or_keys_where_nobody_has_logged_in(mode: str, code: str):
+def test_open_mode_identifies_callers_without_database_and_keys(mode: str, code: str):
     ask = (
         "import functions_framework as f, sys; "
         f"app = f.create_app('users', {str(ENTRYPOINTS / 'users_service.py')!r}); "

@@ -40,7 +40,7 @@ def get(request: pytest.FixtureRequest) -> Callable[..., TestResponse]:
     return lambda path, **options: client.get(request.param + path, **options)
 
 
-def test_it_is_handed_out_to_whom_nobody_knows_yet(get: Callable[..., TestResponse]) -> None:
+def test_the_page_is_served_without_authentication(get: Callable[..., TestResponse]) -> None:
     page = get("/ui/")
     assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-cache")
     assert page.content_type == "text/html; charset=utf-8"
@@ -53,7 +53,7 @@ def test_it_is_handed_out_to_whom_nobody_knows_yet(get: Callable[..., TestRespon
         assert file.content_type in {"text/javascript; charset=utf-8", "text/css; charset=utf-8"}
 
 
-def test_what_is_packed_is_the_same(get: Callable[..., TestResponse]) -> None:
+def test_compressed_files_equal_the_originals(get: Callable[..., TestResponse]) -> None:
     page = get("/ui/", headers={"Accept-Encoding": "br, gzip"})
     assert page.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(page.data) == get("/ui/", headers={"Accept-Encoding": "gzip;q=0"}).data
@@ -61,7 +61,9 @@ def test_what_is_packed_is_the_same(get: Callable[..., TestResponse]) -> None:
 
 
 @pytest.mark.parametrize(("query", "location"), [("", "ui/"), ("?run=a&tab=%0d", "ui/?run=a&tab=%0d")])
-def test_without_its_slash_one_is_led_on(get: Callable[..., TestResponse], query: str, location: str) -> None:
+def test_the_page_without_a_slash_redirects(
+    get: Callable[..., TestResponse], query: str, location: str
+) -> None:
     answer = get(f"/ui{query}")
     assert (answer.status_code, answer.headers["Location"]) == (307, location)
 
@@ -78,11 +80,11 @@ def test_without_its_slash_one_is_led_on(get: Callable[..., TestResponse], query
         "%00",
     ],
 )
-def test_there_is_nothing_else(get: Callable[..., TestResponse], path: str) -> None:
+def test_no_other_files_are_served(get: Callable[..., TestResponse], path: str) -> None:
     assert get(f"/ui/{path}").status_code == 404
 
 
-def test_it_may_load_and_ask_for_nothing_but_what_is_here(get: Callable[..., TestResponse]) -> None:
+def test_the_content_security_policy_allows_only_this_origin(get: Callable[..., TestResponse]) -> None:
     policy = get("/ui/").headers["Content-Security-Policy"]
     sources = {word for rule in policy.split("; ") for word in rule.split(" ")[1:]}
     assert sources == {"'none'", "'self'", "'wasm-unsafe-eval'", "data:"}
@@ -94,7 +96,7 @@ def test_it_may_load_and_ask_for_nothing_but_what_is_here(get: Callable[..., Tes
             assert {*hosts} <= {"www.w3.org"}, file  # SVG's and MathML's names
 
 
-def test_it_is_small() -> None:
+def test_the_page_is_small() -> None:
     built = {path for path in BUILT.rglob("*") if path.suffix in {".html", ".js", ".css"}}
     index = (BUILT / "index.html").read_text()
     first = {path for path in built if path.name in index or path.name == "index.html"}
@@ -106,7 +108,7 @@ def packed_size(paths: Iterable[Path]) -> int:
     return sum(len(gzip.compress(path.read_bytes())) for path in paths)
 
 
-def test_it_is_what_its_sources_make() -> None:
+def test_the_built_page_matches_its_sources() -> None:
     """Without building anything: CI does that, too."""
     recorded = dict(
         reversed(line.split("  ", 1)) for line in (SOURCES / "built.sha256").read_text().splitlines()
@@ -136,7 +138,7 @@ def test_the_built_files_are_read_once(
         ("open", ISSUER, "'self'"),
     ],
 )
-def test_it_may_ask_the_issuer_that_people_log_in_at(mode: str, oidc: dict[str, str], may_ask: str) -> None:
+def test_the_content_security_policy_allows_the_issuer(mode: str, oidc: dict[str, str], may_ask: str) -> None:
     context = Context(Settings.from_env({"ACCESS_MODE": mode} | oidc))
     page = pages.page_response(context, Request(EnvironBuilder(path="/ui/").get_environ()))
     assert f"connect-src {may_ask};" in page.headers["Content-Security-Policy"]

@@ -31,7 +31,7 @@ def database() -> Database:
     return Database()
 
 
-def test_a_good_answer_is_believed_for_a_while(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_a_positive_probe_is_cached(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(readiness, "READY_SECONDS", 0.2)
     ready = Readiness(database.check)
 
@@ -42,7 +42,9 @@ def test_a_good_answer_is_believed_for_a_while(database: Database, monkeypatch: 
     assert database.asked == 2
 
 
-def test_so_is_a_bad_one_for_less(database: Database, monkeypatch: pytest.MonkeyPatch, caplog):
+def test_a_negative_probe_is_cached_for_less_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog
+):
     monkeypatch.setattr(readiness, "UNREADY_SECONDS", 0.2)
     database.error = DatabaseUnavailableError("away")
     ready = Readiness(database.check)
@@ -83,7 +85,7 @@ def test_the_log_says_why_a_database_is_away_and_the_answer_does_not(
     ]
 
 
-def test_no_probe_waits_for_a_database_that_says_nothing(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_probes_do_not_wait_for_a_silent_database(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 0.2)
     database.answers.clear()
     ready = Readiness(database.check)
@@ -96,13 +98,15 @@ def test_no_probe_waits_for_a_database_that_says_nothing(database: Database, mon
     assert ready.problem() is None
 
 
-def test_requests_that_have_all_connections_are_no_reason_to_take_none(database: Database):
+def test_busy_connections_do_not_make_a_service_unready(database: Database):
     database.error = DatabaseBusyError("busy")
 
     assert Readiness(database.check).problem() is None
 
 
-def test_what_nobody_thought_of_is_one_and_is_logged(database: Database, caplog: pytest.LogCaptureFixture):
+def test_an_unexpected_error_makes_a_service_unready_and_is_logged(
+    database: Database, caplog: pytest.LogCaptureFixture
+):
     database.error = RuntimeError("secret")
 
     problem = Readiness(database.check).problem()

@@ -68,7 +68,7 @@ def test_every_error_has_its_status(exc: Exception, status: int):
     assert ("Retry-After" in response.headers) == (status in {429, 503})
 
 
-def test_no_error_is_forgotten():
+def test_all_error_classes_are_covered():
     leaves = {
         cls
         for _, cls in inspect.getmembers(errors, inspect.isclass)
@@ -79,7 +79,7 @@ def test_no_error_is_forgotten():
 
 
 @pytest.mark.parametrize("exc", [errors.ConfigurationError("the password is hunter2"), KeyError("hunter2")])
-def test_what_is_internal_goes_to_the_log_and_not_to_the_caller(exc: Exception, caplog):
+def test_internal_details_are_logged_and_not_returned(exc: Exception, caplog):
     detail = json.loads(error_response(exc).data)["detail"]
 
     assert "hunter2" not in detail
@@ -88,7 +88,7 @@ def test_what_is_internal_goes_to_the_log_and_not_to_the_caller(exc: Exception, 
     assert caplog.records[0].args[0] in detail
 
 
-def test_what_the_caller_can_mend_is_not_logged(caplog):
+def test_client_errors_are_not_logged(caplog):
     with caplog.at_level(logging.INFO):
         error_response(errors.InvalidRecipeError("meta.yml: name: is missing"))
 
@@ -132,13 +132,13 @@ def test_text_is_not_escaped_needlessly():
         ({"Ce-Specversion": "1.0", "Accept": "application/json"}, 200),
     ],
 )
-def test_only_who_asks_hears_what_became_of_an_event(headers: dict[str, str], status: int):
+def test_outcomes_of_events_are_returned_only_on_request(headers: dict[str, str], status: int):
     answer = receipt(Request(create_environ(headers=headers)), {"a": 1})
 
     assert (answer.status_code, answer.data) == (status, b'{"a": 1}' if status == 200 else b"")
 
 
-def test_what_cannot_be_written_in_utf_8_is_told_in_the_escapes_of_json() -> None:
+def test_lone_surrogates_are_escaped_in_json() -> None:
     response = error_response(errors.InvalidRequestError("x='\ud800é'"))
     assert response.get_data() == b'{"detail": "x=\'\\ud800\xc3\xa9\'"}'
     assert response.get_json() == {"detail": "x='\ud800é'"}

@@ -57,7 +57,7 @@ def call(method: str, path: str, *, function: Served = FUNCTION, **options: obje
 
 
 @pytest.mark.parametrize("path", ["/runs/seals-1", "/api/runs/seals-1", "/runs/seals-1/", "/runs/seals%2D1"])
-def test_a_segment_of_the_path_is_the_runs_name(path: str):
+def test_a_path_segment_is_passed_as_the_name_of_the_run(path: str):
     assert call("GET", path).get_json() == {"name": "seals-1", "caller": "anonymous"}
 
 
@@ -67,7 +67,7 @@ def test_a_path_may_have_several_parameters():
     assert found == {"name": "a", "level": "3", "column": "12", "caller": "anonymous"}
 
 
-def test_the_caller_is_told_apart():
+def test_the_caller_is_identified():
     assert call("GET", "/runs/a", headers={"OGDC-User": "anna"}).get_json()["caller"] == "anna"
 
 
@@ -75,7 +75,7 @@ def test_a_struct_is_answered_as_json():
     assert call("GET", "/struct").get_data() == '{"data_url": "…"}'.encode()
 
 
-def test_what_a_handler_raises_is_an_answer():
+def test_exceptions_of_a_handler_become_responses():
     assert call("POST", "/runs/a").status_code == 400
 
 
@@ -87,21 +87,21 @@ def test_other_paths_are_not_found(path: str):
     assert call("GET", path).status_code == 404
 
 
-def test_other_methods_are_told_which_there_are():
+def test_a_405_lists_the_allowed_methods():
     response = call("DELETE", "/runs/a")
 
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == {"GET", "POST"}
 
 
-def test_a_method_that_another_function_takes_is_told_too():
+def test_a_405_includes_methods_of_other_functions():
     response = call("GET", "/submit")
 
     assert (response.status_code, response.headers["Allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize(("size", "status"), [(10, 200), (11, 413)])
-def test_a_body_is_as_large_as_its_route_allows(size: int, status: int):
+def test_the_size_limit_of_a_body_depends_on_the_route(size: int, status: int):
     assert call("POST", "/", data=bytes(size), content_type="application/gzip").status_code == status
 
 

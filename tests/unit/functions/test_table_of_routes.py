@@ -55,21 +55,21 @@ HANDLED = [route for route in ROUTES if route.name not in PROBES]
 
 
 @pytest.mark.parametrize("route", HANDLED, ids=lambda route: route.name)
-def test_a_handler_takes_what_the_path_holds(route: Route):
+def test_handlers_accept_the_parameters_of_their_path(route: Route):
     modules = [SERVICES[route.functions[0]], triggers, processes, login, webhooks]
     (handler,) = [vars(module)[route.name] for module in modules if route.name in vars(module)]
 
     assert list(inspect.signature(handler).parameters)[2:] == re.findall(r"{(\w+)}", route.path)
 
 
-def test_no_two_routes_are_one():
+def test_routes_are_unique():
     assert len({route.name for route in ROUTES}) == len(ROUTES)
     for function in Function:
         asked = [(route.method, route.path) for route in routes_of(function)]
         assert len(set(asked)) == len(asked)
 
 
-def test_what_reads_changes_nothing():
+def test_reading_routes_use_get():
     for route in ROUTES:
         if route.method == "GET":
             assert not route.permission.writes, route.name
@@ -78,7 +78,7 @@ def test_what_reads_changes_nothing():
             assert route.permission.writes or route.name == "validate"
 
 
-def test_a_new_route_that_reads_is_a_row_and_a_handler(context: Context, monkeypatch: pytest.MonkeyPatch):
+def test_a_reading_route_needs_only_a_row_and_a_handler(context: Context, monkeypatch: pytest.MonkeyPatch):
     """Nothing else has to know of it: it is served, described, listed and refused by its method at once."""
     from ogdc_functions.http import openapi
 

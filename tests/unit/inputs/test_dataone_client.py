@@ -44,9 +44,7 @@ def node_with(server: FileServer, *names: str | None, **options: Any) -> MemberN
     return MemberNode(server, {PACKAGE: files}, **options)
 
 
-def test_a_file_comes_with_its_place_name_size_and_checksum(
-    server: FileServer, http: urllib3.PoolManager
-) -> None:
+def test_a_file_has_its_url_name_size_and_checksum(server: FileServer, http: urllib3.PoolManager) -> None:
     node = MemberNode(server, {PACKAGE: [DataFile("doi:10.5072/x y#1?&", "tags.csv", b"1,2\n")]})
     (file,) = resolve_dataset(node.url, PACKAGE, filename=None, http=http)
     assert file == InputFile(
@@ -59,7 +57,7 @@ def test_a_file_comes_with_its_place_name_size_and_checksum(
         assert answer.read() == b"1,2\n"
 
 
-def test_what_describes_the_package_is_left_out(server: FileServer, http: urllib3.PoolManager) -> None:
+def test_metadata_of_the_package_are_left_out(server: FileServer, http: urllib3.PoolManager) -> None:
     node = MemberNode(server, {PACKAGE: [DataFile("a", "eml.xml", metadata=True), DataFile("b", "a.csv")]})
     assert names(resolve_dataset(node.url, PACKAGE, filename=None, http=http)) == ["a.csv"]
 
@@ -115,7 +113,7 @@ def test_twenty_thousand_objects_take_twenty_requests_and_little_memory(
     assert most < 4 * 2**20, "a page or two, and what the server makes of one"
 
 
-def test_a_file_added_meanwhile_makes_none_appear_twice(
+def test_a_file_added_between_pages_duplicates_none(
     server: FileServer, http: urllib3.PoolManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "PAGE_SIZE", 2)
@@ -150,7 +148,7 @@ def test_a_pattern_full_of_stars_takes_no_time(server: FileServer, http: urllib3
         list(resolve_dataset(node.url, PACKAGE, filename="*a" * 100 + "b", http=http))
 
 
-def test_a_name_that_is_not_there_is_told_with_those_that_are(
+def test_a_missing_name_is_reported_with_the_existing_ones(
     server: FileServer, http: urllib3.PoolManager
 ) -> None:
     node = node_with(server, *[f"{number:02}.tif" for number in range(30)])
@@ -162,7 +160,7 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are(
     )
 
 
-def test_an_unknown_package_is_told_with_what_an_identifier_is(
+def test_an_unknown_package_is_reported_with_the_form_of_identifiers(
     server: FileServer, http: urllib3.PoolManager
 ) -> None:
     node = node_with(server, "a.csv")
@@ -209,7 +207,7 @@ def test_an_identifier_is_never_more_than_a_value_of_the_query(
         ("data/", None),
     ],
 )
-def test_a_file_name_never_leads_anywhere(
+def test_a_file_name_cannot_contain_a_path(
     server: FileServer, http: urllib3.PoolManager, name: str | None, expected: str | None
 ) -> None:
     node = node_with(server, name)
@@ -227,7 +225,7 @@ def test_a_file_name_never_leads_anywhere(
         ("CRC32", None),
     ],
 )
-def test_checksums_are_named_as_this_machine_names_them(
+def test_names_of_checksum_algorithms_are_normalized(
     server: FileServer, http: urllib3.PoolManager, algorithm: str, expected: str | None
 ) -> None:
     node = MemberNode(server, {PACKAGE: [DataFile("a", "a", b"x", checksum_algorithm=algorithm)]})
@@ -249,7 +247,7 @@ def test_checksums_are_named_as_this_machine_names_them(
         b"\xff",
     ],
 )
-def test_what_does_not_answer_as_a_node_is_reported(
+def test_a_server_that_is_not_a_node_is_reported(
     server: FileServer, http: urllib3.PoolManager, body: bytes
 ) -> None:
     server.routes[f"{BASE}/v2/query/solr/"] = lambda _: Answer(body=body)
@@ -262,7 +260,7 @@ def test_what_does_not_answer_as_a_node_is_reported(
 @pytest.mark.parametrize(
     "document", [{"id": "a", "size": "big"}, {"id": "a", "fileName": ["x"]}, {"id": 7, "checksum": 1}]
 )
-def test_a_record_of_another_shape_is_used_as_far_as_it_goes(
+def test_incomplete_records_are_used(
     server: FileServer, http: urllib3.PoolManager, document: dict[str, Any]
 ) -> None:
     import json
@@ -273,9 +271,7 @@ def test_a_record_of_another_shape_is_used_as_far_as_it_goes(
     assert (file.name, file.size, file.checksum) == (None, None, None)
 
 
-def test_a_count_that_is_never_reached_does_not_go_on_for_ever(
-    server: FileServer, http: urllib3.PoolManager
-) -> None:
+def test_a_wrong_total_does_not_cause_endless_paging(server: FileServer, http: urllib3.PoolManager) -> None:
     def liar(request: Any) -> Answer:
         docs = b'[{"id": "a"}]' if request.query["start"] == ["0"] else b"[]"
         return Answer(body=b'{"response": {"numFound": 1000000, "docs": ' + docs + b"}}")
@@ -286,7 +282,7 @@ def test_a_count_that_is_never_reached_does_not_go_on_for_ever(
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
-def test_a_node_that_refuses_is_told_with_its_status(
+def test_a_rejection_by_the_node_is_reported_with_its_status(
     server: FileServer, http: urllib3.PoolManager, status: int
 ) -> None:
     server.fail(5, status=status)
@@ -321,7 +317,7 @@ def test_an_answer_that_breaks_off_is_reported(server: FileServer, http: urllib3
         f"https://example.org/metacat/d1/mn/v2/packages/application%2Fbagit-1.0/{PACKAGE}",
     ],
 )
-def test_whatever_people_paste_names_the_package(
+def test_a_package_can_be_given_in_any_common_form(
     server: FileServer, http: urllib3.PoolManager, pasted: str
 ) -> None:
     metadata = DataFile("doi:10.5072/A2", "eml.xml", metadata=True, series="series:7")

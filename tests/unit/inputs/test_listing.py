@@ -43,7 +43,7 @@ def test_a_manifest_is_what_a_partition_writes(files: list[InputFile]) -> None:
     assert manifest == json.loads(Partition(0, tuple(files)).to_json())
 
 
-def test_a_listing_can_be_read_and_gone_on_with() -> None:
+def test_a_listing_can_be_read_and_continued() -> None:
     first, second = InputFile("a", size=1), InputFile("b")
     with Listing() as listing:
         listing.extend([first])
@@ -54,7 +54,7 @@ def test_a_listing_can_be_read_and_gone_on_with() -> None:
         assert list(listing.sizes) == [1, UNKNOWN]
 
 
-def test_what_is_kept_is_gone_with_the_listing() -> None:
+def test_closing_a_listing_removes_its_files() -> None:
     with Listing() as listing:
         listing.extend([InputFile("a")])
     with pytest.raises(ValueError, match="closed file"):
@@ -73,7 +73,7 @@ def test_partitions_are_counted_and_weighed(partitions: list[Sequence[int]], div
     assert measure([1, 10, UNKNOWN, 7], partitions) == division
 
 
-def test_the_whole_size_is_known_where_every_size_is() -> None:
+def test_the_total_size_is_known_if_all_sizes_are() -> None:
     assert Division(files=(2, 1), sizes=(11, 4)).total_size() == 15
     assert Division(files=(2, 1), sizes=(11, None)).total_size() is None
 
@@ -119,11 +119,11 @@ def test_partitions_count_items_and_keep_what_belongs_together_together() -> Non
     ]
 
 
-def test_one_address_twice_is_two_items() -> None:
+def test_a_repeated_url_is_two_items() -> None:
     assert divided(["a.shp", "a.shp", "a.dbf"], size=1) == [["a.shp", "a.dbf"], ["a.shp"]]
 
 
-def test_what_commands_do_not_run_for_makes_no_partition() -> None:
+def test_files_that_are_not_items_do_not_count_for_partitions() -> None:
     sources = ["r.geojson", "1.tif", "2.tif", "1.tfw", "notes.txt"]
     assert divided(sources, size=1, patterns=("*.TIF",)) == [
         ["r.geojson", "1.tif", "1.tfw", "notes.txt"],
@@ -152,7 +152,7 @@ KEYS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 9), st.intege
 
 
 @given(KEYS, st.integers(1, 4))
-def test_what_was_left_under_one_key_is_never_divided(found: list[tuple[str, int, int]], tasks: int) -> None:
+def test_outputs_with_one_key_stay_in_one_partition(found: list[tuple[str, int, int]], tasks: int) -> None:
     plan = Plan("lakes", (), before="process", by_key=True, partitioning=Partitioning("size", tasks=tasks))
     with Listing() as listing:
         for key, number, size in found:

@@ -49,7 +49,7 @@ def test_a_partition_of_another_pack_is_not_found() -> None:
     assert [number for number in range(120) if find_manifest(last, number)] == [10, 11]
 
 
-def test_a_manifest_of_a_version_before_is_a_pack_of_its_own() -> None:
+def test_a_manifest_of_the_previous_version_is_a_separate_pack() -> None:
     manifest = Partition(7, (InputFile("a"),)).to_json().encode()
     assert find_manifest(manifest, 7) == find_manifest(manifest, None) == manifest
     assert find_manifest(manifest, 8) is None

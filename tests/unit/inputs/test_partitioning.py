@@ -50,7 +50,7 @@ def test_by_files_all_partitions_but_the_last_are_full(sizes: list[int], size: i
     assert all(len(positions) <= size for positions in partitions)
 
 
-def test_seven_files_in_partitions_of_three_are_three_three_and_one() -> None:
+def test_seven_files_with_partition_size_three_give_three_three_and_one() -> None:
     assert divided([1] * 7, Partitioning(size=3)) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
@@ -81,17 +81,17 @@ def test_by_size_one_large_file_is_alone() -> None:
 
 
 @given(KNOWN.filter(any), st.integers(1, 10**12))
-def test_by_bytes_there_are_as_many_partitions_as_that_takes(sizes: list[int], each: int) -> None:
+def test_by_bytes_the_number_of_partitions_follows_the_total_size(sizes: list[int], each: int) -> None:
     partitions = divided(sizes, Partitioning(strategy="size", bytes=each, most=10**6))
     assert len(partitions) == min(len(sizes), -(-sum(sizes) // each))
 
 
-def test_a_size_that_is_not_known_counts_as_the_mean() -> None:
+def test_an_unknown_size_counts_as_the_mean() -> None:
     partitions = divided([60, UNKNOWN, 40, UNKNOWN], Partitioning(strategy="size", bytes=100))
     assert partitions == [[0, 2], [1, 3]]
 
 
-def test_by_size_is_by_files_where_no_size_is_known() -> None:
+def test_by_size_without_known_sizes_divides_by_files() -> None:
     unknown = [UNKNOWN] * 7
     by_size = Partitioning(strategy="size", size=3)
     assert divided(unknown, by_size) == divided(unknown, by_size._replace(strategy="files"))
@@ -102,7 +102,7 @@ def test_bytes_without_any_size_are_refused() -> None:
         divide([UNKNOWN] * 3, Partitioning(strategy="size", bytes=10))
 
 
-def test_too_many_partitions_are_refused_with_what_would_do() -> None:
+def test_too_many_partitions_are_rejected_with_a_suggestion() -> None:
     sizes = [5] * 1_000_001
     with pytest.raises(InvalidRecipeError) as raised:
         divide(sizes, Partitioning(size=1))
@@ -113,7 +113,7 @@ def test_too_many_partitions_are_refused_with_what_would_do() -> None:
     assert len(divided(sizes, Partitioning(size=101))) <= 10_000
 
 
-def test_too_few_bytes_are_refused_with_what_would_do() -> None:
+def test_too_few_bytes_are_rejected_with_a_suggestion() -> None:
     sizes = [7] * 30
     how = Partitioning(strategy="size", bytes=7, most=10)
     with pytest.raises(InvalidRecipeError, match=r"7 bytes make 30 partitions of 30 files.* at least 21\."):

@@ -62,7 +62,7 @@ def test_a_private_package_is_looked_up_with_the_token_for_the_node(
     assert {request.headers["Authorization"] for request in server.requests} == {"Bearer t0ken"}
 
 
-def test_a_token_for_another_host_is_kept_from_the_node(tmp_path: Path, server: FileServer) -> None:
+def test_a_token_for_another_host_is_not_sent_to_the_node(tmp_path: Path, server: FileServer) -> None:
     node = MemberNode(server, {"resource_map_a": [DataFile("urn:1", "b.nc", b"123")]})
     recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "resource_map_a"})
     known = Credentials(tokens={"example.org": "t0ken"})
@@ -70,14 +70,14 @@ def test_a_token_for_another_host_is_kept_from_the_node(tmp_path: Path, server: 
     assert {request.headers["Authorization"] for request in server.requests} == {None}
 
 
-def test_a_token_that_is_over_is_reported(tmp_path: Path, server: FileServer) -> None:
+def test_an_expired_token_is_reported(tmp_path: Path, server: FileServer) -> None:
     server.routes["/d1/v2/query/solr/"] = lambda _: Answer(status=401)
     recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "resource_map_a"})
     with pytest.raises(InputNotFoundError, match=r"status 401: it requires a login, or the token"):
         list(resolve_inputs(recipe, dataone_node_url=f"{server.url}/d1"))
 
 
-def test_urls_are_not_asked_for(tmp_path: Path, server: FileServer) -> None:
+def test_urls_are_not_requested_by_default(tmp_path: Path, server: FileServer) -> None:
     recipe = recipe_with(tmp_path, {"type": "url", "value": f"{server.url}/none"})
     assert list(resolve_inputs(recipe, dataone_node_url=None)) == [InputFile(source=f"{server.url}/none")]
     assert server.requests == []
@@ -93,7 +93,7 @@ def test_a_long_list_is_resolved_as_it_is_read(tmp_path: Path) -> None:
     assert sum(1 for _ in files) < 9_999
 
 
-def test_a_side_file_that_became_a_link_out_is_not_read(tmp_path: Path) -> None:
+def test_a_side_file_replaced_by_a_link_outside_is_not_read(tmp_path: Path) -> None:
     recipe = recipe_with(tmp_path, {"type": "file", "path": "a.csv"}, a_csv="1")
     (tmp_path / "secret").write_text("secret")
     (recipe.directory / "a.csv").unlink()
@@ -117,7 +117,7 @@ def test_an_empty_match_names_the_key(tmp_path: Path, server: FileServer) -> Non
         list(resolve_inputs(recipe, dataone_node_url=node.url))
 
 
-def test_a_node_with_a_passing_fault_is_asked_again(tmp_path: Path, server: FileServer) -> None:
+def test_a_temporary_failure_of_the_node_is_retried(tmp_path: Path, server: FileServer) -> None:
     node = MemberNode(server, {"a": [DataFile("urn:1", "b.nc")]})
     server.fail(2, status=503, headers={"Retry-After": "3600"})
     recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "a"})
@@ -134,21 +134,21 @@ def test_files_on_volumes_are_left_to_the_run(tmp_path: Path) -> None:
     assert volume_inputs(recipe) == (VolumeInput("dem", "", "*"), VolumeInput("dem", "tiles/v3", "*/*.tif"))
 
 
-def test_files_that_are_there_are_reachable(server: FileServer) -> None:
+def test_existing_files_are_reachable(server: FileServer) -> None:
     check_reachable(
         [InputFile(f"{server.url}/a.csv"), InputFile("a.csv", kind="recipe"), InputFile("ftp://nowhere/a")]
     )
     assert [request.method for request in server.requests] == ["HEAD"]
 
 
-def test_a_server_that_answers_only_get_is_asked_so(server: FileServer) -> None:
+def test_a_server_without_head_is_checked_with_get(server: FileServer) -> None:
     server.routes["/get"] = lambda request: Answer(
         status=405 if request.method == "HEAD" else 200, body=b"x" * 100
     )
     check_reachable([InputFile(f"{server.url}/get")])
 
 
-def test_files_that_are_not_there_are_told_with_why(server: FileServer) -> None:
+def test_missing_files_are_reported_with_the_reason(server: FileServer) -> None:
     with closed_port() as away, pytest.raises(InputNotFoundError) as raised:
         check_reachable(
             [InputFile(f"{server.url}/{name}") for name in ("a.csv", "b.csv")] + [InputFile(f"{away}/c")]

@@ -73,35 +73,35 @@ class TestSchemas:
         assert {name: problem for name, problem in found.items() if problem} == {}
 
     @pytest.mark.parametrize("name", COMPONENTS)
-    def test_so_is_every_component(self, name: str):
+    def test_every_component_is_valid(self, name: str):
         assert [problem for each in component(name) if (problem := problems(each))] == []
 
     @pytest.mark.slow
-    def test_so_is_what_the_suite_on_a_cluster_installs(self):
+    def test_manifests_of_the_cluster_tests_are_valid(self):
         installed = rendered("../tests/cluster/overlay")
 
         assert [problem for each in installed if (problem := problems(each))] == []
         assert Settings.from_env(settings(installed)).uploads.buckets == (UPLOADS,)
 
-    def test_so_is_what_is_applied_beside_the_overlay(self):
+    def test_manifests_outside_the_overlay_are_valid(self):
         grant = yaml.safe_load((KNATIVE / "components/gateway-api/reference-grant.yaml").read_text())
 
         assert problems(grant) is None
 
     @pytest.mark.slow
-    def test_a_field_that_is_not_there_is_seen(self, manifests):
+    def test_an_unknown_field_is_detected(self, manifests):
         source = of_kind(manifests, "ApiServerSource")["workflows"]
 
         assert "selectors" in str(problems(source | {"spec": source["spec"] | {"selectors": []}}))
 
-    def test_a_wrong_value_is_seen(self, manifests):
+    def test_a_wrong_value_is_detected(self, manifests):
         broker = of_kind(manifests, "Broker")["ogdc"]
 
         assert problems(broker | {"spec": {"delivery": {"retry": "often"}}})
 
 
 class TestFunctions:
-    def test_all_scale_to_zero_and_none_without_bound(self, manifests):
+    def test_all_functions_scale_to_zero_and_have_a_maximum(self, manifests):
         for each in functions(manifests).values():
             annotations = each["spec"]["template"]["metadata"]["annotations"]
             assert annotations["autoscaling.knative.dev/min-scale"] == "0"
@@ -120,12 +120,12 @@ class TestFunctions:
             assert source.parent == Path("/opt/ogdc/entrypoints")
             assert re.search(rf"^{env['FUNCTION_TARGET']['value']} = ", entrypoint.read_text(), re.MULTILINE)
 
-    def test_a_thread_is_left_for_the_probes(self, manifests):
+    def test_each_function_has_a_thread_for_probes(self, manifests):
         for each in functions(manifests).values():
             threads = processes(each) * int(environment(each)["THREADS"]["value"])
             assert 0 < threads - pod(each)["containerConcurrency"] <= processes(each)
 
-    def test_none_can_be_reached_past_the_entry(self, manifests):
+    def test_functions_are_reachable_only_through_the_entry(self, manifests):
         for each in functions(manifests).values():
             assert each["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local"
 
@@ -135,7 +135,7 @@ class TestFunctions:
             sources = pod(each)["containers"][0].get("envFrom", [])
             assert {entry["configMapRef"]["name"] for entry in sources if "configMapRef" in entry} <= {name}
 
-    def test_the_database_has_room_for_all_connections(self, manifests):
+    def test_the_database_allows_all_connections_of_the_functions(self, manifests):
         wanted = sum(
             int(each["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/max-scale"])
             * processes(each)
@@ -173,7 +173,7 @@ class TestPrivileges:
             ("ogdc-tidy", {}),
         ],
     )
-    def test_accounts_may_do_what_they_have_to_and_no_more(self, manifests, account, allowed):
+    def test_accounts_have_minimal_permissions(self, manifests, account, allowed):
         roles = of_kind(manifests, "Role")
         rules = [
             rule
@@ -190,7 +190,7 @@ class TestPrivileges:
         assert not of_kind(manifests, "ClusterRole")
         assert not of_kind(manifests, "ClusterRoleBinding")
 
-    def test_every_account_that_is_used_is_there(self, manifests):
+    def test_every_used_account_is_defined(self, manifests):
         accounts = of_kind(manifests, "ServiceAccount").keys()
         used = {pod(each)["serviceAccountName"] for each in functions(manifests).values()}
 
@@ -203,19 +203,19 @@ class TestPrivileges:
         assert token["type"] == "kubernetes.io/service-account-token"
         assert token["metadata"]["annotations"]["kubernetes.io/service-account.name"] == account
 
-    def test_no_secret_is_in_them(self, manifests):
+    def test_manifests_contain_no_secrets(self, manifests):
         assert not any(
             each.get("data") or each.get("stringData") for each in of_kind(manifests, "Secret").values()
         )
 
-    def test_nobody_may_enter_a_task_and_it_reaches_only_what_it_needs(self, manifests):
+    def test_tasks_accept_no_connections_and_reach_only_what_they_need(self, manifests):
         policy = of_kind(manifests, "NetworkPolicy")["tasks"]["spec"]
 
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert "ingress" not in policy
         assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53]
 
-    def test_one_rule_lets_tasks_to_the_api_wherever_that_is(self, manifests):
+    def test_one_rule_allows_tasks_to_reach_the_kubernetes_api(self, manifests):
         policies = of_kind(manifests, "NetworkPolicy")
         [rule] = policies["tasks-to-the-api-server"]["spec"]["egress"]
 
@@ -226,7 +226,7 @@ class TestPrivileges:
         )
 
     @pytest.mark.parametrize("name", ["tasks-to-the-internet", "functions-to-the-internet"])
-    def test_the_internet_is_no_private_address(self, manifests, name):
+    def test_rules_for_the_internet_exclude_private_addresses(self, manifests, name):
         [rule] = of_kind(manifests, "NetworkPolicy")[name]["spec"]["egress"]
 
         private = {"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"}
@@ -236,7 +236,7 @@ class TestPrivileges:
         assert private | reserved | metadata <= set(rule["to"][0]["ipBlock"]["except"])
         assert {"fc00::/7", "fe80::/10"} <= set(rule["to"][1]["ipBlock"]["except"])
 
-    def test_tasks_with_nothing_to_fetch_do_not_reach_it(self, manifests):
+    def test_tasks_without_network_do_not_reach_the_internet(self, manifests):
         selector = of_kind(manifests, "NetworkPolicy")["tasks-to-the-internet"]["spec"]["podSelector"]
         compiled = yaml.safe_load((ROOT / "tests/golden/workflows/sequential-pvc.yaml").read_text())
         labels = {
@@ -262,7 +262,7 @@ class TestPrivileges:
 
         assert set(chosen["values"]) == functions(manifests).keys() - {"argo-events", "dead-letters"}
 
-    def test_the_object_store_is_reached_at_the_port_that_asks_for_a_key(self):
+    def test_the_object_store_is_reachable_only_at_its_authenticated_port(self):
         store = component("s3")
         [container] = pod(of_kind(store, "Deployment")["s3"])["containers"]
         policies = of_kind(store, "NetworkPolicy")
@@ -277,7 +277,7 @@ class TestPrivileges:
         admitted = [each["podSelector"]["matchExpressions"][0]["key"] for each in rule["from"]]
         assert admitted == ["serving.knative.dev/service", "workflows.argoproj.io/workflow"]
 
-    def test_what_is_let_in_is_let_out_at_the_other_end(self, manifests):
+    def test_ingress_and_egress_rules_match(self, manifests):
         policies = of_kind(manifests, "NetworkPolicy")
         for name, port in (("functions-to-database", 5432), ("functions-to-s3", 8333)):
             if name in policies:
@@ -286,7 +286,7 @@ class TestPrivileges:
                 assert rule["ports"] == [{"protocol": "TCP", "port": port}]
                 assert set(chosen["values"]) <= functions(manifests).keys()
 
-    def test_events_have_to_bear_a_token_wherever_they_are_taken(self, manifests):
+    def test_all_functions_with_events_require_a_token(self, manifests):
         taking = {"argo-events", "submit", "upload"}
         for name, function in functions(manifests).items():
             source = environment(function).get("OGDC_EVENT_TOKEN", {}).get("valueFrom")
@@ -296,13 +296,13 @@ class TestPrivileges:
 
 
 class TestAgreement:
-    def test_the_services_take_the_settings(self, manifests):
+    def test_the_services_accept_the_settings(self, manifests):
         taken = Settings.from_env(settings(manifests))
 
         assert taken.argo.namespace == "ogdc"
         assert taken.worker.volume_claim in of_kind(manifests, "PersistentVolumeClaim")
 
-    def test_every_setting_is_one(self, manifests):
+    def test_every_setting_in_the_manifests_exists(self, manifests):
         page, _, _ = (ROOT / "docs" / "settings.md").read_text().partition("## The stack on one machine")
         names = set(settings(manifests)).union(*map(environment, functions(manifests).values()))
         of_the_framework = {"FUNCTION_TARGET", "FUNCTION_SOURCE", "THREADS", "WORKERS"}
@@ -315,7 +315,7 @@ class TestAgreement:
 
         assert placed == {namespace} == {settings(manifests)["ARGO_NAMESPACE"]}
 
-    def test_argo_keeps_artifacts_where_the_functions_do(self, manifests):
+    def test_argo_and_the_functions_use_the_same_artifact_store(self, manifests):
         repositories = of_kind(manifests, "ConfigMap")["artifact-repositories"]
         chosen = repositories["metadata"]["annotations"]["workflows.argoproj.io/default-artifact-repository"]
         s3 = yaml.safe_load(repositories["data"][chosen])["s3"]
@@ -333,13 +333,13 @@ class TestAgreement:
         assert packages == {"ogdc_shared", "ogdc_worker"}
         assert packages.isdisjoint(removed)
 
-    def test_argo_keeps_no_logs(self, manifests):
+    def test_argo_does_not_archive_logs(self, manifests):
         """Its container has the artifact store's key, and would follow a link left in the log's place."""
         repositories = of_kind(manifests, "ConfigMap")["artifact-repositories"]["data"]
 
         assert [name for name, text in repositories.items() if yaml.safe_load(text).get("archiveLogs")] == []
 
-    def test_events_end_at_functions_that_are_there(self, manifests):
+    def test_events_are_sent_to_existing_functions(self, manifests):
         there = functions(manifests).keys()
         broker = of_kind(manifests, "Broker")["ogdc"]
         triggers = of_kind(manifests, "Trigger")
@@ -350,7 +350,7 @@ class TestAgreement:
         assert {each["spec"]["subscriber"]["ref"]["name"] for each in triggers.values()} <= there
         assert of_kind(manifests, "PingSource")["sweep"]["spec"]["sink"]["ref"]["name"] in there
 
-    def test_events_outlast_an_outage_and_wait_for_its_end_no_two_minutes_more(self, manifests):
+    def test_events_survive_an_outage_and_are_delayed_less_than_two_minutes(self, manifests):
         delivery = of_kind(manifests, "Broker")["ogdc"]["spec"]["delivery"]
         seconds = int(delivery["backoffDelay"].removeprefix("PT").removesuffix("S"))
         pauses = [attempt * seconds for attempt in range(delivery["retry"])]
@@ -359,7 +359,7 @@ class TestAgreement:
         assert sum(pauses) >= 900
         assert max(pauses) < 120
 
-    def test_where_runs_start_by_the_clock_the_sweep_comes_three_times_a_minute(self):
+    def test_with_schedules_the_sweep_runs_three_times_a_minute(self):
         """Of a PingSource's six fields the first is seconds; a tick lost, or early, is no minute's delay."""
         schedules = yaml.safe_load((KNATIVE / "components/schedules/kustomization.yaml").read_text())
         [change] = yaml.safe_load(schedules["patches"][0]["patch"])
@@ -368,7 +368,7 @@ class TestAgreement:
 
         assert (seconds, rest) == ("*/20", ["*"] * 5)
 
-    def test_what_argo_events_replies_wakes_the_sweep_alone(self, manifests):
+    def test_replies_of_argo_events_only_wake_the_sweep(self, manifests):
         triggers = of_kind(manifests, "Trigger")
 
         assert triggers["sweep-requested"]["spec"]["filters"] == [{"exact": {"type": SWEEP_REQUESTED}}]
@@ -376,14 +376,14 @@ class TestAgreement:
         excluded = [each["not"]["prefix"]["type"] for each in triggers["uploads"]["spec"]["filters"]]
         assert any(SWEEP_REQUESTED.startswith(prefix) for prefix in excluded)
 
-    def test_workflows_are_watched_by_a_label_they_bear(self, manifests):
+    def test_workflows_have_the_label_they_are_watched_by(self, manifests):
         [watched] = of_kind(manifests, "ApiServerSource")["workflows"]["spec"]["resources"]
         [expression] = watched["selector"]["matchExpressions"]
         compiled = yaml.safe_load((ROOT / "tests/golden/workflows/sequential-pvc.yaml").read_text())
 
         assert expression["key"] in compiled["metadata"]["labels"]
 
-    def test_the_route_is_granted_its_way_out(self):
+    def test_the_route_has_a_reference_grant(self):
         grant = yaml.safe_load((KNATIVE / "components/gateway-api/reference-grant.yaml").read_text())
         route = of_kind(component("gateway-api"), "HTTPRoute")["ogdc"]
         backends = {
@@ -453,12 +453,12 @@ class TestEntries:
             assert entry(route.method, called) == f"{function}.ogdc.svc.cluster.local", called
 
     @pytest.mark.parametrize("entry", [gateway_choice, nginx_choice, traefik_choice])
-    def test_what_events_are_told_to_cannot_be_reached(self, entry: Choice):
+    def test_event_endpoints_are_not_reachable_from_outside(self, entry: Choice):
         paths = [route.path for route in ROUTES if route.permission == SOURCE]
         for path in ("/", *paths, *(f"/api{path}" for path in paths)):
             assert entry("POST", path) == "status.ogdc.svc.cluster.local"
 
-    def test_traefik_is_told_the_host_by_the_overlay(self, tmp_path: Path):
+    def test_the_overlay_sets_the_host_for_traefik(self, tmp_path: Path):
         (tmp_path / "host.yaml").write_text(
             "apiVersion: v1\nkind: ConfigMap\n"
             "metadata: {name: host, annotations: {config.kubernetes.io/local-config: 'true'}}\n"

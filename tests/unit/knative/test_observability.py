@@ -91,7 +91,7 @@ def test_every_container_is_confined_and_pinned(manifests):
         assert re.search(r":v?\d+\.\d+\.\d+$", container["image"])
 
 
-def test_every_metric_that_is_asked_for_is_sent():
+def test_every_queried_metric_is_sent():
     for query in queries():
         asked = set(re.findall(r"\b(?:http|db|ogdc)_[a-z_]+(?=[{\[ )]|$)", re.sub(r"\{.*?\}", "{}", query)))
         asked -= {"http_response_status_code", "http_route", "ogdc_run_status", "ogdc_event_outcome"}
@@ -116,7 +116,7 @@ def test_alerts_are_raised_by_functions_that_come_and_go():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_page_tells_of_every_alert():
+def test_the_documentation_lists_every_alert():
     page = (KNATIVE.parent / "docs" / "install.md").read_text()
 
     assert [rule["alert"] for rule in rules() if f"`{rule['alert']}`" not in page] == []
@@ -134,7 +134,7 @@ def test_the_parts_find_each_other(manifests):
     assert {host for host, _ in asked} == {"loki", "prometheus"}
 
 
-def test_the_functions_policies_lead_to_it():
+def test_policies_of_the_functions_allow_the_collector():
     policy = of_kind(rendered("overlays/local"), "NetworkPolicy")["functions-outwards"]["spec"]
     [namespace] = of_kind(rendered("observability"), "Namespace")
     led = {

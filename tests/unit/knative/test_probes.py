@@ -38,7 +38,7 @@ def test_a_function_is_ready_with_its_database_and_alive_without(functions: dict
     assert probed == with_database | {"dead-letters": ("/healthz", "/healthz")}
 
 
-def test_probes_are_as_knative_takes_them(functions: dict[str, Manifest]):
+def test_probes_are_valid_for_knative(functions: dict[str, Manifest]):
     """Source: knative/serving pkg/apis/serving/k8s_validation.go (validateReadinessProbe)."""
     for each in functions.values():
         probe = container(each)["readinessProbe"]
@@ -55,7 +55,7 @@ def test_there_is_time_to_drain_and_to_end(functions: dict[str, Manifest]):
         assert each["spec"]["template"]["spec"]["timeoutSeconds"] >= DRAIN_SECONDS + GRACEFUL_SECONDS
 
 
-def test_each_is_told_apart_in_traces_and_metrics(functions: dict[str, Manifest]):
+def test_each_function_has_its_own_service_name(functions: dict[str, Manifest]):
     for name, each in functions.items():
         environment = {entry["name"]: entry.get("value") for entry in container(each)["env"]}
         assert environment["OTEL_SERVICE_NAME"] == f"ogdc-{name}"

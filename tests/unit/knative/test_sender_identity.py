@@ -43,7 +43,7 @@ def test_every_function_that_takes_events_verifies_them_and_no_other(manifests: 
     assert {name for name, each in functions.items() if settings(each).oidc.has_sources} == TAKING
 
 
-def test_whoever_sends_to_them_has_the_audience_that_they_want(manifests: tuple[Manifest, ...]):
+def test_senders_use_the_audience_that_functions_expect(manifests: tuple[Manifest, ...]):
     [audience] = {
         each.audience
         for name, function in of_kind(manifests, "Service", group=SERVING).items()
@@ -57,7 +57,7 @@ def test_whoever_sends_to_them_has_the_audience_that_they_want(manifests: tuple[
     assert {(each["audience"],) for each in sent} == {audience}
 
 
-def test_what_the_api_server_wants_to_see_is_there(manifests: tuple[Manifest, ...]):
+def test_functions_have_the_token_for_the_api_server(manifests: tuple[Manifest, ...]):
     functions = of_kind(manifests, "Service", group=SERVING)
     for function in (functions[name] for name in TAKING):
         [volume] = [each for each in pod(function)["volumes"] if each["name"] == "cluster"]
