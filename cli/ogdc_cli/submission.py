@@ -27,7 +27,11 @@ class PackedRecipe(NamedTuple):
 
 
 def pack_recipe(
-    recipe: str, *, parameters: Mapping[str, str] = NOTHING_SET, check: bool = True
+    recipe: str,
+    *,
+    parameters: Mapping[str, str] = NOTHING_SET,
+    check: bool = True,
+    advise: bool = True,
 ) -> PackedRecipe:
     """Get `recipe` ready.
 
@@ -39,6 +43,7 @@ def pack_recipe(
         parameters: Values of its parameters by name, as texts.
         check: False leaves that to the service, which checks every recipe: the models of `meta.yml` take a
             fifth of a second to import.
+        advise: Whether to print probable mistakes of a checked recipe.
 
     Raises:
         OgdcError: there is no such recipe, it cannot run as written, or not with these values.
@@ -49,16 +54,17 @@ def pack_recipe(
 
     with staged(recipe) as directory, reporting_left_out() as on_left_out:
         if check:
-            _check(load(directory), parameters)
+            _check(load(directory), parameters, advise=advise)
         bundle = pack(directory, on_left_out=on_left_out)
         return PackedRecipe(bundle=bundle, parameters=parameters, is_checked=check)
 
 
-def _check(recipe: Recipe, parameters: Mapping[str, str]) -> None:
+def _check(recipe: Recipe, parameters: Mapping[str, str], *, advise: bool) -> None:
     from ogdc_shared.recipe.parameters import read_values
 
     read_values(recipe.meta.parameters, parameters)
-    print_advice(recipe.advice)
+    if advise:
+        print_advice(recipe.advice)
 
 
 def submit(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ogdc_cli.amounts import counted, size_in_words
 from ogdc_cli.commands.common import JsonOption
 from ogdc_cli.commands.run_argument import RunArgument, chosen
 from ogdc_cli.terminal import one_line, print_json, say
@@ -83,6 +85,7 @@ def publish(
 
 def _look(client: ApiClient, name: str, directory: Path, metadata: Path | None, *, as_json: bool) -> None:
     from ogdc_cli.publication.run_result import RunResult
+    from ogdc_shared.publication.checking import validated
     from ogdc_shared.publication.making import make_package
 
     package = make_package(RunResult(client, name, metadata), directory)
@@ -90,8 +93,16 @@ def _look(client: ApiClient, name: str, directory: Path, metadata: Path | None, 
     if as_json:
         print_json(package._asdict() | {"members": [each._asdict() for each in package.members]})
     else:
-        for line in (f"Wrote the package of run {name} to {directory}", *_summary(package)):
+        for line in (
+            f"Wrote the package of run {name} to {directory}. Nothing was sent.",
+            *_summary(package),
+        ):
             say(one_line(line))
+        if is_valid:
+            for line in validated():
+                say(line)
+            options = f"--directory {shlex.quote(str(directory))} --node URL"
+            say(one_line(f"To publish it: ogdc-runner publish {name} --to dataone {options}"))
     if not is_valid:
         raise typer.Exit(1)
 
@@ -146,9 +157,13 @@ def _is_valid(package: Package, directory: Path) -> bool:
 def _summary(package: Package) -> list[str]:
     *data, metadata, resource_map = package.members
     total = sum(member.size for member in data)
-    older = f" that replace {package.obsoletes}" if package.obsoletes else ""
-    return [
-        f"{package.title}: {len(data)} objects of {total:,} bytes{older},",
-        f"metadata {metadata.pid}, map {resource_map.pid}.",
-        f"Rights holder https://orcid.org/{package.owner}; {'public' if package.is_public else 'private'}.",
+    facts = [
+        ("title", package.title),
+        ("files", f"{counted(len(data), 'file')}, {size_in_words(total)}"),
+        ("metadata", metadata.pid),
+        ("map", resource_map.pid),
+        ("replaces", package.obsoletes or ""),
+        ("owner", f"https://orcid.org/{package.owner}"),
+        ("access", "public" if package.is_public else "private"),
     ]
+    return [f"  {name:<10}{value}" for name, value in facts if value]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ogdc_cli.amounts import counted
 from ogdc_cli.outcome import failure
 from ogdc_cli.reproduce.comparison import (
     Compared,
@@ -79,10 +80,10 @@ def lines(reproduction: Reproduction) -> Iterator[str]:
     if reproduction.message:
         yield reproduction.message
     for role, files in (("Inputs", reproduction.inputs), ("Outputs", reproduction.outputs)):
-        counted = Counter(each.verdict for each in files)
-        yield f"{role}: {', '.join(f'{count} {verdict}' for verdict, count in counted.items()) or 'none'}."
+        counts = Counter(each.verdict for each in files)
+        yield f"{role}: {', '.join(f'{count} {verdict}' for verdict, count in counts.items()) or 'none'}."
         if alike := [each.path for each in files if each.verdict == Verdict.SAME_CONTENT]:
-            yield f"  Different bytes, but according to GDAL the same content: {several(alike)}."
+            yield f"  The bytes differ, but GDAL reads the same content: {several(alike)}."
         for each in files:
             if not each.verdict.is_good:
                 yield f"  {each.path}: {each.verdict}" + "".join(f"; {detail}" for detail in each.details)
@@ -91,9 +92,9 @@ def lines(reproduction: Reproduction) -> Iterator[str]:
 
 def _conclusion(reproduction: Reproduction) -> str:
     if reproduction.is_good:
-        return f"Reproduced, by run {reproduction.run}."
+        return f"Reproduced by run {reproduction.run}."
     if reproduction.message:
-        return "Not reproduced: the run did not succeed."
+        return "Not reproduced: the new run did not succeed."
     if not all(each.verdict.is_good for each in reproduction.inputs):
         return "Not reproduced: the inputs have changed."
     bad = Counter(each.verdict for each in reproduction.outputs if not each.verdict.is_good)
@@ -105,4 +106,5 @@ def _conclusion(reproduction: Reproduction) -> str:
     if not bad:
         return "Not reproduced: there are no outputs."
     found = ", ".join(f"{count} {verdict}" for verdict, count in bad.items())
-    return f"Not reproduced: of {len(reproduction.outputs)} outputs, with the same inputs, {found}."
+    outputs = counted(len(reproduction.outputs), "output")
+    return f"Not reproduced: the inputs are the same, but of {outputs}, {found}."

@@ -47,7 +47,7 @@ def rerun(original: Original, *, scratch: Path, quiet: bool) -> Rerun:
     recipe = scratch / "recipe"
     shutil.copytree(original.recipe, recipe, symlinks=True)
     keep_apart(recipe / "meta.yml")
-    packed = pack_recipe(str(recipe), parameters=parameters_of(original))
+    packed = pack_recipe(str(recipe), parameters=parameters_of(original), advise=False)
     client, run = run_to_end(packed, idle_timeout=IDLE_SECONDS, overwrite=False, fresh=True, quiet=quiet)
     outputs = scratch / "outputs"
     if run.status == Phase.SUCCEEDED:

@@ -46,12 +46,23 @@ def problems(package: Package, directory: Path) -> Iterator[str]:
                 yield f"{member.file}: {problem}"
 
 
+def validated() -> Iterator[str]:
+    """Yield which documents of a package without problems were validated against their schemas."""
+    if eml_validator() is not None:
+        yield "The metadata are valid EML."
+    if system_metadata_validator() is not None:
+        yield "The system metadata are valid."
+
+
 def unchecked() -> Iterator[str]:
     """Yield which documents were not validated, because their schemas are not installed."""
     if eml_validator() is None:
-        yield "The metadata were not validated by EML's schemas: pip install emlvp lxml"
+        yield "The metadata were not validated, because EML's schemas are missing: pip install emlvp lxml"
     if system_metadata_validator() is None:
-        yield "The system metadata were not validated by DataONE's schemas: pip install dataone.common lxml"
+        yield (
+            "The system metadata were not validated, because DataONE's schemas are missing: "
+            "pip install dataone.common lxml"
+        )
 
 
 def advice(package: Package) -> Iterator[str]:

@@ -19,14 +19,15 @@ def metadata_advice(meta: RecipeMeta) -> Iterator[str]:
     if about is None:
         return
     if meta.output.license is None:
-        yield f"{META_FILE}: output.license: is missing, and publishing takes one, such as CC-BY-4.0."
+        yield f"{META_FILE}: output.license: is missing; publishing requires one, such as CC-BY-4.0."
     if about.owner is None:
         yield (
-            f"{META_FILE}: metadata.creators: none has an `orcid`, and publishing takes one, whose the "
-            "data set will be; `rights_holder` names somebody else's."
+            f"{META_FILE}: metadata.creators: none has an `orcid`; publishing requires one, for the owner "
+            "of the data set. `rights_holder` can name another owner."
         )
     if (words := len(about.abstract.split())) < _WORDS:
-        yield f"{META_FILE}: metadata.abstract: has {words} words; curators ask for {_WORDS} or more."
+        has = "1 word" if words == 1 else f"{words} words"
+        yield f"{META_FILE}: metadata.abstract: has {has}; curators ask for {_WORDS} or more."
     for key in ("keywords", "geographic", "temporal"):
         if about.eml is None and not getattr(about, key):
             yield f"{META_FILE}: metadata.{key}: is missing; curators ask for it."

@@ -41,7 +41,7 @@ def test_a_result_has_provenance_and_is_reproduced_until_an_input_changes(
 
         again = stack.cli("reproduce", name, cwd=tmp_path)
         assert again.code == 0, again
-        assert again.out.startswith("Inputs: 1 same.\nOutputs: 1 same.\nReproduced, by run ")
+        assert again.out.startswith("Inputs: 1 same.\nOutputs: 1 same.\nReproduced by run ")
         assert (published / "sorted.csv").read_text() == "a\nb\n"
 
         (tmp_path / "served/tags.csv").write_text("c\na\n")

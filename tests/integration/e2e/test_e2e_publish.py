@@ -15,6 +15,8 @@ def test_a_package_is_previewed_and_then_published(stack: Stack, tmp_path: Path)
     assert stack.cli("publish", run, "--to", "dataone").code == 2
     looked = stack.cli("publish", run, "--to", "dataone", "--dry-run", "package", cwd=tmp_path)
     assert looked.code == 0, looked
+    assert looked.out.startswith(f"Wrote the package of run {run} to package. Nothing was sent.\n")
+    assert f"To publish it: ogdc-runner publish {run} --to dataone --directory package" in looked.out
     with PublishingNode() as node:
         token = node.token(ADA)
         done = publish(stack, run, node.url, token, "--directory", "package", cwd=tmp_path)

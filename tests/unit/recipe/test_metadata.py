@@ -91,7 +91,7 @@ def test_an_author_is_told_what_publishing_takes_and_curators_ask_for() -> None:
     message = (
         "output.license",
         "metadata.creators",
-        "abstract: has 1 words",
+        "abstract: has 1 word;",
         "keywords",
         "geographic",
         "temporal",
