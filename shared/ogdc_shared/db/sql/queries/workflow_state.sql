@@ -21,40 +21,40 @@ WITH old AS MATERIALIZED (
     UPDATE runs SET
         workflow_uid = %(uid)s,
         resource_version = greatest(old.resource_version, %(version)s),
-        phase = CASE WHEN old.current THEN %(phase)s ELSE phase END,
-        message = CASE WHEN NOT old.current THEN message
+        phase = CASE WHEN current THEN %(phase)s ELSE phase END,
+        message = CASE WHEN NOT current THEN message
             WHEN %(shut_down)s THEN concat_ws(' ', coalesce(stopped_for, %(message)s), %(left)s::text)
             WHEN %(cut_off)s THEN concat_ws(' ', concat_ws('. ', waiting, %(message)s::text), %(left)s::text)
             ELSE %(message)s
         END,
-        cancelled_at = CASE WHEN NOT old.current THEN cancelled_at
+        cancelled_at = CASE WHEN NOT current THEN cancelled_at
             WHEN %(shut_down)s AND cancelled_by IS NOT NULL THEN coalesce(cancelled_at, now())
         END,
-        waiting = CASE WHEN old.current AND %(phase)s IN ('Pending', 'Running') THEN %(waiting)s ELSE waiting END,
-        progress = CASE WHEN old.current THEN %(progress)s ELSE progress END,
-        started_at = CASE WHEN old.current THEN %(started_at)s ELSE started_at END,
-        finished_at = CASE WHEN old.current THEN %(finished_at)s ELSE finished_at END,
+        waiting = CASE WHEN current AND %(phase)s IN ('Pending', 'Running') THEN %(waiting)s ELSE waiting END,
+        progress = CASE WHEN current THEN %(progress)s ELSE progress END,
+        started_at = CASE WHEN current THEN %(started_at)s ELSE started_at END,
+        finished_at = CASE WHEN current THEN %(finished_at)s ELSE finished_at END,
         heard_at = now(),
         handed_over_at = coalesce(handed_over_at, now()),
-        deleted_at = CASE WHEN old.goes THEN now() ELSE runs.deleted_at END,
-        refresh_requested_at = CASE WHEN old.newer AND %(nodes_elsewhere)s THEN now() ELSE refresh_requested_at END,
+        deleted_at = CASE WHEN goes THEN now() ELSE runs.deleted_at END,
+        refresh_requested_at = CASE WHEN newer AND %(nodes_elsewhere)s THEN now() ELSE refresh_requested_at END,
         tasks_version = CASE WHEN tells THEN %(version)s ELSE old.tasks_version END,
         task_counts = CASE WHEN tells THEN %(task_counts)s ELSE task_counts END,
         partition_counts = CASE WHEN tells THEN %(partition_counts)s ELSE partition_counts END,
         partitions = coalesce(partitions, %(partitions)s),
         input_files = coalesce(input_files, %(input_files)s),
         input_bytes = coalesce(input_bytes, %(input_bytes)s),
-        warnings = coalesce(CASE WHEN old.current THEN %(warnings)s::jsonb END, warnings, %(warnings)s),
+        warnings = coalesce(CASE WHEN current THEN %(warnings)s::jsonb END, warnings, %(warnings)s),
         package = coalesce(package, %(package)s)
     FROM old
     WHERE runs.id = old.id
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
-        AND (old.newer OR old.tells OR old.goes)
-        AND old.fits
-        AND NOT old.doubted
+        AND (newer OR tells OR goes)
+        AND fits
+        AND NOT doubted
         AND (runs.workflow_uid, runs.resource_version, runs.tasks_version, runs.deleted_at)
             IS NOT DISTINCT FROM (old.workflow_uid, old.resource_version, old.tasks_version, old.deleted_at)
-    RETURNING runs.id, runs.status, old.tells
+    RETURNING runs.id, runs.status, tells
 ), sent AS MATERIALIZED (
     SELECT run.id AS run_id, task.*
     FROM run, json_to_recordset(%(tasks)s) AS task (
