@@ -16,7 +16,7 @@ NO_PROMISE = ""
 
 TESTS = {
     "The commands of a recipe": NO_PROMISE,
-    "Each task runs in its own": f"{SANDBOX}commands::test_root_gives_its_rights_up_before_the_command",
+    "Each task runs in its own": f"{SANDBOX}commands::test_root_drops_its_privileges_before_the_command",
     "The worker fetches inputs": (f"{PAGES}sandbox_network::test_only_the_first_of_the_phases_has_a_network"),
     "Only this container has": (
         f"{E2E}inputs::test_logins_secrets_and_the_cache_are_used_but_hidden_from_commands"
@@ -25,7 +25,7 @@ TESTS = {
         f"{E2E}inputs::test_logins_secrets_and_the_cache_are_used_but_hidden_from_commands"
     ),
     "The kernel enforces the limits": (
-        f"{SANDBOX}cgroups::test_a_containers_group_has_its_limits_and_runs_its_command"
+        f"{SANDBOX}cgroups::test_a_cgroup_has_the_limits_and_the_processes_of_its_container"
     ),
     "Elsewhere, the stack checks": f"{ENGINE}limits::test_too_much_memory_ends_the_pod_as_on_a_cluster",
     "It checks `/tmp` once": f"{ENGINE}limits::test_too_much_scratch_ends_the_pod",
@@ -36,20 +36,22 @@ TESTS = {
     "`memfd_create` fails": (f"{ENGINE}limits::test_memory_that_is_not_mapped_is_counted_or_refused"),
     "These checks do not count": NO_PROMISE,
     "In `/tmp` they do not count": NO_PROMISE,
-    "With docker or podman": f"{SANDBOX}commands::test_docker_runs_the_image_with_nothing_it_need_not_have",
+    "With docker or podman": f"{SANDBOX}commands::test_docker_runs_the_image_with_minimal_privileges",
     "If the system does not allow": (
         f"{SANDBOX}commands::test_without_network_namespaces_it_is_said_that_those_are_missing"
     ),
-    "`OGDC_SANDBOX=none` confines": f"{SANDBOX}commands::test_no_sandbox_at_all_is_only_for_those_who_ask",
+    "`OGDC_SANDBOX=none` confines": f"{SANDBOX}commands::test_running_without_a_sandbox_must_be_requested",
     "Commands find the same programs": NO_PROMISE,
-    "Directories of your `PATH` outside": f"{SANDBOX}programs::test_an_installation_is_shown_whole",
-    "Symbolic links in them": (f"{SANDBOX}programs::test_where_links_lead_is_shown_with_its_installation"),
+    "Directories of your `PATH` outside": f"{SANDBOX}programs::test_an_installation_is_mounted_completely",
+    "Symbolic links in them": (
+        f"{SANDBOX}programs::test_targets_of_links_are_mounted_with_their_installation"
+    ),
     "`GDAL_DATA`, `PROJ_DATA`": f"{SANDBOX}programs::test_variables_of_the_gdal_that_is_found_are_passed_on",
     "These are not mounted": (
-        f"{SANDBOX}programs::test_a_home_is_never_shown_nor_what_it_or_the_state_lies_in"
+        f"{SANDBOX}programs::test_home_and_state_directories_and_their_parents_are_never_mounted"
     ),
     "Otherwise they are dropped": f"{SANDBOX}programs::test_variables_that_lead_elsewhere_are_left_out",
-    "The virtual environment of ogdc-runner": f"{SANDBOX}programs::test_order_is_the_users",
+    "The virtual environment of ogdc-runner": f"{SANDBOX}programs::test_the_order_of_the_users_path_is_kept",
     "`run` or `up` from a shell": f"{STACK}stack::test_other_settings_restart_an_idle_stack",
     "If any process is killed": f"{E2E}kills::test_random_kills_lose_repeat_and_falsify_nothing",
     "PostgreSQL writes every commit": (

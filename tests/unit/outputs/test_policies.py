@@ -14,13 +14,13 @@ from ogdc_shared.outputs.policies import EXCLUSIVE, EXPIRING, policy_of
 from ogdc_shared.recipe.models import DataOneOutput, PvcOutput, TemporaryOutput
 
 
-def test_every_type_has_a_policy_and_no_other_text_does() -> None:
+def test_every_output_type_has_a_policy_and_other_texts_have_none() -> None:
     assert all(policy_of(kind.value) for kind in OutputType)
     with pytest.raises(ValueError, match="'zip' is not a valid OutputType"):
         policy_of("zip")
 
 
-def test_meta_yml_knows_the_types_there_are() -> None:
+def test_meta_yml_accepts_all_output_types() -> None:
     models = (PvcOutput, TemporaryOutput, DataOneOutput)
     known = {get_args(model.model_fields["type"].annotation)[0] for model in models}
     assert known == set(OutputType)

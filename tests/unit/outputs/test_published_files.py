@@ -58,7 +58,7 @@ def test_files_are_listed_page_by_page(directory: int, limit: int) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.sets(st.lists(st.sampled_from(["a", "b", "a.x", "a0"]), min_size=1, max_size=3).map("/".join)))
-def test_no_file_is_missed_or_repeated_between_pages(names: set[str]) -> None:
+def test_pages_of_files_have_no_gaps_or_duplicates(names: set[str]) -> None:
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as root:
@@ -102,12 +102,12 @@ def test_what_is_no_file_of_it_is_not_there(directory: int, path: str) -> None:
     assert open_file(directory, path) is None
 
 
-def test_a_directory_that_is_a_link_is_none(place: Path) -> None:
+def test_a_published_directory_that_is_a_link_is_rejected(place: Path) -> None:
     assert open_directory(str(place / "out")) is None
     assert open_directory(str(place / "nothing")) is None
 
 
-def test_a_file_that_changes_has_another_tag(directory: int, place: Path) -> None:
+def test_a_changed_file_has_another_etag(directory: int, place: Path) -> None:
     tags = set()
     for text in ("a", "b"):
         (place / "a.tif").write_text(text)

@@ -81,7 +81,7 @@ def test_every_part_of_every_file_is_what_was_packed(
         assert b"".join(read_member(source, found, 0, len(content))) == content
 
 
-def test_a_large_file_is_handed_on_in_pieces() -> None:
+def test_a_large_file_is_streamed_in_chunks() -> None:
     content = b"x" * 5_000_000
     archive = packed({"a": content})
     pieces = list(read_member(reading(archive), member(archive, "a"), 0, len(content)))
@@ -112,7 +112,7 @@ def test_sizes_that_need_zip64_are_read() -> None:
     assert zipfile.ZipFile(io.BytesIO(written)).read("b") == b"second"
 
 
-def test_directories_and_links_are_no_files() -> None:
+def test_directories_and_links_are_not_listed_as_files() -> None:
     buffer = io.BytesIO()
     link = zipfile.ZipInfo("link")
     link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
@@ -126,7 +126,7 @@ def test_directories_and_links_are_no_files() -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_damage_is_told_before_the_last_byte(method: int) -> None:
+def test_damage_is_reported_before_the_last_byte(method: int) -> None:
     content = random.Random(1).randbytes(3 << 20)
     archive = bytearray(packed({"a": content}, method=method))
     archive[2 << 20] ^= 1
@@ -140,7 +140,7 @@ def test_damage_is_told_before_the_last_byte(method: int) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"PK", b"x" * 100_000, packed({"a": b"x"})[:-5], packed({"a": b"x"})[10:]]
 )
-def test_what_is_no_zip_is_said_to_be_none(data: bytes) -> None:
+def test_a_file_that_is_not_a_zip_is_reported(data: bytes) -> None:
     with pytest.raises(DamagedZipError):
         list_members(reading(data), len(data), after=None, limit=1)
 

@@ -64,7 +64,7 @@ def made(facts: Facts, recipe: Path | None = None, run: RunDescription = RUN) ->
     return crate
 
 
-def test_a_run_is_told_with_its_inputs_commands_and_outputs(facts: Facts, recipe: Path) -> None:
+def test_a_crate_describes_inputs_commands_and_outputs(facts: Facts, recipe: Path) -> None:
     head = {"image": "ghcr.io/ogdc/worker:1.2@sha256:" + "ef" * 32, "software": {"gdal": "3.6.2"}}
     facts.add(head=head, fetched=[FETCHED], ran=[ran(1), ran(2)], wrote=[WROTE])
     crate = made(facts, recipe)
@@ -90,7 +90,7 @@ def test_a_run_is_told_with_its_inputs_commands_and_outputs(facts: Facts, recipe
     assert crate.referred(crate.run, "agent")[0]["name"] == "Ada"
 
 
-def test_parameters_are_told_with_their_values(facts: Facts, recipe: Path) -> None:
+def test_a_crate_has_parameters_with_their_values(facts: Facts, recipe: Path) -> None:
     facts.add(fetched=[FETCHED], ran=[ran()])
     given = {"YEAR": 2021, "MASK": True, "AREA": {"west": -60}, "LABEL": ""}
     crate = made(facts, recipe, RUN._replace(parameters=given))
@@ -105,7 +105,7 @@ def test_parameters_are_told_with_their_values(facts: Facts, recipe: Path) -> No
     assert kinds == ["Integer", "Boolean", "Text", "Text"]
 
 
-def test_the_recipe_comes_along(facts: Facts, recipe: Path) -> None:
+def test_a_crate_contains_the_recipe(facts: Facts, recipe: Path) -> None:
     facts.add(fetched=[{"source": "data/tags.csv", "name": "tags.csv", "size": 4}], ran=[ran()])
     crate = made(facts, recipe)
     assert (crate.directory / "recipe/recipe.sh").read_text() == (recipe / "recipe.sh").read_text()
@@ -113,20 +113,20 @@ def test_the_recipe_comes_along(facts: Facts, recipe: Path) -> None:
     assert crate.entities["./"]["mainEntity"] == {"@id": "recipe/meta.yml"}
 
 
-def test_the_workflow_stays_one_where_it_is_an_input_as_well(facts: Facts, recipe: Path) -> None:
+def test_a_recipe_file_that_is_also_an_input_stays_the_workflow(facts: Facts, recipe: Path) -> None:
     facts.add(fetched=[{"source": "meta.yml", "name": "meta.yml", "size": 16}], ran=[ran()])
     crate = made(facts, recipe)
     assert crate.run["object"] == {"@id": f"arcp://uuid,{RUN_ID}/inputs/meta.yml"}
 
 
-def test_without_the_recipe_its_commands_stand_for_it(facts: Facts) -> None:
+def test_a_crate_without_the_recipe_has_its_commands(facts: Facts) -> None:
     facts.add(ran=[ran()])
     crate = made(facts)
     assert (crate.directory / "commands.txt").read_text().splitlines() == [each.text for each in COMMANDS]
     assert not (crate.directory / "recipe").exists()
 
 
-def test_what_gives_access_is_left_out_of_the_recipe(facts: Facts, recipe: Path) -> None:
+def test_recipe_files_with_secrets_are_left_out(facts: Facts, recipe: Path) -> None:
     (recipe / "urls.txt").write_text("https://me:s3cret@example.org/a\nhttps://example.org/b?token=abcdef\n")
     (recipe / "binary").write_bytes(b"\0\xff:\n" * 100)
     facts.add(ran=[ran()])
@@ -137,7 +137,7 @@ def test_what_gives_access_is_left_out_of_the_recipe(facts: Facts, recipe: Path)
     assert (crate.directory / "recipe/binary").read_bytes() == (recipe / "binary").read_bytes()
 
 
-def test_what_meta_yml_names_with_a_password_is_left_out_of_it(facts: Facts, recipe: Path) -> None:
+def test_values_with_passwords_are_left_out_of_meta_yml(facts: Facts, recipe: Path) -> None:
     (recipe / "meta.yml").write_text("value: https://me:s3cret@example.org/a\n")
     facts.add(ran=[ran()])
     crate = made(facts, recipe)
@@ -152,7 +152,7 @@ def test_a_text_in_another_encoding_is_redacted_as_well(facts: Facts, recipe: Pa
     assert shown == b"https://***@example.org/a # \xe9t\xe9\n"
 
 
-def test_a_failed_run_says_where_and_why(facts: Facts) -> None:
+def test_a_crate_of_a_failed_run_has_the_failed_command_and_reason(facts: Facts) -> None:
     failed = ran(2, exit_code=3, failed=True)
     facts.add(ran=[ran(1), failed], task={"succeeded": False, "message": "command 2 failed"})
     crate = made(facts, run=RUN._replace(status="Failed", message="process failed"))
@@ -164,7 +164,7 @@ def test_a_failed_run_says_where_and_why(facts: Facts) -> None:
     assert crate.referred(second, "additionalProperty")[0]["value"] == "3"
 
 
-def test_a_command_that_failed_and_was_tried_again_has_not_failed(facts: Facts) -> None:
+def test_a_command_that_succeeded_on_retry_is_not_failed(facts: Facts) -> None:
     facts.add(ran=[ran(1, exit_code=1, failed=True), ran(1), ran(2)])
     crate = made(facts)
     assert crate.entities["#process-0-command-1"]["actionStatus"].endswith("/CompletedActionStatus")
@@ -172,7 +172,7 @@ def test_a_command_that_failed_and_was_tried_again_has_not_failed(facts: Facts) 
     assert [row["failed"] for row in crate.rows("executions.csv")] == ["true", "false", "false"]
 
 
-def test_tasks_that_left_nothing_are_told_of(facts: Facts) -> None:
+def test_tasks_without_facts_are_reported(facts: Facts) -> None:
     facts.tasks.append(TaskRecord("process", 0, succeeded=False, message="killed"))
     crate = made(facts, run=RUN._replace(status="Error", message="it was killed"))
     assert "What partition 0 of process did is not known" in crate.entities["./"]["description"]
@@ -183,7 +183,7 @@ def test_tasks_that_left_nothing_are_told_of(facts: Facts) -> None:
     "text",
     ["", "[]\n", "{", '"version":1,\n"ran":[\n1\n]}\n', '{"a":1,\n"ran":[\n{"number":99}\n]}\n', "\0" * 99],
 )
-def test_what_is_no_document_is_told_of(facts: Facts, text: str) -> None:
+def test_unreadable_facts_are_reported(facts: Facts, text: str) -> None:
     facts.add(ran=[ran()])
     (facts.directory / "facts-0.json").write_text(text)
     crate = made(facts)
@@ -197,7 +197,7 @@ def test_a_document_that_is_a_link_is_not_followed(facts: Facts) -> None:
     assert "known in part" in made(facts).entities["./"]["description"]
 
 
-def test_of_a_large_run_tables_tell(facts: Facts) -> None:
+def test_a_crate_of_a_large_run_has_tables(facts: Facts) -> None:
     for _ in range(INLINE + 1):
         wrote = [{"name": f"{len(facts.tasks)}.tif", "size": 1, "checksum": SHA256}]
         fetched = [FETCHED | {"source": f"https://example.org/{len(facts.tasks)}"}]
@@ -210,7 +210,7 @@ def test_of_a_large_run_tables_tell(facts: Facts) -> None:
     assert f"ran {INLINE + 1} times" in crate.entities["#process-command-1"]["description"]
 
 
-def test_each_task_has_its_own_files(facts: Facts) -> None:
+def test_files_are_listed_per_task(facts: Facts) -> None:
     for name in ("one", "two"):
         fetched = [FETCHED | {"source": f"https://example.org/{name}"}]
         facts.add(fetched=fetched, ran=[ran(1), ran(2)], wrote=[WROTE | {"name": name}])
@@ -236,7 +236,7 @@ def test_results_of_stages_before_the_last_are_outputs(facts: Facts) -> None:
     assert [row["path"] for row in crate.rows("files.csv")] == ["t.png", "index.html"]
 
 
-def test_equal_urls_with_other_content_are_two_inputs(facts: Facts) -> None:
+def test_equal_urls_with_different_content_are_two_inputs(facts: Facts) -> None:
     other = FETCHED | {"name": "again.tif", "checksum": f"sha256:{'00' * 32}"}
     facts.add(fetched=[FETCHED, FETCHED | {"name": "copy.tif"}, other], ran=[ran()])
     crate = made(facts)
@@ -258,7 +258,7 @@ NASTY = st.text(min_size=1, max_size=40) | st.sampled_from(
 
 
 @given(name=NASTY, source=NASTY, file=NASTY, agent=NASTY, message=NASTY)
-def test_whatever_things_are_called_is_data(
+def test_names_with_special_characters_are_escaped_in_a_crate(
     tmp_path_factory: pytest.TempPathFactory, name: str, source: str, file: str, agent: str, message: str
 ) -> None:
     facts = Facts(tmp_path_factory.mktemp("nasty"))

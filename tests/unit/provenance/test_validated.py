@@ -57,7 +57,7 @@ def test_the_validator_notices_what_is_missing(tmp_path: Path) -> None:
     assert "instrument" in done.stdout
 
 
-def test_another_reader_opens_it(tmp_path: Path) -> None:
+def test_an_independent_reader_opens_a_crate(tmp_path: Path) -> None:
     crate = made(tmp_path, 1, RUN, succeeded=True)
     program = (
         "import sys; from rocrate.rocrate import ROCrate; print(ROCrate(sys.argv[1]).mainEntity['name'])"

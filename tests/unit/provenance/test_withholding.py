@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
         "gdalinfo --config GDAL_HTTP_USERPWD me:s3cret /vsicurl/https://example.org/a\n",
     ],
 )
-def test_it_is_withheld(text: str) -> None:
+def test_files_and_values_with_secrets_are_withheld(text: str) -> None:
     shown = withheld(text)
     assert "s3cr" not in shown
     assert "***" in shown
@@ -45,7 +45,7 @@ def test_it_is_withheld(text: str) -> None:
         "ogr2ogr -where \"keyword='a'\" /output_dir/a /input_dir/a\n",
     ],
 )
-def test_the_rest_stays_as_it_is(text: str) -> None:
+def test_files_and_values_without_secrets_are_unchanged(text: str) -> None:
     assert withheld(text) == text
 
 

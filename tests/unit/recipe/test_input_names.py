@@ -35,7 +35,9 @@ def url(value: str, **more: str) -> dict[str, Any]:
         [url(f"{H}/2021/sic.tif?v=1"), url(f"{H}/2022/sic.tif?v=1")],
     ],
 )
-def test_two_of_one_name_are_told_with_a_way_out(tmp_path: Path, params: list[dict[str, Any]]) -> None:
+def test_inputs_with_the_same_name_are_reported_with_advice(
+    tmp_path: Path, params: list[dict[str, Any]]
+) -> None:
     with pytest.raises(
         InvalidRecipeError, match=r"params\[1\]: .*sic\.tif.*params\[0\].*name: or directory:"
     ):
@@ -52,13 +54,13 @@ def test_two_of_one_name_are_told_with_a_way_out(tmp_path: Path, params: list[di
         [url(f"{H}/get.php?id=1"), url(f"{H}/b/get.php?id=1")],
     ],
 )
-def test_what_can_be_told_apart_or_may_be_named_by_its_server_is_taken(
+def test_inputs_that_may_get_different_names_are_accepted(
     tmp_path: Path, params: list[dict[str, Any]]
 ) -> None:
     load(tmp_path, *params)
 
 
-def test_lists_are_looked_through_by_line(tmp_path: Path) -> None:
+def test_url_lists_are_checked_line_by_line(tmp_path: Path) -> None:
     urls = "".join(f"{H}/{year}/{month}.tif\n" for year in (1, 2) for month in range(20))
     with pytest.raises(InvalidRecipeError) as caught:
         load(tmp_path, {"type": "url_list", "file": "urls.txt"}, urls=urls)
@@ -68,7 +70,7 @@ def test_lists_are_looked_through_by_line(tmp_path: Path) -> None:
     )
 
 
-def test_tasks_of_a_divided_recipe_may_each_have_one(tmp_path: Path) -> None:
+def test_partitions_may_have_inputs_with_the_same_name(tmp_path: Path) -> None:
     parallel = {"type": "shell", "parallel": {"enabled": True, "partition_size": 1}}
     load(tmp_path, url(f"{H}/2021/sic.tif"), url(f"{H}/2022/sic.tif"), workflow=parallel)
 
@@ -93,7 +95,7 @@ def test_places_and_checksums_are_checked(tmp_path: Path, key: str, value: str, 
         load(tmp_path, url(f"{H}/a.tif", **{key: value}))
 
 
-def test_what_a_recipe_says_of_an_input_is_handed_on(tmp_path: Path) -> None:
+def test_attributes_of_inputs_are_passed_on(tmp_path: Path) -> None:
     recipe = load(
         tmp_path,
         url("s3://bucket/a/b.tif", name="c.tif", directory="d/e", checksum="MD5:" + "A" * 32),

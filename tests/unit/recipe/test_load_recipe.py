@@ -46,7 +46,7 @@ def test_a_file_is_no_recipe_directory(tmp_path: Path) -> None:
         load_recipe(tmp_path / "meta.yml")
 
 
-def test_problems_of_all_side_files_are_told_at_once(tmp_path: Path) -> None:
+def test_problems_of_all_side_files_are_reported_together(tmp_path: Path) -> None:
     make_recipe(
         tmp_path,
         input=inputs({"type": "file", "path": "points.csv"}, {"type": "url_list", "file": "urls.txt"}),
@@ -68,7 +68,7 @@ def test_side_files_in_subdirectories_are_found(tmp_path: Path) -> None:
     assert load_recipe(tmp_path).commands[0].text == "true"
 
 
-def test_a_missing_side_file_is_told_with_what_there_is(tmp_path: Path) -> None:
+def test_a_missing_side_file_is_reported_with_the_existing_files(tmp_path: Path) -> None:
     make_recipe(tmp_path, workflow={"type": "shell", "sh_file": "recipe.hs"})
     assert problems(tmp_path) == (
         "meta.yml: workflow.sh_file: 'recipe.hs' is not in the recipe directory; "
@@ -119,7 +119,7 @@ def test_a_link_out_of_the_directory_is_refused_and_not_read(
     assert "secret" not in problem.replace("key.sh", "")
 
 
-def test_a_missing_file_behind_a_link_out_does_not_tell_what_lies_there(tmp_path: Path) -> None:
+def test_an_error_about_a_link_outside_does_not_reveal_its_directory(tmp_path: Path) -> None:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     (secrets / "id_rsa").write_text("")
@@ -179,9 +179,7 @@ def test_earlier_outputs_are_no_part_of_a_recipe(tmp_path: Path) -> None:
         (b"# nothing\n\n", "recipe.sh: holds no command"),
     ],
 )
-def test_a_list_of_commands_that_is_no_such_text_is_refused(
-    tmp_path: Path, content: bytes, problem: str
-) -> None:
+def test_an_unreadable_recipe_sh_is_rejected(tmp_path: Path, content: bytes, problem: str) -> None:
     make_recipe(tmp_path, files={"recipe.sh": content})
     assert problems(tmp_path)[0].startswith(problem)
 
@@ -209,7 +207,7 @@ def test_the_configuration_of_a_visualization_must_be_a_json_object(
     assert problems(tmp_path)[0].startswith(problem)
 
 
-def test_a_configuration_that_is_not_used_is_told_of(tmp_path: Path) -> None:
+def test_an_unused_configuration_is_reported(tmp_path: Path) -> None:
     make_recipe(tmp_path, files={"config.json": "{}"}, workflow={"type": "visualization"})
     (advice,) = load_recipe(tmp_path).advice
     assert advice.startswith("config.json is not used")
@@ -260,7 +258,7 @@ NETWORKED = [
 
 
 @pytest.mark.parametrize("line", NETWORKED)
-def test_lines_that_take_a_network_are_told_of_unless_commands_have_one(tmp_path: Path, line: str) -> None:
+def test_lines_with_network_access_are_reported_unless_it_is_allowed(tmp_path: Path, line: str) -> None:
     files = {"recipe.sh": f"{line}\n"}
     (advice,) = load_recipe(make_recipe(tmp_path / "none", files=files)).advice
     assert advice.startswith("recipe.sh: line 1: ")
@@ -280,11 +278,11 @@ def test_lines_that_want_what_is_out_of_reach_are_told_of_with_and_without_the_k
 @pytest.mark.parametrize(
     "line", ["mycurl -x", "gdalwarp -t_srs http://www.opengis.net/def/crs/EPSG/0/3413 a b"]
 )
-def test_lines_that_only_look_so_are_not_told_of(tmp_path: Path, line: str) -> None:
+def test_lines_that_only_resemble_network_access_are_not_reported(tmp_path: Path, line: str) -> None:
     assert load_recipe(make_recipe(tmp_path, files={"recipe.sh": f"{line}\n"})).advice == ()
 
 
-def test_what_the_author_may_not_have_meant_is_told_and_the_recipe_can_run(tmp_path: Path) -> None:
+def test_probable_mistakes_are_reported_but_the_recipe_can_run(tmp_path: Path) -> None:
     commands = "cp “/input_dir/a” /output_dir\n"
     bucket = {"type": "url", "value": "s3://bucket/a.tif"}
     recipe = load_recipe(make_recipe(tmp_path, files={"recipe.sh": commands}, input=inputs(bucket)))
@@ -294,7 +292,7 @@ def test_what_the_author_may_not_have_meant_is_told_and_the_recipe_can_run(tmp_p
 
 
 @pytest.mark.parametrize(("enabled", "notes"), [({}, 1), ({"enabled": False}, 0), ({"enabled": True}, 0)])
-def test_a_recipe_that_says_how_it_is_divided_and_not_that_is_told(
+def test_partition_settings_without_enabled_partitions_are_reported(
     tmp_path: Path, enabled: dict[str, bool], notes: int
 ) -> None:
     workflow = {"type": "shell", "parallel": {"partition_size": 3} | enabled}
@@ -303,7 +301,7 @@ def test_a_recipe_that_says_how_it_is_divided_and_not_that_is_told(
     assert all("partition_size: of no effect without `enabled: true`" in each for each in advice)
 
 
-def test_lines_are_checked_and_run_as_meta_yml_has_it(tmp_path: Path) -> None:
+def test_lines_are_checked_with_the_settings_of_meta_yml(tmp_path: Path) -> None:
     files = {"recipe.sh": "false && true; true\n"}
     with pytest.raises(InvalidRecipeError, match="continues if `false` fails"):
         load_recipe(make_recipe(tmp_path / "a", files=files))
@@ -324,7 +322,7 @@ def test_lines_are_checked_and_run_as_meta_yml_has_it(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_advice_says_where_results_go_that_are_for_dataone(
+def test_advice_explains_how_to_publish_to_dataone(
     tmp_path: Path, output: dict[str, str], words: list[str]
 ) -> None:
     recipe = load_recipe(make_recipe(tmp_path, output=output))

@@ -23,7 +23,7 @@ def test_the_published_schema_is_current() -> None:
     )
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_a_valid_json_schema() -> None:
     Draft202012Validator.check_schema(json_schema())
 
 

@@ -54,7 +54,7 @@ def read(**changed: Any) -> RecipeMeta:
         ({"geographic": METADATA["geographic"] | {"east": True}}, "True is not a number"),
     ],
 )
-def test_an_author_is_told_which_field_which_value_and_what_to_do(
+def test_invalid_metadata_are_reported_with_field_value_and_advice(
     changed: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -63,7 +63,7 @@ def test_an_author_is_told_which_field_which_value_and_what_to_do(
     assert message in sentence
 
 
-def test_what_people_write_is_taken() -> None:
+def test_common_spellings_of_metadata_are_accepted() -> None:
     metadata = read(
         creators={"family_name": "L", "orcid": f"https://orcid.org/{ORCID}"}, keywords="ice"
     ).metadata
@@ -85,7 +85,7 @@ def test_orcid_ids_are_read_with_their_check_character() -> None:
     assert read_orcid("ada") is None
 
 
-def test_an_author_is_told_what_publishing_takes_and_curators_ask_for() -> None:
+def test_metadata_needed_for_publishing_are_reported() -> None:
     bare = {"title": "T", "abstract": "short", "creators": [{"family_name": "L"}]}
     found = list(metadata_advice(RecipeMeta.model_validate(RECIPE | {"metadata": bare})))
     message = (

@@ -48,7 +48,7 @@ def test_addresses_in_lines_are_found(line: str, addresses: list[str]) -> None:
         "curl http://2130706433:8000/ http://0x7f000001:8000/ http://127.1:8000/",
     ],
 )
-def test_what_only_resembles_such_an_address_is_none(line: str) -> None:
+def test_texts_that_resemble_addresses_are_ignored(line: str) -> None:
     assert named(line) == ()
 
 
@@ -78,12 +78,12 @@ def test_lines_that_want_what_is_out_of_reach_are_told_of(line: str, word: str) 
         "echo user@host:path",
     ],
 )
-def test_what_can_be_reached_or_only_looks_so_is_left_alone(line: str) -> None:
+def test_reachable_addresses_are_not_reported(line: str) -> None:
     assert list(unreached([Command(line, 1)])) == []
 
 
 @given(st.lists(st.text("0123456789.:[]/@ abflocahstp$", max_size=60), max_size=30))
-def test_what_is_found_can_be_read_as_nothing_but_addresses(lines: list[str]) -> None:
+def test_found_addresses_are_always_valid(lines: list[str]) -> None:
     found = named(*lines, *(f"http://{line}" for line in lines))
     assert len(found) <= MAX_ADDRESSES
     assert all(map(is_address, found))
@@ -124,7 +124,7 @@ def test_lines_that_use_none_are_known(line: str) -> None:
     ("wanted", "line", "networked"),
     [(None, "curl -f x", True), (None, "true", False), (True, "cp a b", True), (False, "curl -f x", False)],
 )
-def test_meta_yml_decides_and_else_the_lines(
+def test_meta_yml_takes_precedence_over_the_lines(
     tmp_path: Path, wanted: bool | None, line: str, networked: bool
 ) -> None:
     workflow = {"type": "shell"} | ({} if wanted is None else {"network": wanted})

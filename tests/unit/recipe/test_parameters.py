@@ -64,9 +64,7 @@ DECLARED = [
         ([{"name": f"A{n}"} for n in range(65)], "parameters: a list cannot be used"),
     ],
 )
-def test_an_author_is_told_what_is_wrong_with_a_parameter(
-    tmp_path: Path, parameters: Any, message: str
-) -> None:
+def test_an_invalid_parameter_is_reported_with_advice(tmp_path: Path, parameters: Any, message: str) -> None:
     workflow = {"type": "shell", "secrets": ["earth-data"]}
     with pytest.raises(InvalidRecipeError) as caught:
         load_recipe(make_recipe(tmp_path, parameters=parameters, workflow=workflow))
@@ -92,7 +90,7 @@ def test_values_come_with_the_defaults_of_the_others() -> None:
     }
 
 
-def test_a_text_stands_for_a_value_where_a_command_line_gives_it() -> None:
+def test_values_from_a_command_line_are_parsed() -> None:
     texts = {"YEAR": "2021", "RES": "1e1", "MASK": "false", "BANDS": '["é"]', "AREA": '{"a": [1]}'}
     assert read_values(DECLARED, texts) == read_values(
         DECLARED, {"YEAR": 2021.0, "RES": 10.0, "MASK": False, "BANDS": ["é"], "AREA": {"a": [1]}}
@@ -141,19 +139,19 @@ def test_a_parameter_without_a_default_has_to_be_given() -> None:
         read_values(DECLARED, {})
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_invalid_values_are_reported_together() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         read_values(DECLARED, {"CRS": "x", "Z": 1})
     assert len(str(caught.value).splitlines()) == 3
 
 
-def test_a_pattern_takes_no_longer_than_its_text() -> None:
+def test_matching_a_pattern_takes_linear_time() -> None:
     hostile = RecipeParameter(name="A", pattern="^(a+)+$")
     with pytest.raises(InvalidRequestError, match="does not match"):
         read_values([hostile], {"A": "a" * 8000 + "!"})
 
 
-def test_what_gives_access_is_shown_to_nobody() -> None:
+def test_secret_values_are_not_shown() -> None:
     values = {"A": "https://me:pw@host/x?token=1", "B": [{"c": "https://host/?sig=2"}], "C": 1}
     assert as_shown(values) == {
         "A": "https://***@host/x?token=***",
@@ -171,7 +169,7 @@ def test_what_gives_access_is_shown_to_nobody() -> None:
         max_leaves=5,
     )
 )
-def test_whatever_is_taken_is_a_variable_that_says_the_same(value: Any) -> None:
+def test_accepted_values_become_equivalent_variables(value: Any) -> None:
     for kind in ("string", "integer", "number", "boolean", "array", "object"):
         parameter = RecipeParameter(name="A", type=kind)
         try:

@@ -31,7 +31,7 @@ def test_values_are_plain_data(tmp_path: Path) -> None:
     }
 
 
-def test_what_looks_like_a_date_stays_text(tmp_path: Path) -> None:
+def test_values_that_look_like_dates_stay_strings(tmp_path: Path) -> None:
     assert read(tmp_path, "name: 2023-09-01\nb: 2023-13-45\n") == {"name": "2023-09-01", "b": "2023-13-45"}
 
 
@@ -79,14 +79,14 @@ def test_other_names_of_meta_yml_are_recognised(name: str, tmp_path: Path) -> No
         ("name:a\nb: 1\n", "write a space after the colon of each"),
     ],
 )
-def test_slips_get_advice(tmp_path: Path, content: str, advice: str) -> None:
+def test_common_mistakes_in_yaml_get_advice(tmp_path: Path, content: str, advice: str) -> None:
     (tmp_path / "meta.yml").write_text(content)
     with pytest.raises(InvalidRecipeError) as raised:
         load_meta(tmp_path / "meta.yml")
     assert advice in str(raised.value)
 
 
-def test_odd_blanks_within_a_value_are_its_own(tmp_path: Path) -> None:
+def test_unusual_spaces_within_a_value_are_kept(tmp_path: Path) -> None:
     (tmp_path / "meta.yml").write_text("a: b\u00a0c\n")
     assert load_meta(tmp_path / "meta.yml") == {"a": "b\u00a0c"}
 
@@ -210,7 +210,9 @@ def test_a_long_number_is_text_and_costs_nothing(tmp_path: Path) -> None:
         st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*<!|>'\"#,?%@ \n\t\\0x_.1", max_size=60)
     )
 )
-def test_any_file_is_read_as_a_mapping_or_refused_in_our_words(tmp_path: Path, content: str | bytes) -> None:
+def test_any_file_is_read_as_a_mapping_or_rejected_with_our_message(
+    tmp_path: Path, content: str | bytes
+) -> None:
     with suppress(OgdcError):
         assert isinstance(read(tmp_path, content), dict)
 

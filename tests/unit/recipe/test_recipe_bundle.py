@@ -66,7 +66,7 @@ def test_what_was_packed_comes_out_again(tmp_path: Path) -> None:
     assert content(tmp_path / "copy") == content(recipe)
 
 
-def test_a_recipe_is_as_good_after_the_way(tmp_path: Path) -> None:
+def test_packing_and_unpacking_keeps_a_recipe_valid(tmp_path: Path) -> None:
     recipe = make_recipe(tmp_path / "recipe")
     unpack(pack(recipe), tmp_path / "copy")
     assert load_recipe(tmp_path / "copy").meta == load_recipe(recipe).meta
@@ -108,7 +108,7 @@ def test_whether_a_file_can_be_run_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "copy" / "recipe.sh").stat().st_mode & 0o777 == 0o644
 
 
-def test_version_control_caches_and_earlier_outputs_stay_behind(tmp_path: Path) -> None:
+def test_version_control_caches_and_outputs_are_not_packed(tmp_path: Path) -> None:
     extra = [".git/config", ".git/objects/aa", "lib/__pycache__/a.pyc", ".DS_Store", "ogdc-output/run/a.tif"]
     recipe = make_recipe(tmp_path, files=dict.fromkeys(extra, b"") | {".hidden": b"", "lib/.keep": b""})
     with tarfile.open(fileobj=io.BytesIO(pack(recipe))) as archive:
@@ -140,7 +140,7 @@ OWN = ["meta.yml", "recipe.sh"]
 
 
 @pytest.mark.parametrize("target", ["../secret", "/etc/passwd", "none", ".", "data"])
-def test_a_link_out_to_nowhere_or_to_a_directory_is_left_out_unless_it_is_named(
+def test_links_outside_broken_or_to_directories_are_left_out_unless_referenced(
     tmp_path: Path, target: str
 ) -> None:
     (tmp_path / "secret").write_text("secret")
@@ -170,7 +170,7 @@ def test_a_name_that_is_no_text_is_left_out(tmp_path: Path) -> None:
     assert list(left_out.values()) == ["its name is not UTF-8"]
 
 
-def test_a_name_that_windows_made_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+def test_names_with_backslashes_are_left_out_unless_referenced(tmp_path: Path) -> None:
     (make_recipe(tmp_path) / "data\\a.csv").write_text("")
     assert packed(tmp_path) == (OWN, {"data\\a.csv": "has a backslash in its name"})
     (tmp_path / "recipe.sh").write_text("cat '$RECIPE_DIR/data\\a.csv' > /output_dir/x\n")
@@ -233,7 +233,7 @@ def test_a_large_file_comes_along_where_it_is_named(
     assert "raw/small.tif" in names
 
 
-def test_ignore_files_are_honoured_and_what_meta_yml_names_comes_along_anyway(tmp_path: Path) -> None:
+def test_ignore_files_apply_except_to_referenced_files(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
         ".gitignore": "*.csv\nold/\n!lib/keep.csv\n",
         ".ogdcignore": "notes/\n*.log\n",
@@ -265,7 +265,7 @@ def test_what_was_packed_is_packed_again_as_it_is(tmp_path: Path) -> None:
     assert pack(tmp_path / "copy") == bundle
 
 
-def test_a_tree_that_is_too_deep_is_not_packed(tmp_path: Path) -> None:
+def test_a_tree_that_is_too_deep_is_rejected(tmp_path: Path) -> None:
     deepest = tmp_path.joinpath(*["d"] * (MAX_DEPTH + 1))
     deepest.mkdir(parents=True)
     (deepest / "in.csv").touch()
@@ -280,7 +280,7 @@ def test_too_many_files_are_not_packed(tmp_path: Path, monkeypatch: pytest.Monke
         pack(tmp_path)
 
 
-def test_too_much_is_not_packed(tmp_path: Path) -> None:
+def test_a_recipe_that_is_too_large_is_not_packed(tmp_path: Path) -> None:
     commanded(tmp_path, "cp $RECIPE_DIR/big.tif /output_dir/")
     with (tmp_path / "big.tif").open("wb") as file:
         file.truncate(bundles.MAX_CONTENT + 1)  # takes no room
@@ -316,7 +316,7 @@ def test_a_name_that_leads_outside_is_refused(
 
 @pytest.mark.parametrize("make", ARCHIVES, ids=["tar", "zip"])
 @pytest.mark.parametrize("name", ["$(id)", "a;b", "{{workflow.name}}", "a'b\"c", "a\nb", "-rf", "ä"])
-def test_a_strange_name_is_only_a_name(tmp_path: Path, make: Callable[[str], bytes], name: str) -> None:
+def test_unusual_names_are_kept(tmp_path: Path, make: Callable[[str], bytes], name: str) -> None:
     unpack(make(name), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -355,12 +355,12 @@ def test_a_file_is_never_written_through_a_link_that_was_there(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("first", ["a", "a/b"])
-def test_one_name_for_two_things_is_refused(tmp_path: Path, first: str) -> None:
+def test_duplicate_names_in_an_archive_are_rejected(tmp_path: Path, first: str) -> None:
     bundle = tar_of((tarfile.TarInfo(first), b"1"), (tarfile.TarInfo("a"), b"2"))
     assert "is the name there twice?" in refused(bundle, tmp_path)
 
 
-def test_owners_and_special_permissions_do_not_come_out(tmp_path: Path) -> None:
+def test_unpacking_ignores_owners_and_special_permissions(tmp_path: Path) -> None:
     unpack(tar_with("x", mode=0o6777, uid=1234, gid=1234), tmp_path)
     status = (tmp_path / "x").stat()
     assert status.st_mode & 0o7777 == 0o755
@@ -406,7 +406,7 @@ def test_a_cut_or_changed_archive_is_refused(tmp_path: Path) -> None:
     assert "is damaged" in refused(bytes(changed), tmp_path / "changed")
 
 
-def test_a_zip_that_needs_a_password_or_another_packer_is_refused(tmp_path: Path) -> None:
+def test_zips_with_passwords_or_other_compression_are_rejected(tmp_path: Path) -> None:
     locked = bytearray(zip_of(("a", b"b")))
     locked[6] |= 1
     locked[locked.index(b"PK\x01\x02") + 8] |= 1
@@ -496,11 +496,11 @@ def test_an_archive_of_too_many_files_is_stopped(tmp_path: Path, monkeypatch: py
     assert "there are more than 3 files" in refused(packed, tmp_path / "zip")
 
 
-def test_a_bundle_beyond_the_limit_is_not_looked_into(tmp_path: Path) -> None:
+def test_a_bundle_over_the_limit_is_rejected_without_reading_it(tmp_path: Path) -> None:
     assert "is larger than 67,108,864 bytes" in refused(b"PK" + bytes(bundles.MAX_BUNDLE), tmp_path)
 
 
-def test_a_full_disk_is_not_the_authors_mistake(tmp_path: Path) -> None:
+def test_a_full_disk_is_not_reported_as_an_invalid_recipe(tmp_path: Path) -> None:
     with largest_file(1024 * 1024), pytest.raises(StorageUnavailableError, match="no room"):
         unpack(tar_with("big", bytes(2 * 1024 * 1024)), tmp_path)
 
@@ -511,7 +511,7 @@ def test_a_full_disk_is_not_the_authors_mistake(tmp_path: Path) -> None:
         st.text("ab.-é ", min_size=1, max_size=8).filter(lambda n: n.strip(".")), st.binary(max_size=50)
     )
 )
-def test_any_files_come_out_as_they_went_in(
+def test_packing_and_unpacking_keeps_any_files(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
 ) -> None:
     source, copy = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("copy")

@@ -59,12 +59,12 @@ def test_two_backslashes_are_a_backslash() -> None:
     assert texts("echo a\\\\\nb\n") == ["echo a\\\\", "b"]
 
 
-def test_a_comment_does_not_go_on() -> None:
+def test_a_comment_is_not_continued_by_a_backslash() -> None:
     assert texts("# a \\\nb\n") == ["b"]
 
 
 @given(st.lists(st.sampled_from(["echo a", "  x", "\\\\", " ", "'b c'", "1"]), min_size=1, max_size=6))
-def test_joined_lines_mean_what_they_mean_to_the_shell(parts: list[str]) -> None:
+def test_joined_lines_have_the_same_meaning_as_in_a_shell(parts: list[str]) -> None:
     script = "printf '%s.' start " + "\\\n".join(parts) + "\n"
     expected = subprocess.run(["sh", "-c", script], capture_output=True, check=False).stdout
     try:
@@ -127,7 +127,7 @@ def test_a_long_command_is_shown_shortened() -> None:
         "rm -rf /; echo 'it is the author who writes this'",
     ],
 )
-def test_what_an_author_writes_is_kept_to_the_letter(line: str) -> None:
+def test_commands_are_kept_unchanged(line: str) -> None:
     assert texts(line) == [line]
 
 

@@ -185,30 +185,30 @@ def exit_code(text: str, directory: Path) -> int:
 
 
 @pytest.mark.parametrize("text", UNNOTICED)
-def test_a_list_whose_failure_nobody_would_notice_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_command_list_that_hides_failures_is_rejected(text: str, tmp_path: Path) -> None:
     assert exit_code(text, tmp_path) == 0, "bash would have noticed"
     (problem,) = look(text).problems
     assert problem.startswith("continues if `")
 
 
 @pytest.mark.parametrize("text", NOTICED)
-def test_a_list_whose_failure_ends_the_line_is_taken(text: str) -> None:
+def test_a_command_list_whose_failure_ends_the_line_is_accepted(text: str) -> None:
     assert look(text).problems == ()
 
 
 @pytest.mark.parametrize("text", MEANT)
-def test_a_list_that_begins_with_a_question_is_taken(text: str, tmp_path: Path) -> None:
+def test_a_command_list_that_begins_with_a_test_is_accepted(text: str, tmp_path: Path) -> None:
     assert exit_code(text, tmp_path) == 0
     assert look(text).problems == ()
 
 
 @pytest.mark.parametrize("text", UNNOTICED)
-def test_a_recipe_that_is_not_strict_may_go_on(text: str) -> None:
+def test_a_recipe_that_is_not_strict_may_ignore_failures(text: str) -> None:
     assert look(text, shell=Shell("sh", strict=False)).problems == ()
 
 
 @pytest.mark.parametrize("text", OTHER_SHELLS)
-def test_a_failure_that_only_another_shell_would_notice_is_advised_on(text: str, tmp_path: Path) -> None:
+def test_failures_that_only_another_shell_notices_cause_advice(text: str, tmp_path: Path) -> None:
     assert exit_code(text, tmp_path) == 0
     found = look(text)
     assert found.problems == ()
@@ -244,7 +244,7 @@ def test_variables_of_parallel_recipes_are_told_of_in_others(text: str) -> None:
         "a $INPUT",
     ],
 )
-def test_variables_that_the_line_itself_gives_a_value_are_its_own(text: str) -> None:
+def test_variables_set_in_the_line_itself_are_not_reported(text: str) -> None:
     assert look(text) == Findings()
 
 
@@ -257,7 +257,7 @@ def test_variables_that_the_line_itself_gives_a_value_are_its_own(text: str) -> 
         ("cp a\u200b b", "character that cannot be seen"),
     ],
 )
-def test_characters_of_word_processors_are_told_of(text: str, named: str) -> None:
+def test_characters_of_word_processors_are_reported(text: str, named: str) -> None:
     assert named in look(text).advice[0]
     assert look(f"echo '{text}' \"{text}\"") == Findings()
 
@@ -285,7 +285,7 @@ def test_characters_of_word_processors_are_told_of(text: str, named: str) -> Non
         (". /input_dir/settings.sh", Shell(), "ends with reading a file"),
     ],
 )
-def test_what_would_fail_unnoticed_is_told_of(text: str, shell: Shell, named: str) -> None:
+def test_failures_that_would_be_hidden_are_reported(text: str, shell: Shell, named: str) -> None:
     found = look(text, shell=shell)
     assert found.problems == ()
     assert named in found.advice[0]
@@ -313,14 +313,14 @@ def test_what_would_fail_unnoticed_is_told_of(text: str, shell: Shell, named: st
         "f() { set -eu; a; b; }; export -f f; ls | xargs -I{} bash -c 'f {}'",
     ],
 )
-def test_what_notices_is_not_told_of(text: str) -> None:
+def test_lines_that_notice_failures_are_not_reported(text: str) -> None:
     assert look(text) == Findings()
 
 
 @pytest.mark.parametrize(
     "text", ["cd x && " * 5000 + "a", "(" * 5000 + "cd x" + ")" * 5000, "cd x; " * 5000 + "a"]
 )
-def test_no_line_is_too_deep(text: str) -> None:
+def test_deeply_nested_lines_are_checked(text: str) -> None:
     look(text)
 
 
@@ -360,7 +360,7 @@ def test_lines_run_strictly_with_the_shell_that_the_file_names(first: str, stric
         ("#!/bin/bash -o noexec", "has '-o'"),
     ],
 )
-def test_what_would_run_no_line_is_refused(first: str, named: str) -> None:
+def test_unsupported_shells_are_rejected(first: str, named: str) -> None:
     with pytest.raises(InvalidRecipeError, match=f"^recipe.sh: line 1: `{first}` ") as raised:
         read_script(f"{first}\r\ncp a b\r\n")
     assert named in str(raised.value)

@@ -84,7 +84,7 @@ def test_all_kinds_of_fetched_inputs_mix() -> None:
     assert [param.type for param in meta.input.params] == ["url", "url_list", "file", "dataone"]
 
 
-def test_what_a_task_gets_and_how_long_it_may_take() -> None:
+def test_resources_and_timeout_are_read() -> None:
     meta = accepted(
         workflow={
             "resources": {"cpu": 0.5, "memory": "4Gi", "scratch": "1.5T"},
@@ -254,14 +254,12 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_key_its_value_and_what_to_do(
-    changes: dict[str, Any], problem: str
-) -> None:
+def test_a_mistake_is_reported_with_key_value_and_advice(changes: dict[str, Any], problem: str) -> None:
     (messages,) = problems(**changes)
     assert messages.startswith(f"meta.yml: {problem}")
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     messages = problems(
         name="a_b",
         input=inputs({"type": "url", "valeu": "https://example.org"}, {"type": "file", "path": "../a"}),
@@ -320,7 +318,7 @@ def test_text_that_means_something_to_a_shell_or_template_is_only_text(text: str
 
 
 @pytest.mark.parametrize("text", [*BREAKOUTS, *CONTROL, "../a", "/"])
-def test_such_text_is_no_name_and_no_claim(text: str) -> None:
+def test_shell_or_template_syntax_in_names_and_claims_is_rejected(text: str) -> None:
     assert problems(name=f"a{text}") != ()
     params = inputs({"type": "pvc_mount", "claim_name": f"a{text}", "path": "/"})
     assert "is not a claim name" in problems(input=params)[0]
@@ -389,7 +387,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["name", "workflow", "input", "output", "extra"]), json_values))
-def test_whatever_a_file_holds_is_explained(content: dict[str, Any]) -> None:
+def test_any_content_of_a_file_is_accepted_or_explained(content: dict[str, Any]) -> None:
     try:
         RecipeMeta.model_validate(content)
     except ValidationError as error:

@@ -16,7 +16,7 @@ def test_cpu_is_cores_or_thousandths(value: object, expected: str) -> None:
     "value",
     [0, "0", "0m", -1, "2 cores", "1e3", 1e-7, float("inf"), float("nan"), True, None, [], "", "1.2m", "٣"],
 )
-def test_anything_else_is_no_cpu(value: object) -> None:
+def test_invalid_cpu_amounts_are_rejected(value: object) -> None:
     with pytest.raises(ValueError, match="is not an amount of CPU"):
         cpu(value)
 
@@ -45,7 +45,7 @@ def test_a_size_is_bytes_with_a_unit(value: object, expected: str) -> None:
         ("1000k", "too little"),
     ],
 )
-def test_anything_else_is_no_size_and_what_was_meant_is_offered(value: object, advice: str) -> None:
+def test_invalid_sizes_are_rejected_with_a_suggestion(value: object, advice: str) -> None:
     with pytest.raises(ValueError, match=r"is not an amount of bytes|is less than 1Mi") as raised:
         size(value)
     assert advice in str(raised.value)
@@ -72,7 +72,7 @@ def test_a_length_of_time_is_seconds_or_has_units(value: object, expected: int) 
     "value",
     ["", "h", "1.5h", 1.5, "2 h", "-1", "30m1h", "1w", True, None, [], "1" * 100, "367d", 0, "0h", 10**12],
 )
-def test_anything_else_is_no_length_of_time(value: object) -> None:
+def test_invalid_durations_are_rejected(value: object) -> None:
     with pytest.raises(
         ValueError, match=r"is not a length of time|give at least 1 second and at most 366 days"
     ):

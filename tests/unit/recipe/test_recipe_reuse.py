@@ -39,7 +39,7 @@ def looked_at(directory: Path, commands: str, workflow: str = "", **files: str) 
         "printf '%s' a > $OUTPUT_DIR/b",
     ],
 )
-def test_takes_lines_for_functions_that_show_nothing_else(tmp_path: Path, line: str) -> None:
+def test_deterministic_lines_are_reusable(tmp_path: Path, line: str) -> None:
     assert looked_at(tmp_path, f"{line}\n").commands == 1
 
 
@@ -75,19 +75,19 @@ def test_takes_lines_for_functions_that_show_nothing_else(tmp_path: Path, line: 
         "env > $OUTPUT_DIR/x",
     ],
 )
-def test_ends_at_a_line_that_may_make_another_result_each_time(tmp_path: Path, line: str) -> None:
+def test_reuse_ends_at_a_nondeterministic_line(tmp_path: Path, line: str) -> None:
     found = looked_at(tmp_path, f"cp $INPUT_DIR/* $OUTPUT_DIR\n{line}\ncp $INPUT_DIR/* $OUTPUT_DIR\n")
     assert found.commands == 1
     assert "line 2" in found.reason
 
 
-def test_looks_into_a_script_that_a_line_runs(tmp_path: Path) -> None:
+def test_scripts_run_by_a_line_are_inspected(tmp_path: Path) -> None:
     scripts = {"chance__py": "import random\n", "plain__py": "print(1)\n"}
     lines = "python3 $RECIPE_DIR/plain.py\npython3 $RECIPE_DIR/chance.py\n"
     assert looked_at(tmp_path, lines, **scripts).commands == 1
 
 
-def test_looks_into_what_a_script_imports(tmp_path: Path) -> None:
+def test_modules_imported_by_a_script_are_inspected(tmp_path: Path) -> None:
     scripts = {"main__py": "import helper\n", "helper__py": "import deep\n", "deep__py": "import random\n"}
     lines = "true\npython3 $RECIPE_DIR/main.py\n"
     found = looked_at(tmp_path, lines, **scripts)
@@ -106,17 +106,19 @@ def test_looks_into_what_a_script_imports(tmp_path: Path) -> None:
         ("parallel: {enabled: true, allowed_failures: 1}", 2),
     ],
 )
-def test_heeds_what_the_recipe_says_of_itself(tmp_path: Path, workflow: str, commands: int) -> None:
+def test_the_reuse_setting_of_the_recipe_takes_precedence(
+    tmp_path: Path, workflow: str, commands: int
+) -> None:
     assert looked_at(tmp_path, "true\ntrue\n", workflow).commands == commands
 
 
 class TestFiles:
-    def test_count_where_a_command_may_read_them(self, tmp_path: Path) -> None:
+    def test_files_that_a_command_may_read_are_part_of_the_key(self, tmp_path: Path) -> None:
         lines = "gdalwarp -cutline $RECIPE_DIR/cut.geojson $INPUT_DIR/* $OUTPUT_DIR/x.tif\n"
         before = looked_at(tmp_path, lines, cut__geojson="1")
         assert looked_at(tmp_path, lines, cut__geojson="2").files != before.files
 
-    def test_leave_out_the_lines_and_meta_yml(self, tmp_path: Path) -> None:
+    def test_recipe_sh_and_meta_yml_are_not_part_of_the_key(self, tmp_path: Path) -> None:
         before = looked_at(tmp_path, "true\n", cut__geojson="1")
         assert looked_at(tmp_path, "false\n", "timeout: 90", cut__geojson="1").files == before.files
 
@@ -130,6 +132,6 @@ class TestFiles:
             "cd $RECIPE_DIR; cp *.yml $OUTPUT_DIR",
         ],
     )
-    def test_count_all_where_a_line_may_read_any(self, tmp_path: Path, line: str) -> None:
+    def test_all_files_are_part_of_the_key_if_a_line_may_read_any(self, tmp_path: Path, line: str) -> None:
         before = looked_at(tmp_path, f"{line}\n")
         assert looked_at(tmp_path, f"{line}\n", "timeout: 90").files != before.files

@@ -57,12 +57,12 @@ def test_a_url_may_be_anything_a_server_could_have(url: str) -> None:
         ("https://example.org/" + "a" * 9000, "is longer than 8,192 characters"),
     ],
 )
-def test_what_cannot_be_fetched_is_reported(url: str, problem: str) -> None:
+def test_urls_that_cannot_be_fetched_are_reported(url: str, problem: str) -> None:
     assert (url_problem(url) or "").startswith(problem)
 
 
 @given(st.from_regex(r"https?://[a-z0-9.:-]{1,12}(/[!-~]{0,10})?", fullmatch=True))
-def test_the_short_way_takes_nothing_that_the_long_way_refuses(url: str) -> None:
+def test_the_fast_check_accepts_only_urls_that_the_full_check_accepts(url: str) -> None:
     if url_problem(url) is None:
         parts = urlsplit(url)
         assert parts.hostname

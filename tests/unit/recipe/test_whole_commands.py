@@ -124,11 +124,11 @@ def test_a_line_is_read_by_the_shell_that_runs_it(text: str, program: str) -> No
     assert problem_of(text, {"sh": "bash", "bash": "sh"}[program]) is not None
 
 
-def test_what_one_shell_alone_sees_is_told_where_it_is_that_one() -> None:
+def test_errors_specific_to_a_shell_are_reported_only_for_that_shell() -> None:
     assert "unexpected" in (problem_of("echo `for x`", "sh") or "")
 
 
-def test_a_shell_that_is_not_here_refuses_nothing() -> None:
+def test_a_missing_shell_rejects_nothing() -> None:
     assert problem_of("for f in", "nosuchsh") is None
     assert problem_of("cat <<EOF", "nosuchsh") is None
 
@@ -136,7 +136,7 @@ def test_a_shell_that_is_not_here_refuses_nothing() -> None:
 @pytest.mark.parametrize(
     "form", ["touch {0}", "$(touch {0})", "`touch {0}`", "x=$(touch {0}", "a <<$(touch {0})"]
 )
-def test_nothing_is_run_by_being_read(form: str, tmp_path: Path) -> None:
+def test_checking_a_line_runs_nothing(form: str, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     problem_of(form.format(canary))
     assert not canary.exists()
@@ -150,7 +150,7 @@ def test_odd_text_is_read_as_text(text: str) -> None:
 @pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(BLANKS)), min_size=1, max_size=8))
 @settings(max_examples=300, deadline=None)
-def test_what_is_taken_without_asking_the_shell_the_shell_takes(pieces: list[tuple[str, str]]) -> None:
+def test_lines_accepted_without_the_shell_are_accepted_by_it(pieces: list[tuple[str, str]]) -> None:
     text = "".join(piece + blank for piece, blank in pieces).strip()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shell, "_complaint", lambda script, program: "asked")
@@ -160,7 +160,9 @@ def test_what_is_taken_without_asking_the_shell_the_shell_takes(pieces: list[tup
 
 
 @pytest.mark.parametrize("recipe", sorted(EXAMPLES.glob("*/recipe.sh")), ids=lambda path: path.parent.name)
-def test_ordinary_commands_cost_no_process(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ordinary_commands_are_checked_without_a_process(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a process was started")
 

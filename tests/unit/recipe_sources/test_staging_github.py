@@ -89,13 +89,13 @@ def test_a_chain_of_locations_is_refused(into: Path) -> None:
         stage_recipe(f"{LOCATION}::file:///etc", into, allow_local=False)
 
 
-def test_too_many_calls_are_a_passing_fault(server: FileServer, into: Path) -> None:
+def test_a_rate_limit_is_a_temporary_failure(server: FileServer, into: Path) -> None:
     server.fail(9, status=403)
     with pytest.raises(SourceUnavailableError, match=r"refuses it \(403\).*asked too often"):
         stage_recipe(LOCATION, into, allow_local=False)
 
 
-def test_github_away_is_a_passing_fault(
+def test_an_unreachable_github_is_a_temporary_failure(
     server: FileServer, into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closed_port() as url:
@@ -120,7 +120,7 @@ def test_a_scheme_whose_package_is_missing_says_so(into: Path, monkeypatch: pyte
         stage_recipe("gs://bucket/recipe", into, allow_local=False)
 
 
-def test_starting_up_costs_nothing_heavy() -> None:
+def test_staging_imports_nothing_slow_at_start() -> None:
     check = "import sys, ogdc_shared.recipe_sources.staging, ogdc_shared.storage.store; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     heavy = {"boto3", "botocore", "fsspec", "requests", "urllib3", "pydantic", "yaml", "tarfile"}

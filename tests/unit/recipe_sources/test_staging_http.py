@@ -185,9 +185,7 @@ def test_a_server_that_stalls_is_given_up(
         stage_recipe(url, into, allow_local=False, networks=LOOPBACK)
 
 
-def test_a_server_that_drips_is_given_up(
-    server: FileServer, into: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_server_is_given_up(server: FileServer, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "MAX_SECONDS", 0.1)
     url = archive(server, "r.tar.gz", top="")
     server.delay = 0.2
@@ -224,7 +222,7 @@ def test_an_archive_that_escapes_is_refused(server: FileServer, into: Path, tmp_
     assert not any(into.iterdir())
 
 
-def test_without_room_nothing_is_left(server: FileServer, into: Path) -> None:
+def test_a_full_disk_leaves_no_staged_files(server: FileServer, into: Path) -> None:
     write_recipe(server.directory / "r")
     server.listings = True
     with largest_file(100_000), pytest.raises(StorageUnavailableError, match="no room left on the disk"):

@@ -97,7 +97,7 @@ def test_a_link_out_of_the_recipe_is_never_followed(recipe: Path, into: Path, tm
     assert list(into.iterdir()) == []
 
 
-def test_what_is_in_the_way_is_left_alone(recipe: Path, into: Path) -> None:
+def test_an_existing_destination_is_not_changed(recipe: Path, into: Path) -> None:
     into.mkdir()
     (into / "mine").write_text("x")
     with pytest.raises(ValueError, match="not empty"):

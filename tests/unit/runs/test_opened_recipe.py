@@ -45,7 +45,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return disk
 
 
-def test_a_small_recipe_lies_in_memory(tmp_path: Path, memory: Path):
+def test_a_small_recipe_is_unpacked_in_memory(tmp_path: Path, memory: Path):
     assert place_of(pack(make_recipe(tmp_path / "recipe"))) == memory
 
 
@@ -54,27 +54,29 @@ def test_a_small_recipe_lies_in_memory(tmp_path: Path, memory: Path):
     [{"data/large.txt": bytes(600 * 1024)}, {f"data/{number}.txt": "few" for number in range(101)}],
     ids=["large", "many files"],
 )
-def test_one_that_is_more_lies_on_the_disk(
+def test_a_large_recipe_is_unpacked_on_the_disk(
     files: dict[str, str | bytes], tmp_path: Path, disk: Path, memory: Path
 ):
     assert place_of(pack(make_recipe(tmp_path / "recipe", files=files))) == disk
     assert [*memory.iterdir()] == []
 
 
-def test_all_lie_where_the_operator_says(tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_operator_can_set_the_directory_of_unpacked_recipes(
+    tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("TMPDIR", str(disk))
 
     assert place_of(pack(make_recipe(tmp_path / "recipe"))) == disk
 
 
-def test_what_is_wrong_is_said_as_it_is_of_any(tmp_path: Path):
+def test_problems_of_an_unpacked_recipe_are_reported_as_usual(tmp_path: Path):
     bundle = pack(make_recipe(tmp_path / "recipe"))
 
     with pytest.raises(InvalidRecipeError, match="bundle: is damaged or encrypted"):
         place_of(bundle[:-20])
 
 
-def test_what_a_killed_process_left_in_memory_goes_with_the_next_recipe(tmp_path: Path, memory: Path):
+def test_recipes_of_killed_processes_are_removed_from_memory(tmp_path: Path, memory: Path):
     bundle = pack(make_recipe(tmp_path / "recipe"))
 
     def be_killed() -> None:

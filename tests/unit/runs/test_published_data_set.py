@@ -41,7 +41,7 @@ def deployment(
         (deployment("http://127.0.0.1:8/mn", "test", mode="open"), "http://127.0.0.1:8/mn"),
     ],
 )
-def test_where_it_does(settings: Settings, node: str, tmp_path: Path) -> None:
+def test_cases_in_which_a_run_publishes_a_data_set(settings: Settings, node: str, tmp_path: Path) -> None:
     found = published_data_set(recipe_in(tmp_path), settings)
     assert found is not None
     assert found.node == node
@@ -60,17 +60,19 @@ def test_where_it_does(settings: Settings, node: str, tmp_path: Path) -> None:
         (deployment(PRODUCTION, "test"), "OGDC_DATAONE_PUBLISH=production"),
     ],
 )
-def test_where_it_does_not(settings: Settings, setting: str, tmp_path: Path) -> None:
+def test_cases_in_which_publishing_a_data_set_is_rejected(
+    settings: Settings, setting: str, tmp_path: Path
+) -> None:
     with pytest.raises(UnsupportedError, match=f"publishes nothing by itself.*{setting}"):
         published_data_set(recipe_in(tmp_path), settings)
 
 
-def test_a_node_that_gets_no_token_is_the_operators_mistake(tmp_path: Path) -> None:
+def test_an_unsafe_node_url_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="DATAONE_NODE_URL"):
         published_data_set(recipe_in(tmp_path), deployment("http://test.example.org/mn"))
 
 
-def test_what_a_recipe_has_to_say_is_asked_at_once(tmp_path: Path) -> None:
+def test_missing_metadata_are_reported_at_submission(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"no `output\.license`"):
         published_data_set(recipe_in(tmp_path / "a", output={"type": "dataone"}), deployment(TEST))
     own = {"eml": "own.xml"}

@@ -36,7 +36,7 @@ KNOWN = '{"statistics": [{"name": "coverage", "val_range": [0, 1]}]}'
     ("config", "paints", "waits"),
     [("{}", True, False), ('{"enable_pmtiles": true}', True, True), (KNOWN, False, False)],
 )
-def test_stages_take_what_those_before_left(tmp_path: Path, config: str, paints: bool, waits: bool) -> None:
+def test_stages_use_outputs_of_earlier_stages(tmp_path: Path, config: str, paints: bool, waits: bool) -> None:
     (tmp_path / "c.json").write_text(config)
     found = made(recipe(tmp_path, config_file="c.json"))
     stages = [
@@ -65,7 +65,7 @@ def test_a_sequential_recipe_has_a_task_a_stage(tmp_path: Path) -> None:
     assert not any(plan.partitioning.divides for plan in made(recipe(tmp_path), Partitioning()))
 
 
-def test_a_stage_gets_what_the_recipe_asks_for_else_what_the_deployment_gives(tmp_path: Path) -> None:
+def test_resources_of_a_stage_come_from_the_recipe_or_the_deployment(tmp_path: Path) -> None:
     meta = recipe(tmp_path, resources={"memory": "16Gi"}).meta
     environ = {
         "OGDC_VISUALIZATION_IMAGE": "registry.example/tiles:1",
@@ -112,7 +112,7 @@ def test_keys_about_commands_are_refused(tmp_path: Path) -> None:
     )
 
 
-def test_what_an_extra_takes_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requirements_of_an_extra_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = [
         'numpy>=2 ; extra == "map"',
         "no-such-package>=1 ; extra == 'map'",

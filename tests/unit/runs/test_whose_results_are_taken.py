@@ -30,7 +30,7 @@ def found(directory: Path, run: Reusing) -> Found | None:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=["shell", "map"])
-def test_users_and_recipes_have_stores_of_their_own(tmp_path: Path, workflow: dict[str, Any]) -> None:
+def test_results_are_stored_per_user_and_recipe(tmp_path: Path, workflow: dict[str, Any]) -> None:
     lakes, seas = (make_recipe(tmp_path / name, name=name, workflow=workflow) for name in ("lakes", "seas"))
     scopes = {
         (owner, recipe.name): kept.scope
@@ -45,9 +45,7 @@ def test_users_and_recipes_have_stores_of_their_own(tmp_path: Path, workflow: di
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=["shell", "map"])
-def test_nothing_is_taken_where_the_run_or_its_recipe_says_so(
-    tmp_path: Path, workflow: dict[str, Any]
-) -> None:
+def test_reuse_can_be_disabled_by_the_run_or_the_recipe(tmp_path: Path, workflow: dict[str, Any]) -> None:
     def earlier(_label: str) -> list[EarlierRun]:
         return [EarlierRun("lakes-1", succeeded=False), EarlierRun("lakes-2", succeeded=True)]
 

@@ -48,7 +48,7 @@ print(Path.cwd() == home, (home / "a/inner/sub/file").read_text())
 """
 
 
-def test_what_is_shown_is_there_wherever_it_is_mounted(tmp_path: Path) -> None:
+def test_visible_files_exist_at_any_mount(tmp_path: Path) -> None:
     done = subprocess.run(
         ["unshare", "--mount", sys.executable, "-c", MANY_MOUNTS, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -79,6 +79,6 @@ print(os.readlink("/proc/thread-self/ns/mnt") == before)
 """
 
 
-def test_nothing_is_left_out_where_there_is_no_way_back() -> None:
+def test_mounts_are_not_reduced_without_an_alternative() -> None:
     command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", ALL_MOUNTS]
     assert subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout == "True\nTrue\n"

@@ -57,7 +57,7 @@ def test_without_version_2_there_is_nothing(base: Path) -> None:
     assert delegated(own=base / "nothing", root=base) is None
 
 
-def test_a_containers_group_has_its_limits_and_runs_its_command(tmp_path: Path) -> None:
+def test_a_cgroup_has_the_limits_and_the_processes_of_its_container(tmp_path: Path) -> None:
     group = Cgroups(tmp_path).make("pod", memory=64 << 20, processes=9)
     assert (tmp_path / "pod/memory.max").read_text() == str(64 << 20)
     assert (tmp_path / "pod/memory.oom.group").read_text() == "1"
@@ -76,7 +76,7 @@ def test_a_process_that_was_refused_is_known(tmp_path: Path) -> None:
     assert group.refused_a_process()
 
 
-def test_the_kernels_word_counts(tmp_path: Path) -> None:
+def test_out_of_memory_is_read_from_the_kernels_counters(tmp_path: Path) -> None:
     group = Group(tmp_path, deque())
     assert group.out_of_memory() is None
     (tmp_path / "memory.events").write_text("low 0\noom 0\noom_kill 0\n")
@@ -201,7 +201,7 @@ def test_a_group_can_be_made_while_the_last_one_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_anothers_groups_are_left_alone(old: Path) -> None:
+def test_cgroups_of_other_stacks_are_not_changed(old: Path) -> None:
     old.chmod(0o555)
     assert found_old(old) is None
     old.chmod(0o755)

@@ -42,7 +42,7 @@ def test_a_user_gets_a_namespace_and_no_capability() -> None:
     assert "setpriv" not in command
 
 
-def test_root_gives_its_rights_up_before_the_command() -> None:
+def test_root_drops_its_privileges_before_the_command() -> None:
     command = bubblewrap(65534)
     assert "--unshare-user" not in command
     inside = command[command.index("--") + 1 :]
@@ -88,7 +88,7 @@ def test_every_directory_the_worker_needs_is_visible_once() -> None:
     assert not [path for path in paths for other in paths if other in path.parents]
 
 
-def test_docker_runs_the_image_with_nothing_it_need_not_have() -> None:
+def test_docker_runs_the_image_with_minimal_privileges() -> None:
     command = Containers(Path("/usr/bin/docker"), environ={"NO_PROXY": "x"}, label="l").command(CONTAINER)
     assert command[:4] == ["/usr/bin/docker", "run", "--rm", "--name"]
     assert pairs(command, "--label") == ["ogdc.engine=l"]
@@ -149,6 +149,6 @@ def test_without_network_namespaces_it_is_said_that_those_are_missing(
         probe(environ={"OGDC_SANDBOX": "bubblewrap", "PATH": "/usr/bin:/bin"}, label="l")
 
 
-def test_no_sandbox_at_all_is_only_for_those_who_ask() -> None:
+def test_running_without_a_sandbox_must_be_requested() -> None:
     sandbox = probe(environ={"OGDC_SANDBOX": "none"}, label="l")
     assert (sandbox.name, sandbox.slots) == ("none", 1)

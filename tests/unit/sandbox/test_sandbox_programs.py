@@ -47,24 +47,26 @@ def test_without_programs_of_the_users_own_the_path_is_the_systems(home: Path) -
     )
 
 
-def test_order_is_the_users(home: Path, make: Make) -> None:
+def test_the_order_of_the_users_path_is_kept(home: Path, make: Make) -> None:
     first, last = make("first/bin"), make("last/bin")
     assert found(home, first, "/usr/bin", last).path == f"{first}:/usr/bin:{last}:/usr/local/bin:/bin"
 
 
 @pytest.mark.parametrize("mark", ["conda-meta", "lib", "share"])
-def test_an_installation_is_shown_whole(home: Path, make: Make, mark: str) -> None:
+def test_an_installation_is_mounted_completely(home: Path, make: Make, mark: str) -> None:
     directory = make("opt/gdal/bin", "gdalinfo", beside=(mark,))
     assert found(home, directory).shown == (directory.parent,)
 
 
-def test_a_directory_without_an_installation_is_shown_alone(home: Path, make: Make) -> None:
+def test_a_directory_without_an_installation_is_mounted_by_itself(home: Path, make: Make) -> None:
     directory = make("opt/tools/bin", "tool")
     assert found(home, directory, directory).shown == (directory,)
 
 
 @pytest.mark.parametrize("place", ["home/bin", "home/.local/bin", "bin"])
-def test_a_home_is_never_shown_nor_what_it_or_the_state_lies_in(home: Path, make: Make, place: str) -> None:
+def test_home_and_state_directories_and_their_parents_are_never_mounted(
+    home: Path, make: Make, place: str
+) -> None:
     directory = make(place, "tool", beside=("lib", "share"))
     assert found(home, directory).shown == (directory,)
 
@@ -75,11 +77,11 @@ def test_a_home_on_the_path_is_left_out(home: Path, tmp_path: Path, place: str) 
 
 
 @pytest.mark.parametrize("name", ["home/.pyenv/shims", "home/.asdf/shims"])
-def test_stand_ins_are_left_out(home: Path, make: Make, name: str) -> None:
+def test_shims_are_left_out(home: Path, make: Make, name: str) -> None:
     assert found(home, make(name, "python3")).path == SYSTEM_PATH
 
 
-def test_where_links_lead_is_shown_with_its_installation(home: Path, make: Make, tmp_path: Path) -> None:
+def test_targets_of_links_are_mounted_with_their_installation(home: Path, make: Make, tmp_path: Path) -> None:
     base = make("python/bin", "python3.12", beside=("lib",))
     tool = make("home/.local/pipx/venvs/tool/bin", "tool", beside=("lib",))
     (tool.parent / "pyvenv.cfg").write_text(f"version = 3.12\nhome = {base}\n")

@@ -47,7 +47,7 @@ def check(item: pystac.Item) -> None:
     pystac.validation.validate_dict(fields)
 
 
-def test_a_catalogue_leads_to_its_outputs(tmp_path: Path) -> None:
+def test_a_catalogue_links_to_its_outputs(tmp_path: Path) -> None:
     files = (OutputFile("lakes/a b.tif", 6, f"sha256:{DIGEST}"), OutputFile("lakes/a b.tif.aux.xml", 2, None))
     (tmp_path / "lakes").mkdir()
     (tmp_path / "lakes/a b.tif").write_bytes(b"raster")
@@ -95,11 +95,11 @@ def test_names_that_look_the_same_have_files_of_their_own(tmp_path: Path) -> Non
         {"geometry": {"type": "Point", "coordinates": [500, 0]}},
     ],
 )
-def test_what_lies_nowhere_has_no_item(tmp_path: Path, place: dict[str, Any]) -> None:
+def test_outputs_without_a_location_have_no_item(tmp_path: Path, place: dict[str, Any]) -> None:
     assert not written(tmp_path, Output("a.tif", place)).exists()
 
 
-def test_what_is_not_as_it_should_be_is_left_out(tmp_path: Path) -> None:
+def test_invalid_facts_are_left_out_of_a_catalogue(tmp_path: Path) -> None:
     place = {
         "geometry": PLACE["geometry"],
         "driver": 3,
@@ -116,7 +116,7 @@ def test_what_is_not_as_it_should_be_is_left_out(tmp_path: Path) -> None:
     assert not {"proj:shape", "proj:bbox", "table:columns"} & set(item.properties)
 
 
-def test_features_are_told_of_with_their_attributes(tmp_path: Path) -> None:
+def test_items_of_vector_data_list_their_attributes(tmp_path: Path) -> None:
     layers = [{"name": "a", "features": 3, "geometry_type": "Point"}]
     columns = [["tag", "Integer"]]
     place = {"geometry": PLACE["geometry"], "driver": "GPKG", "layers": layers, "columns": columns}

@@ -53,7 +53,7 @@ def parts(draw: st.DrawFn) -> list[list[list[float]]]:
         {"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": [0, 91]}]},
     ],
 )
-def test_what_is_no_geometry_on_the_earth_is_none(value: Any) -> None:
+def test_invalid_geometries_are_ignored(value: Any) -> None:
     assert geometry_of(value) is None
 
 
@@ -73,7 +73,9 @@ def test_outer_rings_go_counter_clockwise_and_holes_the_other_way() -> None:
         ([(-180, 0, 0, 1), (0, 0, 180, 1)], [-180, 0, 180, 1]),
     ],
 )
-def test_bounds_go_the_short_way_around(boxes: list[tuple[float, ...]], bounds: list[float]) -> None:
+def test_bounds_cross_the_antimeridian_if_that_is_shorter(
+    boxes: list[tuple[float, ...]], bounds: list[float]
+) -> None:
     shape = {"type": "MultiPolygon", "coordinates": [[box(*each)] for each in boxes]}
     assert bounds_of(shape) == bounds
     single = [polygon(box(*each)) for each in reversed(boxes)]

@@ -36,7 +36,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
     return Watched(tmp_path, monkeypatch)
 
 
-def test_room_is_kept_back_where_there_is_enough(watched: Watched) -> None:
+def test_disk_space_is_reserved_if_there_is_enough(watched: Watched) -> None:
     watched.free = RESERVE_BYTES
     watched.look(after=0)
     assert not watched.reserve.exists()
@@ -45,7 +45,7 @@ def test_room_is_kept_back_where_there_is_enough(watched: Watched) -> None:
     assert watched.reserve.stat().st_size == RESERVE_BYTES
 
 
-def test_on_a_full_disk_tasks_end_first_and_what_was_kept_back_is_used_then(watched: Watched) -> None:
+def test_on_a_full_disk_tasks_end_before_the_reserve_is_used(watched: Watched) -> None:
     watched.look(after=0)
     watched.free = 0
     watched.look(after=1)

@@ -127,7 +127,7 @@ class EditedMap:
 @pytest.mark.slow
 @settings(max_examples=10_000 // EDITS if THOROUGH else 4, deadline=None)
 @given(edits=st.lists(_edit, min_size=EDITS if THOROUGH else 6, max_size=EDITS if THOROUGH else 8))
-def test_what_is_known_of_an_edited_map_is_what_running_would_make(edits: list[Any]) -> None:
+def test_reused_results_of_an_edited_map_equal_a_new_run(edits: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         world = EditedMap(Path(directory))
         assert world.run() == 0

@@ -30,7 +30,7 @@ def write_tile(directory: Path, column: int, row: int) -> Path:
     return path
 
 
-def test_a_cog_has_each_tile_at_its_place(tmp_path: Path) -> None:
+def test_a_cog_has_each_tile_at_its_position(tmp_path: Path) -> None:
     tiles = {place: write_tile(tmp_path, *place) for place in ((4, 2), (6, 1))}
     write_cog(tiles, tmp_path / "3.tif")
     with rasterio.open(tmp_path / "3.tif") as cog:

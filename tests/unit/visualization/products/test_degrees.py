@@ -50,5 +50,5 @@ def test_degrees_stay_as_they_are() -> None:
     assert lon_lat_bounds(extent, "EPSG:4326") == extent
 
 
-def test_what_is_nowhere_on_the_earth_may_be_anywhere() -> None:
+def test_extents_outside_the_earth_have_global_bounds() -> None:
     assert lon_lat_bounds(Bounds(-2e7, -2e7, 2e7, 2e7), "EPSG:3035") == (-180, -90, 180, 90)

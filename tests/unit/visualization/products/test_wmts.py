@@ -72,13 +72,13 @@ def test_corners_are_in_the_order_of_the_axes_of_their_crs() -> None:
     assert texts(square, ".//TopLeftCorner") == ["-4000100.0 4000100.0"]
 
 
-def test_scales_are_those_that_the_grid_is_published_with() -> None:
+def test_scale_denominators_match_the_published_grid() -> None:
     root = parse(describe({0: Limits(0, 0, 0, 0)}))
     published = 279541132.0143589  # WGS1984Quad at level 0, OGC 17-083r4, annex D.3
     assert float(texts(root, ".//ScaleDenominator")[0] or "") == pytest.approx(published, rel=1e-12)
 
 
-def test_boxes_over_the_antimeridian_are_all_around() -> None:
+def test_boxes_across_the_antimeridian_cover_all_longitudes() -> None:
     root = parse(polar_map({2: Limits(0, 0, 0, 0)}))
     west, _ = (texts(root, ".//ows:WGS84BoundingBox/ows:LowerCorner")[0] or "").split()
     east, _ = (texts(root, ".//ows:WGS84BoundingBox/ows:UpperCorner")[0] or "").split()

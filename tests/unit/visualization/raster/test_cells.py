@@ -32,7 +32,7 @@ def by_definition(geometry: shapely.Geometry) -> np.ndarray:
 @pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(corners, min_size=3, max_size=9))
-def test_the_share_of_a_cell_is_the_area_of_what_lies_in_it(points: list[tuple[float, float]]) -> None:
+def test_the_share_of_a_cell_is_the_covered_area(points: list[tuple[float, float]]) -> None:
     geometry = shapely.make_valid(shapely.Polygon(points), method="structure", keep_collapsed=False)
     if geometry.area > 0:
         np.testing.assert_allclose(shares(geometry), by_definition(geometry), atol=1e-12)
@@ -44,7 +44,7 @@ def test_holes_and_parts_count() -> None:
     np.testing.assert_allclose(shares(both), by_definition(both), atol=1e-12)
 
 
-def test_what_only_touches_a_cell_has_no_share_of_it() -> None:
+def test_polygons_that_only_touch_a_cell_have_no_share() -> None:
     pieces = cut(np.array([shapely.box(1, 1, 2, 2)], object), CELLS)
     assert pieces.cell.tolist() == [5]
     assert pieces.share.tolist() == [1]

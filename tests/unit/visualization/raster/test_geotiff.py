@@ -110,7 +110,7 @@ def test_counts_alone_are_integers(tmp_path: Path, changes: dict[str, Any], kind
     assert (found == bands).all()
 
 
-def test_a_count_that_integers_do_not_hold_is_an_error(tmp_path: Path) -> None:
+def test_a_count_over_32_bits_is_an_error(tmp_path: Path) -> None:
     grid = load_grid("WGS1984Quad")
     with pytest.raises(InputError, match="2147483648, which does not fit into 32 bits"):
         write_geotiff(

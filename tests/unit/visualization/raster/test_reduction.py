@@ -19,14 +19,14 @@ children = st.lists(st.none() | bands, min_size=4, max_size=4).filter(
 
 
 @given(children)
-def test_the_sum_of_a_level_is_that_of_the_next(four: list[np.ndarray | None]) -> None:
+def test_sums_are_equal_at_all_levels(four: list[np.ndarray | None]) -> None:
     whole = sum(float(child.sum()) for child in four if child is not None)
     assert reduce_tiles(four, ["sum"]).sum() == whole
     assert reduce_tiles(four, ["average"]).sum() == pytest.approx(whole / 4)
 
 
 @given(children)
-def test_the_mode_is_what_is_most_often_there_and_is_so_first(four: list[np.ndarray | None]) -> None:
+def test_the_mode_is_the_most_frequent_and_then_the_first_value(four: list[np.ndarray | None]) -> None:
     found = reduce_tiles(four, ["mode"])[0]
     north_west = four[0] if four[0] is not None else np.zeros((1, 4, 4))
     for row, column in np.ndindex(2, 2):

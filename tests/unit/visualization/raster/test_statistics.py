@@ -30,5 +30,5 @@ def test_a_cell_has_the_aggregate_of_its_values_in_their_order(
     assert aggregate(VALUES, CELL, method, 4) == pytest.approx([alone, 0, of([3.0, 4.0, 1.0, 3.0]), 0])
 
 
-def test_what_is_larger_than_floats_are_is_no_finite_value() -> None:
+def test_sums_beyond_floats_are_infinite() -> None:
     assert aggregate(np.array([1e308, 1e308]), np.array([0, 0]), "sum", 1).tolist() == [np.inf]

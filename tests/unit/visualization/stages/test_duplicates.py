@@ -70,7 +70,7 @@ def judge(store: FeatureStore, most: int) -> Judged:
 @pytest.mark.slow
 @settings(max_examples=200 if THOROUGH else 12)
 @given(FILES)
-def test_blocks_judge_as_the_whole_map_does(
+def test_deduplication_by_blocks_equals_that_of_the_whole_map(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[tuple[int, int, int, int]]]
 ) -> None:
     directory = tmp_path_factory.mktemp("polygons")

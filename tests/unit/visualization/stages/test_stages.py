@@ -407,7 +407,7 @@ def test_staged_tiles_of_which_nothing_is_made_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_duplicates_go_at_the_steps_that_are_asked_for(tmp_path: Path) -> None:
+def test_duplicates_are_removed_at_the_configured_steps(tmp_path: Path) -> None:
     lakes = [shapely.Point(-50 + 3 * n, 69).buffer(0.4) for n in range(3)]
     write_input(tmp_path / "inputs/a.gpkg", lakes, year=[2020, 2021, 2022])
     write_input(tmp_path / "inputs/b.gpkg", [lakes[1]], year=[2024])
@@ -500,7 +500,7 @@ def test_duplicates_are_the_same_on_both_sides_of_an_edge_between_blocks(tmp_pat
 
 
 @pytest.mark.slow
-def test_footprints_of_files_that_have_nothing_in_a_block_count_there(tmp_path: Path) -> None:
+def test_footprints_apply_in_blocks_without_polygons_of_their_file(tmp_path: Path) -> None:
     lake = shapely.box(-50, 69, -49, 70)
     write_input(tmp_path / "inputs/old.gpkg", [lake], year=[2020])
     write_input(tmp_path / "inputs/new.gpkg", [shapely.box(20, 69, 21, 70)], year=[2024])
@@ -576,7 +576,7 @@ def test_columns_may_be_called_as_those_of_geopackages(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["input_crs", "deduplicate_distance_crs"])
-def test_a_crs_that_is_none_is_named_before_anything_is_read(tmp_path: Path, key: str) -> None:
+def test_an_invalid_crs_is_reported_before_reading(tmp_path: Path, key: str) -> None:
     with pytest.raises(InputError, match=f"{key}: 'EPSG:nope' is not a CRS"):
         scatter(config(**{key: "EPSG:nope"}), tmp_path / "none", tmp_path / "out", print)
 

@@ -95,7 +95,7 @@ def test_a_polygon_of_a_polar_crs_holds_the_pole_on_a_map_of_degrees() -> None:
     assert warnings == []
 
 
-def test_the_antimeridian_is_nothing_to_a_polar_map() -> None:
+def test_polar_maps_do_not_split_at_the_antimeridian() -> None:
     crossing = shapely.Polygon([(179, 80), (-179, 80), (-179, 81), (179, 81)])
     [found], warnings = placed(crossing, grid=load_grid("UPSArctic3413Quad"))
     assert found is not None
@@ -151,7 +151,7 @@ def test_what_lies_beside_the_map_is_told_of() -> None:
     assert warnings == ["a: 1 row lies beyond the map (row 0)"]
 
 
-def test_a_middle_beyond_the_map_is_counted_nowhere() -> None:
+def test_centroids_outside_the_map_are_not_counted() -> None:
     mercator = load_grid("WebMercatorQuad")
     [found], warnings = placed(shapely.box(0, 84, 1, 87), grid=mercator)
     assert warnings == []

@@ -22,7 +22,7 @@ def test_positions_are_those_of_proj(lon: float, lat: float, height: float) -> N
 
 
 @given(lon=longitudes, lat=latitudes, height=heights)
-def test_the_way_back_leads_to_where_one_was(lon: float, lat: float, height: float) -> None:
+def test_converting_positions_back_gives_the_original(lon: float, lat: float, height: float) -> None:
     position = to_ecef(np.array([lon]), np.array([lat]), height)
     back = from_ecef(position)
     np.testing.assert_allclose(to_ecef(*np.degrees(back[:2]), back[2]), position, atol=1e-4)

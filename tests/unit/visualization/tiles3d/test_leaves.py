@@ -59,7 +59,7 @@ def test_all_points_are_at_the_height_asked_for(height: float) -> None:
     np.testing.assert_allclose(from_ecef(glb.positions())[2], height, atol=1e-3)
 
 
-def test_triangles_face_the_sky() -> None:
+def test_triangles_face_outwards() -> None:
     glb = read_b3dm(make().content).glb
     a, b, c = (glb.positions()[glb.triangles()[:, corner]] for corner in range(3))
     assert (np.einsum("ij,ij->i", np.cross(b - a, c - a), a) > 0).all()
@@ -119,7 +119,7 @@ def test_a_polygon_around_the_pole_has_all_longitudes() -> None:
 
 
 @pytest.mark.slow
-def test_large_polygons_follow_the_ground() -> None:
+def test_large_polygons_follow_the_curvature_of_the_earth() -> None:
     greenland = np.array([shapely.box(-55, 60, -25, 83)])
     leaf = make(polygons=greenland)
     glb = read_b3dm(leaf.content).glb

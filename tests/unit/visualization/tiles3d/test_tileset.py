@@ -68,7 +68,7 @@ def test_several_tiles_at_the_lowest_level_have_one_above_them() -> None:
     assert root["geometricError"] == 16
 
 
-def test_what_shows_nothing_is_as_wrong_as_the_largest_polygon_is_long_that_it_leaves_out() -> None:
+def test_the_error_of_an_empty_node_is_at_least_the_longest_polygon() -> None:
     root = build(*TILES, top=1, longest=1000)["root"]
     errors = {id(node): node["geometricError"] for node in walk(root)}
     assert root["geometricError"] == 1015

@@ -69,7 +69,9 @@ def test_no_polygons_make_no_triangles() -> None:
     assert (len(mesh.points), len(mesh.triangles), len(mesh.features)) == (0, 0, 0)
 
 
-def test_what_ear_clipping_gets_wrong_is_triangulated_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polygons_that_ear_clipping_gets_wrong_use_another_triangulation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def half(polygons: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         return [(shapely.get_coordinates(each)[:-1], np.array([[0, 1, 2]])) for each in polygons]
 

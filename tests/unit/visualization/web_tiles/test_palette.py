@@ -28,7 +28,9 @@ from ogdc_visualization.web_tiles.palette import color_table, rgba_of
         ("blues", {4: (247, 251, 255), 254: (8, 48, 107)}),
     ],
 )
-def test_colours_are_those_of_before(palette: list[str] | str, colors: dict[int, tuple[int, ...]]) -> None:
+def test_colours_match_the_previous_implementation(
+    palette: list[str] | str, colors: dict[int, tuple[int, ...]]
+) -> None:
     table = color_table(palette).astype(int)
     for index, color in colors.items():
         np.testing.assert_allclose(table[index][: len(color)], color, atol=1)

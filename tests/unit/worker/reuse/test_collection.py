@@ -50,17 +50,17 @@ def found(directory: Path) -> list[str]:
     return left
 
 
-def test_what_was_taken_longest_ago_makes_room(directory: Path) -> None:
+def test_the_least_recently_used_results_are_removed_first(directory: Path) -> None:
     assert collect(str(directory), most=2 * SIZE) == 4 * SIZE
     assert found(directory) == KEYS[4:]
 
 
-def test_what_nobody_has_taken_for_long_goes_though_there_is_room(directory: Path) -> None:
+def test_unused_results_expire_even_if_there_is_space(directory: Path) -> None:
     assert collect(str(directory), most=1 << 30, days=3) == 4 * SIZE
     assert found(directory) == KEYS[4:]
 
 
-def test_taking_a_result_keeps_it(directory: Path) -> None:
+def test_reusing_a_result_keeps_it(directory: Path) -> None:
     store = Store(str(directory / "scope0"))
     entry = store.find(KEYS[0])
     assert entry is not None
@@ -102,7 +102,7 @@ def test_without_room_nothing_is_kept(directory: Path) -> None:
     assert found(directory) == []
 
 
-def test_nothing_is_kept_nowhere(tmp_path: Path) -> None:
+def test_without_a_store_nothing_is_kept(tmp_path: Path) -> None:
     assert collect(str(tmp_path / "none"), most=0, days=1) == 0
 
 

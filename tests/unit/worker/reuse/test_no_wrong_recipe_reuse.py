@@ -162,7 +162,7 @@ class Edited:
 @pytest.mark.slow
 @settings(max_examples=10_000 // EDITS if THOROUGH else 5, deadline=None)
 @given(edits=st.lists(_edit, min_size=EDITS if THOROUGH else 8, max_size=EDITS if THOROUGH else 12))
-def test_what_is_known_of_an_edited_recipe_is_what_running_would_make(edits: list[Any]) -> None:
+def test_reused_results_of_an_edited_recipe_equal_a_new_run(edits: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         world = Edited(Path(directory))
         assert world.run() == 0

@@ -167,7 +167,7 @@ class World:
 @pytest.mark.slow
 @settings(max_examples=10_000 // EDITS if THOROUGH else 12, deadline=None)
 @given(edits=st.lists(_edit, min_size=EDITS if THOROUGH else 8, max_size=EDITS))
-def test_what_is_found_is_what_running_would_make(edits: list[Any]) -> None:
+def test_reused_results_equal_a_new_run(edits: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         world = World(Path(directory))
         world.run()
@@ -176,7 +176,7 @@ def test_what_is_found_is_what_running_would_make(edits: list[Any]) -> None:
             world.run()
 
 
-def test_one_source_by_two_names_stands_for_nothing() -> None:
+def test_a_source_with_two_names_is_not_reused() -> None:
     files = (InputFile("u", name="a"), InputFile("u", name="b"))
 
     assert of_all(files, recipe="", fetched={"u": ("a", "sha256:0")}) is None

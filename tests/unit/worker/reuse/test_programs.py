@@ -19,7 +19,7 @@ def test_a_program_that_is_named_by_its_path_is_looked_at(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("name", "is_data"), [("all.tif", True), ("x/../../tool", False)])
-def test_what_commands_hand_on_is_not(
+def test_files_passed_between_commands_are_not_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_data: bool
 ) -> None:
     output = tmp_path / "output_dir"
