@@ -20,7 +20,7 @@ def files(tmp_path: Path) -> Iterator[tuple[int, int]]:
         yield opened[0], opened[1]
 
 
-def test_one_has_it(files: tuple[int, int]) -> None:
+def test_a_lock_has_one_holder(files: tuple[int, int]) -> None:
     one, other = files
     assert try_lock(one)
     assert not try_lock(other)
@@ -28,7 +28,7 @@ def test_one_has_it(files: tuple[int, int]) -> None:
     assert not lock_within(other, seconds=0, poll_seconds=0)
 
 
-def test_who_waits_gets_it(files: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_process_gets_the_lock(files: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 
     from ogdc_shared import file_lock
@@ -39,5 +39,5 @@ def test_who_waits_gets_it(files: tuple[int, int], monkeypatch: pytest.MonkeyPat
     assert lock_within(other, seconds=60)
 
 
-def test_those_who_only_look_share_it(files: tuple[int, int]) -> None:
+def test_shared_locks_do_not_exclude_each_other(files: tuple[int, int]) -> None:
     assert all(try_lock(file, shared=True) for file in files)

@@ -9,7 +9,7 @@ from ogdc_shared.file_lock import try_lock
 from ogdc_shared.locked_directories import locked_directory, remove_abandoned
 
 
-def test_it_is_lent_and_removed(tmp_path: Path) -> None:
+def test_a_directory_is_locked_and_removed_afterwards(tmp_path: Path) -> None:
     with locked_directory(tmp_path, "lent-") as directory:
         (directory / "file").touch()
     assert [*tmp_path.iterdir()] == []
@@ -34,7 +34,7 @@ def test_only_abandoned_directories_of_the_prefix_are_removed(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory to another user")
-def test_those_of_other_users_stay(tmp_path: Path) -> None:
+def test_directories_of_other_users_are_kept(tmp_path: Path) -> None:
     others = tmp_path / "lent-others"
     others.mkdir()
     os.chown(others, 1, 1)

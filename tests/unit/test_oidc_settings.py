@@ -32,7 +32,7 @@ def written(path: Path, **more: object) -> str:
     return str(path)
 
 
-def test_nobody_is_trusted_without_a_setting():
+def test_without_a_setting_no_issuer_is_trusted():
     assert read().trusted() == ()
 
 

@@ -66,7 +66,7 @@ def test_no_address_that_is_not_public_is_reached_in_whatever_form(
         ),
     ],
 )
-def test_a_clouds_metadata_is_nobodys_data(address: str) -> None:
+def test_metadata_addresses_of_clouds_are_never_reachable(address: str) -> None:
     for reach in (Reach(), Reach(anywhere=True)):
         with pytest.raises(ForbiddenError, match="a cloud's metadata"):
             checked_addresses(address, 80, reach)
@@ -177,7 +177,7 @@ def test_no_recipe_is_read_from_inside(server: FileServer, tmp_path: Path, host:
     assert server.requests == []
 
 
-def test_a_name_nobody_knows_is_no_refusal() -> None:
+def test_an_unknown_host_name_is_not_a_rejection() -> None:
     with pool_manager(Reach(), retries=False) as http, pytest.raises(urllib3.exceptions.NameResolutionError):
         http.request("GET", "http://nowhere.invalid/")
 

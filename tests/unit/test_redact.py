@@ -85,7 +85,7 @@ def test_json_stays_json(line: str) -> None:
         "rsync -u host:a b; date -u +%H:%M; sort --key 2; grep password a; curl -s http://h:80/a:b",
     ],
 )
-def test_what_is_no_secret_stays(url: str) -> None:
+def test_values_that_are_not_secret_are_kept(url: str) -> None:
     assert redact_text(url) == url
 
 

@@ -17,7 +17,7 @@ from ogdc_shared.several import several
         (["a", "b"], 7, "a, b and 5 more"),
     ],
 )
-def test_the_first_are_named_and_all_are_counted(texts: list[str], of: int | None, expected: str) -> None:
+def test_a_list_names_the_first_items_and_counts_all(texts: list[str], of: int | None, expected: str) -> None:
     assert several(texts, of=of, shown=3) == expected
 
 

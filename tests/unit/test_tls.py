@@ -57,7 +57,9 @@ def test_a_certificate_that_lacks_what_the_newest_python_wants_is_taken(
     assert status(server.url, context_for(str(certificate.path))) == 200
 
 
-def test_another_authority_or_name_is_not(server: FileServer, certificate: Certificate, tmp_path: Path):
+def test_a_certificate_of_another_authority_or_name_is_rejected(
+    server: FileServer, certificate: Certificate, tmp_path: Path
+):
     with pytest.raises(SSLError):
         status(server.url, context_for(str(issued_by_a_cluster(tmp_path).path)))
     with pytest.raises(SSLError, match="localhost"):

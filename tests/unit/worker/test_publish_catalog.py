@@ -42,7 +42,7 @@ def leave(publication: Publication, described: list[dict[str, Any]], files: Any 
     (workspace / layout.FACTS).write_text(facts_document(wrote=wrote, described=described))
 
 
-def test_a_published_directory_says_where_it_lies(publication: Publication) -> None:
+def test_a_published_directory_has_a_stac_catalogue(publication: Publication) -> None:
     leave(publication, DESCRIBED)
     publish(publication, Reporter())
     published = Path(publication.volume, "seal-tags")
@@ -53,7 +53,7 @@ def test_a_published_directory_says_where_it_lies(publication: Publication) -> N
     assert (published / ".stac/catalog.json").stat().st_mode & 0o044 == 0o044
 
 
-def test_a_picture_that_the_task_made_comes_along(publication: Publication) -> None:
+def test_thumbnails_of_tasks_are_published(publication: Publication) -> None:
     leave(publication, DESCRIBED)
     workspace = Path(publication.volume, layout.partition_workspace(RUN.name, 0))
     plant(workspace / THUMBNAILS, {thumbnail_name("a.shp"): PNG + b"tiny", thumbnail_name("b.shp"): PNG})
@@ -68,7 +68,7 @@ def test_a_picture_that_the_task_made_comes_along(publication: Publication) -> N
 
 
 @pytest.mark.parametrize("kind", ["text", "large", "link", "directory", "pipe"])
-def test_what_is_no_picture_does_not(publication: Publication, tmp_path: Path, kind: str) -> None:
+def test_invalid_thumbnails_are_not_published(publication: Publication, tmp_path: Path, kind: str) -> None:
     leave(publication, DESCRIBED)
     workspace = Path(publication.volume, layout.partition_workspace(RUN.name, 0))
     path = workspace / THUMBNAILS / thumbnail_name("a.shp")
@@ -99,7 +99,7 @@ def test_a_zip_does_so_as_well(publication: Publication) -> None:
     "described",
     [[], [{"name": "../other/a.tif", "geometry": POINT}], [{"name": ["a.shp"], "geometry": POINT}]],
 )
-def test_what_is_not_published_has_no_item(publication: Publication, described: list[dict[str, Any]]) -> None:
+def test_unpublished_outputs_have_no_item(publication: Publication, described: list[dict[str, Any]]) -> None:
     leave(publication, described)
     reporter = Reporter()
     publish(publication, reporter)
@@ -107,7 +107,7 @@ def test_what_is_not_published_has_no_item(publication: Publication, described: 
     assert not reporter.warnings or not reporter.warnings.total
 
 
-def test_a_directory_of_that_name_is_the_commands(publication: Publication) -> None:
+def test_a_commands_own_directory_of_that_name_is_kept(publication: Publication) -> None:
     leave(publication, DESCRIBED, FILES | {".stac/own": b"theirs"})
     reporter = Reporter()
     publish(publication, reporter)

@@ -162,7 +162,7 @@ def test_without_a_good_token_it_stops_by_name_and_goes_on_with_one(
     assert_published(node, publication)
 
 
-def test_a_token_that_ends_half_way_loses_nothing(node: PublishingNode, run: Run) -> None:
+def test_an_expired_token_loses_no_uploaded_objects(node: PublishingNode, run: Run) -> None:
     publication, good, over = run(), node.token(ADA), node.token(ADA, expires_at=1.0)
 
     def end(_number: int) -> None:
@@ -197,7 +197,7 @@ def test_killed_at_any_request_it_goes_on(node: PublishingNode, run: Run, is_don
     assert last > 3 * 6
 
 
-def test_a_result_that_lost_a_file_since_is_not_sent(node: PublishingNode, run: Run) -> None:
+def test_an_incomplete_result_is_not_sent(node: PublishingNode, run: Run) -> None:
     publication = run()
     token(publication, None)
     with pytest.raises(PublishError, match="token_missing"):
@@ -295,7 +295,7 @@ def test_a_node_that_is_away_is_asked_again_later(node: PublishingNode, run: Run
     assert_published(node, publication)
 
 
-def test_nothing_leads_to_the_token(node: PublishingNode, run: Run) -> None:
+def test_links_to_the_token_are_not_published(node: PublishingNode, run: Run) -> None:
     """Neither a recipe's file nor an output that is a link becomes an object; nor a crate of a command's."""
     linked = run()
     file = Path(linked.recipe, "recipe.sh")
@@ -315,7 +315,7 @@ def test_nothing_leads_to_the_token(node: PublishingNode, run: Run) -> None:
     assert not node.objects
 
 
-def test_what_the_recipe_says_is_what_was_submitted(node: PublishingNode, run: Run) -> None:
+def test_a_changed_description_of_the_result_is_rejected(node: PublishingNode, run: Run) -> None:
     publication = run()
     words = json.loads(Path(publication.data_set_path).read_text())
     Path(publication.data_set_path).write_text(json.dumps(words | {"license": "CC0-1.0"}))

@@ -59,7 +59,7 @@ def checked(directory: Path) -> Crate:
     return crate
 
 
-def test_a_published_directory_tells_how_it_came_to_be(volume: Path, publication: Publication) -> None:
+def test_a_published_directory_contains_its_provenance(volume: Path, publication: Publication) -> None:
     leave(volume)
     publish(publication, Reporter())
     crate = checked(volume / "seal-tags/.provenance")
@@ -87,7 +87,9 @@ def test_a_zip_does_so_as_well(volume: Path, publication: Publication, tmp_path:
     assert outputs(tmp_path / "out") == RESULT
 
 
-def test_a_workflow_of_before_publishes_without(volume: Path, publication: Publication) -> None:
+def test_workflows_of_the_previous_version_publish_without_provenance(
+    volume: Path, publication: Publication
+) -> None:
     leave(volume)
     reporter = Reporter()
     publish(publication._replace(description="/nowhere/run.json"), reporter)
@@ -136,7 +138,7 @@ def test_what_another_process_cannot_write_is_warned_of(volume: Path, publicatio
 
 @pytest.mark.parametrize("output", ["pvc", "temporary"])
 @pytest.mark.parametrize("broken", ["", "[]", '{"stages": 1}', "\0"])
-def test_what_cannot_be_written_is_warned_of_and_fails_nothing(
+def test_a_crate_that_cannot_be_written_causes_only_a_warning(
     volume: Path, publication: Publication, output: str, broken: str
 ) -> None:
     leave(volume)
@@ -152,7 +154,7 @@ def test_what_cannot_be_written_is_warned_of_and_fails_nothing(
             assert archive.namelist() == ["b.tif"]
 
 
-def test_a_disk_without_room_for_it_fails_nothing(
+def test_a_full_disk_for_the_crate_does_not_fail_publishing(
     volume: Path, publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave(volume)
@@ -167,7 +169,7 @@ def test_a_disk_without_room_for_it_fails_nothing(
     assert reporter.warnings is not None
 
 
-def test_what_a_command_wrote_under_its_name_stays(volume: Path, publication: Publication) -> None:
+def test_a_commands_own_file_of_that_name_is_kept(volume: Path, publication: Publication) -> None:
     own = RESULT | {".provenance": None, ".provenance/mine.txt": b"mine"}
     leave(volume, own)
     reporter = Reporter()

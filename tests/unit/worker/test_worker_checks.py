@@ -112,7 +112,7 @@ GOOD: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", GOOD.values(), ids=GOOD)
-def test_good_results_are_not_warned_of(tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_valid_results_cause_no_warning(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path)
     assert found(tmp_path) == {}
 
@@ -188,7 +188,7 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "message", "make"), BAD.values(), ids=BAD)
-def test_bad_results_are_warned_of(
+def test_invalid_results_cause_a_warning(
     tmp_path: Path, kind: str, message: str, make: Callable[[Path], object]
 ) -> None:
     make(tmp_path)
@@ -204,7 +204,7 @@ def test_one_pixel_of_a_large_raster_is_found(tmp_path: Path) -> None:
     assert found(tmp_path) == {}
 
 
-def test_results_that_gdal_has_no_part_in_cost_nothing(
+def test_results_that_gdal_cannot_read_are_not_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.txt").write_text("words")
@@ -213,7 +213,7 @@ def test_results_that_gdal_has_no_part_in_cost_nothing(
 
 
 @pytest.mark.slow
-def test_of_many_results_some_are_looked_at_and_it_is_said_how_many(
+def test_a_sample_of_many_results_is_checked_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "MAX_FILES", 5)
@@ -225,7 +225,7 @@ def test_of_many_results_some_are_looked_at_and_it_is_said_how_many(
 
 
 @pytest.mark.slow
-def test_a_check_ends_in_time_and_is_no_reason_to_fail(
+def test_a_slow_check_is_ended_without_failing_the_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import os
@@ -238,7 +238,7 @@ def test_a_check_ends_in_time_and_is_no_reason_to_fail(
     assert (event["files"], event["of"]) in {(0, 1), (1, 1)}
 
 
-def test_where_there_is_no_gdal_it_is_said_and_nothing_fails(
+def test_without_gdal_the_check_is_skipped_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raster(tmp_path / "a.tif")
@@ -276,7 +276,7 @@ def test_what_is_begun_before_there_are_results_finds_the_same(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_what_a_command_has_ended_is_begun_anew(tmp_path: Path) -> None:
+def test_a_checker_killed_by_a_command_is_restarted(tmp_path: Path) -> None:
     import os
     import signal
 
@@ -290,7 +290,7 @@ def test_what_a_command_has_ended_is_begun_anew(tmp_path: Path) -> None:
     assert (event["files"], event["of"]) == (1, 1)
 
 
-def test_what_was_begun_for_nothing_leaves_no_process(tmp_path: Path) -> None:
+def test_an_unused_checker_leaves_no_process(tmp_path: Path) -> None:
     import os
 
     checker = checks.checker_for("cp /input_dir/a.tif /output_dir/a.txt")

@@ -43,7 +43,7 @@ def test_few_names_are_removed(tmp_path: Path) -> None:
     assert {*tree(tmp_path)} == {".ogdc", ".ogdc/runs"}
 
 
-def test_what_takes_room_is_removed_at_once_and_what_has_other_names_is_not(
+def test_large_files_are_removed_immediately_but_hard_linked_ones_are_not(
     tmp_path: Path, place: Path
 ) -> None:
     plant(tmp_path, {"kept": b"k" * (17 << 20)})
@@ -55,7 +55,7 @@ def test_what_takes_room_is_removed_at_once_and_what_has_other_names_is_not(
     assert not (left / "large").exists()
 
 
-def test_where_much_waits_already_nothing_is_added(tmp_path: Path, place: Path) -> None:
+def test_nothing_is_put_aside_if_much_is_waiting_already(tmp_path: Path, place: Path) -> None:
     waiting: dict[str, bytes | str | None] = {f"{number}": None for number in range(32)}
     plant(tmp_path / layout.CONDEMNED, waiting)
     clear_away(str(tmp_path), PLACE)

@@ -82,17 +82,17 @@ def test_much_output_passes_through_whole_and_is_kept_in_part(capfd: pytest.Capt
     assert len(outcome.output) <= command.TAIL_BYTES
 
 
-def test_output_that_is_no_text_is_kept_readable(capfd: pytest.CaptureFixture[str]) -> None:
+def test_binary_output_is_made_readable(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(r"printf 'a\377b' >&2").output == "a\ufffdb"
 
 
 @pytest.mark.parametrize("text", ["printf a", "printf a >&2", "printf 'a\\r'", "echo a"])
-def test_what_follows_the_output_begins_a_line(text: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_messages_after_the_output_start_on_a_new_line(text: str, capfd: pytest.CaptureFixture[str]) -> None:
     run(text)
     assert capfd.readouterr().out.endswith("\n")
 
 
-def test_no_output_stays_no_output(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_command_without_output_has_an_empty_summary(capfd: pytest.CaptureFixture[str]) -> None:
     run("true")
     assert capfd.readouterr() == ("", "")
 
@@ -105,12 +105,12 @@ def test_a_broken_pipe_ends_a_pipeline_quietly(capfd: pytest.CaptureFixture[str]
     assert run("yes | head -n 1") == CommandResult(exit_code=0, output="y")
 
 
-def test_a_command_out_of_time_is_stopped(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_command_is_stopped_at_its_timeout(capfd: pytest.CaptureFixture[str]) -> None:
     outcome = run("trap 'echo bye >&2; exit 5' TERM; sleep 600 & wait", timeout=0.3)
     assert outcome == CommandResult(exit_code=5, output="bye", timed_out=True)
 
 
-def test_a_command_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "GRACE_SECONDS", 0.2)
     outcome = run("trap '' TERM; while :; do sleep 1; done", timeout=0.2)
     assert outcome.exit_code == 137
@@ -122,7 +122,7 @@ def test_endless_stderr_does_not_outlast_the_timeout(capfd: pytest.CaptureFixtur
     assert run("while :; do echo more >&2; done", timeout=0.3).timed_out
 
 
-def test_what_a_command_leaves_running_is_waited_for(
+def test_background_processes_of_a_command_are_waited_for(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
@@ -135,7 +135,7 @@ def test_what_a_command_leaves_running_is_waited_for(
     assert capfd.readouterr().out == "early\nlate\n"
 
 
-def test_nothing_is_said_where_nothing_is_left(capfd: pytest.CaptureFixture[str]) -> None:
+def test_without_background_processes_no_message_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
     waits: list[str] = []
     run_command("sleep 0.1 & wait", environment=ENVIRONMENT, on_wait=waits.append)
     assert waits == []
@@ -168,7 +168,7 @@ FAILS_ONCE_SEEN = "until [ -e $SEEN ]; do sleep 0.01; done; exit 3"
 
 
 @pytest.mark.parametrize("left", [f"({FAILS_ONCE_SEEN}) &", f"(sh -c '{FAILS_ONCE_SEEN}' &)"])
-def test_what_fails_in_the_background_fails_the_command_and_is_named(
+def test_a_failing_background_process_fails_the_command(
     left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
@@ -286,7 +286,7 @@ def test_a_strict_line_goes_on_where_failing_is_meant(
 
 
 @pytest.mark.parametrize("put", ["mkfifo", "mkdir", "ln -s /dev/zero"])
-def test_what_a_line_puts_in_the_place_of_its_notes_is_not_waited_for(
+def test_a_pipe_in_place_of_the_notes_is_not_waited_for(
     strictly: Callable[..., CommandResult], tmp_path: Path, put: str
 ) -> None:
     outcome = strictly(f"{put} {tmp_path}/notes0")
@@ -306,7 +306,7 @@ def test_a_variable_without_a_value_ends_a_strict_line(strictly: Callable[..., C
     assert "on" not in outcome.output.splitlines()
 
 
-def test_values_of_the_environment_are_not_told(
+def test_values_of_environment_variables_are_not_logged(
     strictly: Callable[..., CommandResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ENVIRONMENT, "TOKEN", "secret")

@@ -49,7 +49,7 @@ USAGE = "\n".join(
         (" \n\t\n", ""),
     ],
 )
-def test_what_says_why_is_chosen(output: str, chosen: str) -> None:
+def test_the_line_with_the_cause_is_chosen(output: str, chosen: str) -> None:
     assert error_lines(output) == chosen
 
 

@@ -33,7 +33,7 @@ def stored(tmp_path: Path, content: bytes) -> str:
     return str(path)
 
 
-def test_what_was_submitted_is_taken(tmp_path: Path) -> None:
+def test_unmodified_inputs_are_accepted(tmp_path: Path) -> None:
     assert read_plan(stored(tmp_path, PLAN), expectation()).recipe_id == "tiles"
     for number, manifest in enumerate(SEALED):
         assert read_partition(stored(tmp_path, manifest), expectation(number)).number == number
@@ -89,13 +89,13 @@ def test_a_changed_recipe_is_refused(tmp_path: Path) -> None:
         check_recipe(str(tmp_path), plan)
 
 
-def test_workflows_of_a_version_before_say_nothing_and_run(tmp_path: Path) -> None:
+def test_workflows_of_the_previous_version_have_no_digests_and_run(tmp_path: Path) -> None:
     assert read_plan(stored(tmp_path, PLAN), Expected.from_words([])).recipe_id == "tiles"
     assert read_partition(stored(tmp_path, MANIFESTS[3]), Expected()).number == 3
     check_recipe(str(tmp_path), Plan("tiles", ()))
 
 
 @pytest.mark.parametrize("words", [["what"], ["plans=1"], ["partition=x"]])
-def test_words_that_say_something_else_are_refused(words: list[str]) -> None:
+def test_invalid_expectations_are_rejected(words: list[str]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  each in Python's own words
         Expected.from_words(words)

@@ -39,7 +39,7 @@ def task(tmp_path: Path) -> FactsTask:
     return FactsTask(tmp_path / "task")
 
 
-def test_a_task_tells_what_it_fetched_ran_and_wrote(task: FactsTask) -> None:
+def test_facts_describe_inputs_commands_and_outputs(task: FactsTask) -> None:
     task.prepare(
         'cp "$INPUT_DIR/a.txt" "$OUTPUT_DIR/a"',
         'cd "$OUTPUT_DIR"; cat "$INPUT_DIR/a" "$INPUT_DIR/a" > twice; mkdir deep; echo > deep/x',
@@ -82,7 +82,7 @@ def test_whether_outputs_were_described_is_seen_without_reading_all(task: FactsT
 
 
 @pytest.mark.slow
-def test_what_a_command_used_counts_all_that_it_started(task: FactsTask) -> None:
+def test_resource_use_includes_child_processes(task: FactsTask) -> None:
     burn = "import time; end = time.process_time() + .15; exec('while time.process_time() < end: pass')"
     hold = "x = bytearray(96 << 20)"
     task.prepare(f'python3 -c "{burn}" & python3 -c "{hold}"; wait; echo > "$OUTPUT_DIR/x"')
@@ -143,7 +143,7 @@ def test_a_journal_that_a_command_wrote_fails_no_task(
 
 
 @pytest.mark.parametrize("left", ["ln -s /etc/passwd", "mkdir", "mkfifo"])
-def test_nothing_that_a_command_left_is_followed(task: FactsTask, left: str) -> None:
+def test_links_left_by_a_command_are_not_followed(task: FactsTask, left: str) -> None:
     place = task.directory / "facts/facts.json"
     task.prepare(f'{left} {place}; echo > "$OUTPUT_DIR/x"')
     task.run()
@@ -183,7 +183,7 @@ def test_a_name_that_is_not_utf_8_keeps_its_bytes(task: FactsTask) -> None:
     assert os.fsencode(wrote["name"]) == b"b\xff"
 
 
-def test_it_is_told_when_each_command_began_and_what_it_ran_with(task: FactsTask) -> None:
+def test_facts_have_start_times_and_software_versions(task: FactsTask) -> None:
     task.prepare('echo > "$OUTPUT_DIR/x"')
     task.run()
     stored = task.facts()

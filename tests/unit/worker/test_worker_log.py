@@ -25,7 +25,7 @@ def test_all_that_is_printed_is_kept_as_it_is(tmp_path: Path, capfd: pytest.Capt
     assert (tmp_path / "task.log").read_bytes().decode(errors="replace") == printed
 
 
-def test_what_an_earlier_container_of_the_task_left_stays(tmp_path: Path) -> None:
+def test_the_log_of_an_earlier_container_is_kept(tmp_path: Path) -> None:
     (tmp_path / "task.log").write_bytes(b"fetched\n")
     log.keep(str(tmp_path / "task.log"))
     log.write(b"ran\n")
@@ -43,7 +43,7 @@ def test_a_long_log_is_kept_within_limits(tmp_path: Path, monkeypatch: pytest.Mo
     assert any("bytes of this log are left out here: it may have 10000." in line for line in lines)
 
 
-def test_without_a_place_for_it_only_the_log_of_the_pod_is_left(
+def test_without_a_log_file_only_the_pods_log_exists(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log.keep(str(tmp_path / "nowhere" / "task.log"))

@@ -39,7 +39,7 @@ hostile = st.text() | st.text(alphabet="./\\%2eE\0\n ;$(){}'\"")
         ("/a%5Cb", "a\\b"),
     ],
 )
-def test_url_names_are_what_an_author_would_look_for(path: str, name: str) -> None:
+def test_file_names_come_from_the_last_part_of_a_url(path: str, name: str) -> None:
     assert name_from_url(f"https://example.org{path}") == name
 
 

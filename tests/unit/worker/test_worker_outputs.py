@@ -155,7 +155,7 @@ def test_a_vrt_keeps_what_was_carried_along_by_copy_or_link(task: PartitionTask)
     assert lost(task) == {}
 
 
-def test_what_is_published_must_name_what_is_published_with_it(task: PartitionTask) -> None:
+def test_published_vrts_may_only_refer_to_published_files(task: PartitionTask) -> None:
     inputs = given(task, a_tif=b"a")
     plant(task.outputs, {"a.tif": b"a", "deep/good.vrt": vrt("../a.tif", relative=1)})
     (task.outputs / "bad.vrt").write_bytes(vrt(f"{inputs}/a.tif"))
@@ -190,7 +190,7 @@ def test_a_vrt_of_a_vrt_in_a_directory_is_looked_into(task: PartitionTask) -> No
         "&lt;x&gt;",
     ],
 )
-def test_what_was_never_there_cannot_be_lost(task: PartitionTask, source: str) -> None:
+def test_references_to_files_that_never_existed_are_ignored(task: PartitionTask, source: str) -> None:
     (task.outputs / "all.vrt").write_bytes(vrt(source))
     assert lost(task) == {}
 
@@ -304,7 +304,7 @@ def test_a_recipe_may_take_warnings_for_failures_and_a_retry_runs_the_command_ag
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o100, 0o400, 0o500])
-def test_what_a_closed_directory_holds_is_found(task: PartitionTask, mode: int) -> None:
+def test_files_in_unreadable_directories_are_found(task: PartitionTask, mode: int) -> None:
     plant(task.outputs, {"closed/deep/a.txt": b"a"})
     for path in (task.outputs / "closed/deep/a.txt", task.outputs / "closed/deep", task.outputs / "closed"):
         path.chmod(mode)

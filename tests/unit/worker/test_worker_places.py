@@ -131,7 +131,7 @@ def test_a_single_point_is_a_place_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_nowhere_is_not_described(tmp_path: Path) -> None:
+def test_outputs_without_a_location_are_not_described(tmp_path: Path) -> None:
     subprocess.run(["gdal_create", "-q", "-outsize", "9", "9", "-burn", "5", tmp_path / "a.tif"], check=True)
     points(tmp_path / "table.gpkg", "-nlt", "NONE")
     (tmp_path / "empty.geojson").write_text('{"type": "FeatureCollection", "features": []}')

@@ -87,7 +87,7 @@ def test_what_an_earlier_try_put_in_a_directorys_place_is_not_used(task: Partiti
 
 
 @pytest.mark.parametrize("name", ["input_dir", "output_dir"])
-def test_nor_is_a_mount_of_another_directory(task: PartitionTask, name: str) -> None:
+def test_a_mount_of_another_directory_is_not_used(task: PartitionTask, name: str) -> None:
     task.prepare('rm -r "$INPUT_DIR"/* "$OUTPUT_DIR"/*; true', files=recipe_files("a.txt"))
     theirs = task.directory / "theirs"
     plant(theirs, {"data": b"7"})
@@ -178,7 +178,7 @@ def test_a_strict_plan_fails_with_any_program_and_names_its_file(task: Partition
         ("sleep 9", "command 1 of 1 was stopped after 0.2 seconds, its timeout: sleep 9"),
     ],
 )
-def test_how_a_command_failed_is_said(task: PartitionTask, command: str, message: str) -> None:
+def test_the_way_a_command_failed_is_reported(task: PartitionTask, command: str, message: str) -> None:
     task.prepare(command, command_timeout=0.2)
     with pytest.raises(CommandFailedError) as failure:
         task.run()

@@ -201,7 +201,7 @@ def test_an_output_directory_swapped_for_a_link_takes_nobody_elses_data(
     assert tree(volume / "other-recipe") == {"theirs.tif": b"theirs"}
 
 
-def test_published_data_are_not_replaced_unasked(volume: Path, publication: Publication) -> None:
+def test_published_data_are_not_replaced_without_overwrite(volume: Path, publication: Publication) -> None:
     plant(volume / "seal-tags", {"old.tif": b"old"})
     leave(volume, RESULT)
     with pytest.raises(AlreadyPublishedError, match="seal-tags are published already, by an unknown run"):
@@ -333,7 +333,7 @@ def test_a_result_is_what_the_last_stage_left_and_the_results_of_others(
     assert private_files(volume) == ["published/seal-tags.json", "published/seal-tags.json.lock"]
 
 
-def test_a_zip_has_the_same(staged: Publication) -> None:
+def test_a_zip_has_the_outputs_of_all_stages(staged: Publication) -> None:
     publish(staged._replace(output="temporary"), Reporter())
     with zipfile.ZipFile(staged.zip_path) as found:
         names = {name for name in found.namelist() if not name.endswith("/")}
@@ -378,7 +378,7 @@ def test_the_target_is_never_seen_half_there(volume: Path, publication: Publicat
     assert seen == {300}
 
 
-def test_what_cannot_be_cleaned_up_is_told_and_no_failure(
+def test_failed_cleanup_is_reported_without_failing(
     volume: Path, publication: Publication, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     leave(volume, RESULT)
@@ -463,7 +463,7 @@ def test_what_is_missing_is_listed_in_the_result_and_warned_of(
 
 
 @pytest.mark.parametrize("allowed", ["0", "1", "49.9%"])
-def test_more_missing_than_allowed_are_no_result(
+def test_more_missing_items_than_allowed_fail_publishing(
     volume: Path, publication: Publication, allowed: str
 ) -> None:
     for partition in (0, 1):
@@ -478,7 +478,7 @@ ACCOUNTS = [None, b"", b"[]", b"[" * 100_000, b'{"items": "x", "commands": {}}',
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_an_account_that_a_command_took_away_is_no_leave_to_publish(
+def test_a_removed_record_of_failed_items_prevents_publishing(
     volume: Path, publication: Publication, account: bytes | str | None
 ) -> None:
     leave(volume, {"a.tif": b"x"})
@@ -490,7 +490,9 @@ def test_an_account_that_a_command_took_away_is_no_leave_to_publish(
     assert not (volume / "seal-tags").exists()
 
 
-def test_nothing_but_a_list_of_what_is_missing_is_no_result(volume: Path, publication: Publication) -> None:
+def test_a_result_with_only_the_list_of_missing_items_is_rejected(
+    volume: Path, publication: Publication
+) -> None:
     leave(volume, {})
     lose(volume, "lost.tif", items=1)
     with pytest.raises(PublishError, match="nothing to publish"):
@@ -498,7 +500,7 @@ def test_nothing_but_a_list_of_what_is_missing_is_no_result(volume: Path, public
 
 
 @pytest.mark.parametrize("output", ["pvc", "temporary"])
-def test_no_result_acts_as_its_owner_whatever_a_command_did(
+def test_setuid_and_setgid_bits_are_removed_from_results(
     volume: Path, publication: Publication, output: str, tmp_path: Path
 ) -> None:
     left = leave(volume, {"program": b"x", "deep/program": b"x"})
@@ -613,7 +615,7 @@ def test_without_a_warning_nothing_is_reported(volume: Path, publication: Public
 
 
 @pytest.mark.parametrize("link", [False, True])
-def test_what_a_command_left_in_place_of_warnings_is_not_believed(
+def test_a_file_in_place_of_warnings_is_ignored(
     volume: Path, publication: Publication, tmp_path: Path, link: bool
 ) -> None:
     leave(volume, {"a.txt": b"x"})

@@ -55,7 +55,7 @@ def test_a_program_that_nothing_names_is_looked_for_in_the_same_places() -> None
         ("gdalwarp a b", "ERROR 11: CURL error: Could not resolve host: example.org"),
     ],
 )
-def test_want_of_a_network_names_the_key_that_gives_it(alone: None, text: str, output: str) -> None:
+def test_a_missing_network_is_reported_with_its_key(alone: None, text: str, output: str) -> None:
     assert "workflow.network: true" in hint(text, output=output)
 
 
@@ -64,11 +64,11 @@ def test_with_a_network_nothing_is_said_of_it(monkeypatch: pytest.MonkeyPatch) -
     assert hint("curl https://example.org/x", output="curl: (6) Could not resolve host") == ""
 
 
-def test_another_failure_is_left_as_it_is(alone: None) -> None:
+def test_other_failures_are_unchanged(alone: None) -> None:
     assert hint("gdalwarp a.tif b.tif", output="ERROR 4: a.tif: No such file or directory") == ""
 
 
-def test_what_a_quiet_program_did_not_say_is_read_from_its_exit_code() -> None:
+def test_a_silent_failure_is_explained_by_its_exit_code() -> None:
     assert "server answered with an error; with -sS" in hint("curl -sf http://h/a > b", code=22)
     assert "server answered with an error; with -nv" in hint("wget -q http://h/a", code=8)
     assert hint("curl -f http://h/a > b", code=22, output="curl: (22) 404") == ""

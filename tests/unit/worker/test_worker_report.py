@@ -36,7 +36,7 @@ def test_progress_is_what_argo_reads(tmp_path: Path) -> None:
     assert (tmp_path / "progress").read_text() == "2/4\n"
 
 
-def test_nobody_listening_is_no_failure(tmp_path: Path) -> None:
+def test_a_closed_stdout_does_not_fail_the_task(tmp_path: Path) -> None:
     reporter = Reporter(progress_file=str(tmp_path / "no/where"), last_words_file=str(tmp_path / "no/where"))
     reporter.progress(1, 2)
     reporter.last_words("failed")
@@ -91,7 +91,7 @@ def test_warnings_of_many_threads_are_all_counted_and_taken_once() -> None:
     assert reporter.take_unrecorded() is None
 
 
-def test_why_a_task_failed_is_left_also_where_the_log_takes_nothing(tmp_path: Path) -> None:
+def test_the_last_words_are_written_even_if_the_log_cannot_be(tmp_path: Path) -> None:
     class Unheard(Reporter):
         def event(self, event: str, **facts: Any) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -48,7 +48,7 @@ def test_the_notation_is_that_of_chmod_itself(tmp_path: Path, text: str, mode: i
 
 
 @pytest.mark.parametrize("text", ["", "755", "u=rw", "u+s", "x+r", "u+rw;id", "u+rw,", "{{workflow.name}}"])
-def test_other_words_are_refused(text: str) -> None:
+def test_invalid_rights_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="not a change of permissions"):
         Rights(text)
 

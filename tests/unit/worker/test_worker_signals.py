@@ -38,7 +38,7 @@ def signal_unnoticed(over: threading.Event) -> None:
     interrupt_main(signal.SIGTERM)
 
 
-def test_a_wait_for_what_is_fetched(end_of_test: threading.Event) -> None:
+def test_a_signal_ends_a_wait_for_inputs(end_of_test: threading.Event) -> None:
     outwaited: list[int] = []
 
     def fetch(number: int) -> None:
@@ -51,7 +51,7 @@ def test_a_wait_for_what_is_fetched(end_of_test: threading.Event) -> None:
     assert outwaited == []
 
 
-def test_a_wait_for_a_command(end_of_test: threading.Event) -> None:
+def test_a_signal_ends_a_wait_for_a_command(end_of_test: threading.Event) -> None:
     threading.Thread(target=signal_unnoticed, args=(end_of_test,)).start()
     outwaited: list[bytes] = []
     with pytest.raises(StoppedError):

@@ -107,7 +107,7 @@ def test_features_are_drawn_as_their_shapes(made: Path, tmp_path: Path) -> None:
         assert found[name].getpixel((128, 128))[3] == 0, "there is a hole"
 
 
-def test_a_point_is_something_to_see(made: Path, tmp_path: Path) -> None:
+def test_a_point_is_visible_in_a_thumbnail(made: Path, tmp_path: Path) -> None:
     point = {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [10, 70]}}
     (made / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [point]}))
     picture = pictures(made, tmp_path / "made")["a.geojson"]
@@ -115,7 +115,7 @@ def test_a_point_is_something_to_see(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_empty_or_nowhere_has_none(made: Path, tmp_path: Path) -> None:
+def test_empty_outputs_and_those_without_location_have_no_thumbnail(made: Path, tmp_path: Path) -> None:
     run(
         "gdal_create",
         "-outsize",
@@ -136,7 +136,7 @@ def test_what_is_empty_or_nowhere_has_none(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_there_are_no_more_than_there_is_time_for(
+def test_the_number_of_thumbnails_is_limited_by_time(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
@@ -159,7 +159,7 @@ def test_a_picture_that_cannot_be_kept_costs_nothing_else(made: Path, tmp_path: 
     assert event["files"] == 1
 
 
-def test_any_program_reads_them(tmp_path: Path) -> None:
+def test_thumbnails_are_valid_images(tmp_path: Path) -> None:
     (tmp_path / "rgb.png").write_bytes(png(Pixels(2, 1, bytes((1, 2, 3, 4, 5, 6)))))
     with image.open(tmp_path / "rgb.png") as picture:
         assert [picture.getpixel((x, 0)) for x in (0, 1)] == [(1, 2, 3), (4, 5, 6)]

@@ -54,11 +54,11 @@ def tidied(volume: Path, *, retry_days: int = 6) -> dict[str, bytes | str | None
     return files(volume)
 
 
-def test_what_is_old_is_removed_and_what_is_published_stays(volume: Path) -> None:
+def test_old_leftovers_are_removed_and_published_data_stay(volume: Path) -> None:
     assert tidied(volume) == PUBLISHED
 
 
-def test_what_is_younger_stays(volume: Path) -> None:
+def test_recent_leftovers_are_kept(volume: Path) -> None:
     assert tidied(volume, retry_days=8) == LEFT | PUBLISHED
 
 

@@ -101,7 +101,7 @@ def test_links_to_files_count_and_links_to_directories_do_not(volumes: Path) -> 
     assert found(volumes, VolumeInput("dem", "empty", "*.tif")) == ["dem/empty/file.tif"]
 
 
-def test_what_matches_and_is_nothing_is_warned_of(volumes: Path) -> None:
+def test_broken_links_and_empty_files_cause_a_warning(volumes: Path) -> None:
     plant(volumes / "dem/empty", {"sub/dangling.tif": "nowhere", "none.tif": b"", "other.csv": "nowhere"})
     warnings: list[tuple[str, str]] = []
     inputs = [VolumeInput("dem", "empty", "*.tif")]
@@ -334,7 +334,7 @@ def test_files_can_keep_their_places(volumes: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_what_tells_of_published_data_is_no_input(volumes: Path) -> None:
+def test_metadata_of_published_data_are_not_inputs(volumes: Path) -> None:
     crate = {".provenance/ro-crate-metadata.json": b"{}", ".provenance/files.csv": b""}
     plant(volumes / "dem/published", crate | {"a.tif": b"", "deep/.provenance/own.tif": b""})
     assert found(volumes, VolumeInput("dem", "published", "*")) == [

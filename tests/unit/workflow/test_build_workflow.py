@@ -97,7 +97,7 @@ def test_nothing_handed_in_can_bring_a_template_tag(recipe: RecipeFacts, name: s
 
 
 @given(st.text(min_size=1, max_size=40))
-def test_text_of_a_recipe_is_refused_in_every_fact(text: str) -> None:
+def test_text_with_template_tags_is_rejected_in_every_field(text: str) -> None:
     if re.fullmatch(r"[A-Za-z0-9.-]*", text, re.ASCII):
         return
     for fact in set(FACTS._fields) - {"later"}:
@@ -182,7 +182,7 @@ def retry_strategy(recipe: RecipeFacts = FACTS, **argo: Any) -> Any:
     return strategies[0]
 
 
-def test_only_what_passes_is_retried_unless_the_operator_names_a_policy() -> None:
+def test_only_temporary_failures_are_retried_unless_the_operator_sets_a_policy() -> None:
     assert retry_strategy()["expression"] == RETRY_EXPRESSION
     assert retry_strategy()["retryPolicy"] == "Always"
     assert "expression" not in retry_strategy(retry_policy="OnFailure")
@@ -219,7 +219,7 @@ def test_argo_reads_nothing_that_a_command_can_replace() -> None:
     assert mounted.isdisjoint(str(parent) for path in packed_by_the_task for parent in path.parents)
 
 
-def test_heras_global_config_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heras_global_config_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     before = build()
     monkeypatch.setattr(global_config, "namespace", "elsewhere")
     monkeypatch.setattr(global_config, "service_account_name", "root")
@@ -277,7 +277,7 @@ def test_a_deployment_that_trusts_issuers_by_their_claims_gets_the_same_workflow
     assert build(settings=trusting) == build(settings=Settings.from_env({}))
 
 
-def test_threads_do_not_meet() -> None:
+def test_compiling_is_thread_safe() -> None:
     names = [f"ice-{number}" for number in range(64)]
     with ThreadPoolExecutor(8) as pool:
         manifests = list(pool.map(lambda name: build(name=name), names))

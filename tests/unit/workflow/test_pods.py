@@ -22,7 +22,7 @@ def templates() -> list[dict]:
 @pytest.mark.parametrize(
     ("scratch", "disk"), [("100Mi", "1124Mi"), ("10Gi", "11264Mi"), ("1", "1025Mi"), ("1.5G", "2455Mi")]
 )
-def test_there_is_room_for_the_executor_beside_the_scratch(scratch: str, disk: str) -> None:
+def test_ephemeral_storage_includes_space_for_the_executor(scratch: str, disk: str) -> None:
     assert pod_disk(scratch) == disk
 
 

@@ -182,7 +182,7 @@ def test_a_source_with_two_names_is_not_reused() -> None:
     assert of_all(files, recipe="", fetched={"u": ("a", "sha256:0")}) is None
 
 
-def test_of_one_source_by_two_names_nothing_is_remembered(tmp_path: Path) -> None:
+def test_a_source_with_two_names_is_not_remembered(tmp_path: Path) -> None:
     checked = [InputFile("u", name=name, checksum=("sha256", "0")) for name in "ab"]
     for file in checked:
         remember(str(tmp_path), [{"request": request_digest(file), "place": "x", "checksum": "sha256:0"}])

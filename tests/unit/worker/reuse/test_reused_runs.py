@@ -49,7 +49,7 @@ def times(runs: ReusedRuns) -> int:
 
 
 class TestUnchanged:
-    def test_runs_nothing_again_and_publishes_the_same(self, runs: ReusedRuns) -> None:
+    def test_an_unchanged_recipe_runs_nothing_and_publishes_the_same(self, runs: ReusedRuns) -> None:
         first = runs.run(counted(), partitions=TWO)
         assert times(runs) == 2
         again = runs.run(counted(), partitions=TWO)
@@ -62,13 +62,13 @@ class TestUnchanged:
         runs.run(FIRST, partitions=TWO)
         assert os.stat(runs.volume / "lakes" / "a.txt").st_ino == before
 
-    def test_takes_of_a_run_that_took_itself(self, runs: ReusedRuns) -> None:
+    def test_results_are_reused_from_a_run_that_reused_them_itself(self, runs: ReusedRuns) -> None:
         for _ in range(3):
             ended = runs.run(counted(), partitions=TWO)
         assert times(runs) == 2
         assert ended.taken["0"][0] == "run-1"
 
-    def test_tells_in_the_facts_of_whose_results_they_are(self, runs: ReusedRuns) -> None:
+    def test_facts_name_the_run_whose_results_were_reused(self, runs: ReusedRuns) -> None:
         runs.run(FIRST, partitions=[["b.txt"], ["a.txt"]])
         name = runs.begin(FIRST, partitions=TWO)
         runs.take(name)
@@ -76,7 +76,7 @@ class TestUnchanged:
         assert '"reused": {"run": "run-1", "commands": 1}' in facts
         assert '"partition": 1' in facts
 
-    def test_several_processes_take_what_one_would(
+    def test_several_processes_reuse_the_same_as_one(
         self, runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(forks, "may_fork", lambda: True)
@@ -97,9 +97,7 @@ class TestUnchanged:
         assert runs.publish(name, 2, left=left, taken=taken).result == first.result
         assert times(runs) == 2
 
-    def test_names_the_run_that_made_the_result_and_not_the_one_that_it_began_with(
-        self, runs: ReusedRuns
-    ) -> None:
+    def test_the_run_that_produced_a_result_is_named(self, runs: ReusedRuns) -> None:
         runs.run(FIRST, FIRST, partitions=TWO)
         runs.run(FIRST, FIRST + "; :", partitions=TWO)
         name = runs.begin(FIRST, FIRST + "; :", partitions=TWO)
@@ -109,7 +107,7 @@ class TestUnchanged:
             in (runs.workspace(name, 0) / "facts.json").read_text()
         )
 
-    def test_counts_in_a_task_what_it_did_and_names_whom_it_went_on_from(self, runs: ReusedRuns) -> None:
+    def test_a_continued_task_counts_its_own_work_and_names_the_earlier_run(self, runs: ReusedRuns) -> None:
         for count in (1, 2, 3):
             ended = runs.run(FIRST, *map(counted, "abc"[:count]), partitions=TWO[:1])
         facts = json.loads((runs.directory / ended.name / "facts-0.json").read_text())
@@ -241,7 +239,7 @@ class TestEdits:
         ended = runs.run(counted(), partitions=TWO)
         assert (times(runs), ended.left, ended.result) == (1, [0], first.result)
 
-    def test_is_not_misled_by_an_edit_that_leaves_size_and_time(self, runs: ReusedRuns) -> None:
+    def test_edits_that_keep_size_and_time_are_detected(self, runs: ReusedRuns) -> None:
         first = runs.run(counted(), partitions=TWO)
         path = runs.volume / "lakes" / "a.txt"
         status = path.stat()
@@ -313,7 +311,7 @@ class TestEdits:
         with pytest.raises(PublishError, match=r"'a\.txt'"):
             runs.publish(name, 2, left=left, taken=taken)
 
-    def test_a_note_that_broke_off_takes_no_other_with_it(self, tmp_path: Path) -> None:
+    def test_a_truncated_note_does_not_affect_others(self, tmp_path: Path) -> None:
         (tmp_path / "linked.json").write_text('[0, [["a.txt", 1')
         file = LinkedFile("b.txt", 1, "5c" * 32, 0, 0)
         note_linked(str(tmp_path), 1, [file])
@@ -329,7 +327,7 @@ class TestEdits:
         third = runs.run(counted(), in_place + "; :", partitions=TWO)
         assert (times(runs), third.result) == (0, first.result)
 
-    def test_gives_up_what_is_damaged_in_the_store(self, runs: ReusedRuns) -> None:
+    def test_damaged_results_in_the_store_are_dropped(self, runs: ReusedRuns) -> None:
         first = runs.run(counted(), partitions=TWO)
         times(runs)
         for about in runs.store.rglob("about.json"):
@@ -337,7 +335,7 @@ class TestEdits:
         ended = runs.run(counted(), partitions=TWO)
         assert (times(runs), ended.result) == (2, first.result)
 
-    def test_keeps_what_a_full_disk_has_no_room_to_take(
+    def test_a_full_disk_does_not_drop_stored_results(
         self, runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = runs.run(counted(), partitions=TWO)
@@ -374,7 +372,7 @@ class TestSamples:
         assert "made another result than run run-1" in ended.warnings
         assert runs.run(random, partitions=TWO).result["x-a.txt"] == b"2"
 
-    def test_is_content_where_it_makes_the_same(self, runs: ReusedRuns) -> None:
+    def test_no_warning_if_a_sample_has_the_same_result(self, runs: ReusedRuns) -> None:
         runs.run(counted(), partitions=TWO)
         times(runs)
         ended = runs.run(counted(), partitions=TWO, checked=1.0)
@@ -417,7 +415,7 @@ class TestAllowedFailures:
         partitions = [*map(list, self.PARTITIONS)]
         return runs.run(*commands, partitions=partitions, per_file=True, allowed_failures="1")
 
-    def test_runs_again_what_lacks_something(self, runs: ReusedRuns) -> None:
+    def test_partitions_with_failed_items_run_again(self, runs: ReusedRuns) -> None:
         first = self.run(runs, self.CHECKED)
         assert (times(runs), {*first.result}) == (3, {"a.txt", "c.txt", "ogdc-missing.json"})
         again = self.run(runs, self.CHECKED)

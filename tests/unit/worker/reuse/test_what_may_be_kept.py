@@ -27,7 +27,7 @@ def runs(tmp_path: Path) -> ReusedRuns:
 
 
 @pytest.mark.parametrize("step", ["leave_facts", "copy_facts"])
-def test_of_a_task_that_was_killed_before_its_facts_were_written_nothing_is_kept(
+def test_results_of_a_task_killed_before_writing_its_facts_are_not_kept(
     runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def stop(*_: Any) -> None:
@@ -44,7 +44,7 @@ def test_of_a_task_that_was_killed_before_its_facts_were_written_nothing_is_kept
     assert runs.run(WARNS, partitions=ONE).warnings == ended.warnings
 
 
-def test_what_lost_its_facts_in_a_crash_of_the_machine_is_not_kept(runs: ReusedRuns) -> None:
+def test_results_whose_facts_were_lost_in_a_crash_are_not_kept(runs: ReusedRuns) -> None:
     stopped = runs.begin(WARNS, partitions=ONE)
     runs.process(stopped, 0)
     (runs.workspace(stopped, 0) / "facts.json").unlink()
@@ -53,7 +53,7 @@ def test_what_lost_its_facts_in_a_crash_of_the_machine_is_not_kept(runs: ReusedR
 
 
 @pytest.mark.parametrize(("shell_writes", "left"), [("5 Killed  tool", [0]), ("5 Terminated  tool", [])])
-def test_what_a_line_made_after_a_program_was_killed_is_not_kept(
+def test_results_of_a_line_with_a_killed_program_are_not_kept(
     runs: ReusedRuns, shell_writes: str, left: list[int]
 ) -> None:
     line = f'cp "$INPUT_DIR"/* "$OUTPUT_DIR"; echo "bash: line 1: {shell_writes}" >&2'
