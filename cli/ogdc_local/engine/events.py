@@ -28,10 +28,10 @@ _KINDS = {Change.MADE: "add", Change.DELETED: "delete"}
 _RETRIED = frozenset({404, 408, 409, 429})
 _TIMEOUT_SECONDS = 10.0
 _FIRST_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.1, 5.0
-_PAUSE_FACTOR = 20
+_PAUSE_FACTOR = 40
 """After a delivery that took t, the next one of the same workflow waits this many times t …"""
 _MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 5.0
-"""… within these bounds, so that events of large workflows take at most a twentieth of a core."""
+"""… within these bounds, so that events of large workflows take at most a fortieth of a core."""
 
 
 class _Due(NamedTuple):

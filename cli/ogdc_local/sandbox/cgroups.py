@@ -55,9 +55,9 @@ class Group(NamedTuple):
 
     def out_of_memory(self) -> int | None:
         """Return the peak memory in bytes if the kernel killed a process for lack of memory, else None."""
-        for file, _ in self.events():
+        for target in MEMORY_EVENTS:
             with suppress(OSError, ValueError, KeyError):
-                if int(_table(file)["oom_kill"]):
+                if int(_table(f"{self.path}/{PurePath(target).name}")["oom_kill"]):
                     peaks = (self.path / name for name in _PEAKS)
                     return int(next(path for path in peaks if path.exists()).read_text())
         return None
@@ -70,7 +70,7 @@ class Group(NamedTuple):
     def refused_a_process(self) -> bool:
         """Whether the kernel has denied it a further process."""
         with suppress(OSError, ValueError, KeyError):
-            return int(_table(self.path / "pids.events")["max"]) > 0
+            return int(_table(f"{self.path}/pids.events")["max"]) > 0
         return False
 
     def remove(self) -> None:
@@ -190,8 +190,9 @@ def _remove_from(ended: deque[Path]) -> None:
         ended.append(path)
 
 
-def _table(path: Path) -> dict[str, str]:
-    return dict(line.split() for line in path.read_text().splitlines())
+def _table(path: str) -> dict[str, str]:
+    with open(path) as file:  # noqa: PTH123  several times for each task
+        return dict(map(str.split, file))
 
 
 def _move(processes: Iterable[int], group: Path) -> None:

@@ -1,7 +1,7 @@
 """Join an existing sandbox and give up the privileges that lead out of it, as nsenter and setpriv do.
 
-Source: setns(2), namespaces(7), user_namespaces(7), capset(2), prctl(2), seccomp(2); linux/sched.h,
-linux/capability.h, linux/filter.h.
+Source: setns(2), close_range(2), namespaces(7), user_namespaces(7), capset(2), prctl(2), seccomp(2);
+linux/sched.h, linux/capability.h, linux/filter.h.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from contextlib import suppress
 
+_NEW_USER = 0x10000000
 _NAMESPACES = tuple(
     (name, flag, os.readlink(f"/proc/self/ns/{name}"))
     for name, flag in {
-        "user": 0x10000000,
+        "user": _NEW_USER,
         "mnt": 0x00020000,
         "pid": 0x20000000,
         "net": 0x40000000,
@@ -31,6 +33,7 @@ with open("/proc/sys/kernel/cap_last_cap") as _file:
     _LAST_CAPABILITY = int(_file.read())
     """The highest capability that this kernel has."""
 _INSTRUCTION_BYTES = 8
+_MAX_DESCRIPTOR = 0xFFFFFFFF
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PRCTL = _LIBC.prctl
 _PRCTL.argtypes = (ctypes.c_int, *(ctypes.c_ulong for _ in range(4)))
@@ -42,10 +45,13 @@ class _FilterProgram(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def join(pid: int, pidfd: int) -> None:
+def join(pid: int, pidfd: int) -> bool:
     """Join all namespaces of a process that this process is not in yet.
 
     This changes the root directory, too. Only future children of this process enter the process namespace.
+
+    Returns:
+        Whether it has joined a user namespace, and so has all capabilities there.
 
     Raises:
         OSError: the kernel does not allow it, or the process has ended.
@@ -55,12 +61,26 @@ def join(pid: int, pidfd: int) -> None:
         if os.readlink(f"/proc/{pid}/ns/{name}") != own:
             differing |= flag
     _checked(_LIBC.setns(pidfd, differing))
+    return bool(differing & _NEW_USER)
+
+
+def empty_bounding_set() -> None:
+    """Keep this process and its children from gaining further capabilities; they keep those they have.
+
+    The set is full again after joining a user namespace.
+
+    Raises:
+        OSError: it may not do that.
+    """
+    for capability in range(_LAST_CAPABILITY + 1):
+        _prctl(_DROP_FROM_BOUNDING_SET, capability)
 
 
 def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
-    """Become an ordinary user for good, without capabilities, and limited to the system calls of a task.
+    """Become an ordinary user, without capabilities, and limited to the system calls of a task.
 
-    Afterwards only root can inspect this process, until `be_dumpable`.
+    It is for good if the bounding set is empty. Afterwards only root can inspect this process, until
+    `be_dumpable`.
 
     Args:
         uid: The new uid and gid, or None to keep the current ones.
@@ -71,9 +91,6 @@ def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
     """
     if uid is not None:
         os.setgroups([])
-    for capability in range(_LAST_CAPABILITY + 1):
-        _prctl(_DROP_FROM_BOUNDING_SET, capability)
-    if uid is not None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     _checked(_LIBC.capset(struct.pack("=Ii", _CAPABILITIES_VERSION, 0), bytes(24)))
@@ -82,6 +99,16 @@ def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
     if system_calls:
         program = _FilterProgram(len(system_calls) // _INSTRUCTION_BYTES, system_calls)
         _prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(program))
+
+
+def close_above(last: int) -> None:
+    """Close all descriptors above one."""
+    if hasattr(_LIBC, "close_range") and _LIBC.close_range(last + 1, ctypes.c_uint(_MAX_DESCRIPTOR), 0) == 0:
+        return  # Linux 5.9 and glibc 2.34 have it
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor > last:
+            with suppress(OSError):  # the descriptor of the listing itself is already closed
+                os.close(descriptor)
 
 
 def be_dumpable() -> None:

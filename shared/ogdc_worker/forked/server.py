@@ -45,7 +45,7 @@ import ogdc_worker.process.per_file
 import ogdc_worker.process.priority
 import ogdc_worker.process.volumes  # noqa: F401
 from ogdc_worker.__main__ import main
-from ogdc_worker.forked.joining import be_dumpable, give_up_privileges, join
+from ogdc_worker.forked.joining import be_dumpable, close_above, empty_bounding_set, give_up_privileges, join
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _SANDBOX_HAS_ENDED = {errno.ESRCH, errno.ENOENT, errno.ENOMEM}
@@ -89,6 +89,8 @@ def serve() -> None:
     descriptor, uid, system_calls = sys.argv[1:]
     control = socket(fileno=int(descriptor))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps supervisors that have ended
+    if uid:  # root runs this
+        empty_bounding_set()
     gc.collect()
     gc.freeze()
     with suppress(BrokenPipeError):
@@ -128,7 +130,8 @@ def _worker(sandbox: socket, uid: int | None, system_calls: bytes) -> _Request:
             os._exit(1)
         if request.group is not None:
             os.write(request.group, b"0")
-        join(*holder)
+        if join(*holder) or uid is None:
+            empty_bounding_set()
         give_up_privileges(uid, system_calls)
         worker = os.fork()
     except OSError as exc:
@@ -177,10 +180,7 @@ def _begin(request: _Request) -> None:
     os.setsid()
     for descriptor, number in ((request.stdin, _STDIN), (request.output, _STDOUT), (request.output, _STDERR)):
         os.dup2(descriptor, number)
-    for descriptor in map(int, os.listdir("/proc/self/fd")):
-        if descriptor > _STDERR:
-            with suppress(OSError):  # the descriptor of the listing itself is already closed
-                os.close(descriptor)
+    close_above(_STDERR)
     be_dumpable()
     os.environ.clear()
     asked: dict[str, Any] = json.loads(request.content)
