@@ -1,4 +1,4 @@
-"""That the benchmarks measure; what they measure is no matter of tests."""
+"""The benchmarks work. Their results are not tested."""
 
 from __future__ import annotations
 

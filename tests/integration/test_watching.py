@@ -1,4 +1,4 @@
-"""What triggers watch, asked of real servers: a change is seen, and nothing else is."""
+"""Watched locations on real servers: changes are detected, and nothing else is."""
 
 from __future__ import annotations
 

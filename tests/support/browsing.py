@@ -1,4 +1,4 @@
-"""A real browser, Debian's chromium, before the page about runs; see `scripts/bootstrap browser`."""
+"""Debian's chromium with the web page, driven by tests; see `scripts/bootstrap browser`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Certificates that nobody trusts, unless their authority is named."""
+"""Certificates that are trusted only with their authority."""
 
 from __future__ import annotations
 

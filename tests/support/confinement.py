@@ -1,4 +1,4 @@
-"""What a task's command must not be able to: scripts that end with 0 where they could.
+"""Scripts that exit with 0 if a task's command can do something that it must not be able to do.
 
 In place of SECRET comes a directory of the machine; a file is in /mnt/data, which is read-only.
 """

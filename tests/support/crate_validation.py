@@ -1,4 +1,4 @@
-"""Having crates validated by roc-validator, in an environment of its own (`make crates` makes it)."""
+"""Validating crates with roc-validator, in a separate environment (`make crates` creates it)."""
 
 from __future__ import annotations
 

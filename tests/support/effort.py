@@ -1,4 +1,4 @@
-"""How often a test repeats what chance decides: a few times, or, with THOROUGH=1 as once a night, many."""
+"""How often tests with randomness are repeated: a few times, or many times with THOROUGH=1 (every night)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: read, refused, and documented from the one place that names them."""
+"""Settings are read, validated and documented from one definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which test holds which sentence of docs/local-stack.md on what is confined, lost, and open to whom.
+"""Each sentence of docs/local-stack.md about isolation, losses and access has a test.
 
 The table of *What is confined* is tried sentence by sentence in `test_what_is_confined`.
 """

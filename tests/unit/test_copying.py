@@ -1,4 +1,4 @@
-"""Copies of a stranger's files: whole, with holes and times, and with nothing that acts as its owner."""
+"""Copies of untrusted files: complete, with holes and times, and without setuid bits or capabilities."""
 
 from __future__ import annotations
 

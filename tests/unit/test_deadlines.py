@@ -1,4 +1,4 @@
-"""What takes too long is ended, and nothing else is."""
+"""Work that takes too long is ended, and nothing else is."""
 
 from __future__ import annotations
 

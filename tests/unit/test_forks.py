@@ -1,4 +1,4 @@
-"""Parts of a piece of work that other processes do: results, failures, deaths."""
+"""Work in forked processes: results, failures and deaths."""
 
 from __future__ import annotations
 

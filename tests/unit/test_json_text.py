@@ -1,4 +1,4 @@
-"""JSON of any sender's."""
+"""Parsing JSON from untrusted senders."""
 
 from __future__ import annotations
 

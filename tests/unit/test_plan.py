@@ -1,4 +1,4 @@
-"""Plans as they are stored: those of versions before are read, those of later ones refused by name."""
+"""Stored plans: earlier versions are read, and later ones are rejected with their version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody leads a service to what only it can reach: by name, number, redirect, or a name that changes."""
+"""No request reaches a private network: by name, number, redirect, or a changing name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a URL is nobody's business never gets into a message, a log line or an answer."""
+"""Secrets in URLs never appear in a message, a log line or a response."""
 
 from __future__ import annotations
 

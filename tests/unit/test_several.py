@@ -1,4 +1,4 @@
-"""What messages tell of many things."""
+"""Messages about many items."""
 
 from __future__ import annotations
 

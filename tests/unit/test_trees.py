@@ -1,4 +1,4 @@
-"""Directories: emptied and moved whatever is in them."""
+"""Emptying and moving directories with any content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has their turn: within the bounds, users and recipes after each other, before whom nobody passes."""
+"""The queue: limits are kept, users and recipes take turns, and no run overtakes a waiting one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs are marked for removal, and which stay whatever the settings say."""
+"""Which runs are marked for removal, and which are always kept."""
 
 from __future__ import annotations
 

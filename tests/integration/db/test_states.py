@@ -1,4 +1,4 @@
-"""What Argo says, in any order and any number of times."""
+"""Recording the states that Argo reports, in any order and with any repetitions."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Parts that are away or full: what the command line and the HTTP API say, and what a submission leaves.
+"""Unavailable services and full disks: what commands and the API report, and what a submission leaves.
 
 Each deployment is a process of its own with real PostgreSQL; what is away is not there at all. The command
 line asks four times before it gives up, so its calls are all made at once.

@@ -1,4 +1,4 @@
-"""Text that tries to break out of where it belongs stays text: in shells, paths, SQL, Solr, Argo's templates.
+"""Untrusted text stays data: in shells, paths, SQL, Solr and Argo's templates.
 
 Everything here would, were it ever obeyed, make a file named like `CANARY` somewhere. After each test there
 must be none: on the volume, in what a run has made, in the stack's own directories, where it was typed.

@@ -1,4 +1,4 @@
-"""A local stack that has its callers log in, as a deployment does."""
+"""A local stack that requires authentication."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recipe whose lines name a service of this machine: its commands reach that one, and nothing beside it."""
+"""A recipe that names a service of this machine: its commands reach only that service."""
 
 from __future__ import annotations
 

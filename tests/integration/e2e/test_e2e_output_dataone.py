@@ -1,4 +1,4 @@
-"""Recipes whose runs publish at a member node themselves, and what becomes of the token by which they do."""
+"""Runs that publish at a member node themselves, and the protection of their token."""
 
 from __future__ import annotations
 

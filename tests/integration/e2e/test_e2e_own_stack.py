@@ -1,4 +1,4 @@
-"""Stacks in adversity: on a small disk, with certificates of its own, killed and started again."""
+"""Stacks under adverse conditions: a small disk, own certificates, kills and restarts."""
 
 from __future__ import annotations
 

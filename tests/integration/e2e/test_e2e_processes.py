@@ -1,4 +1,4 @@
-"""OGC API - Processes, as a program that knows nothing else runs a process on the engine."""
+"""OGC API - Processes with the engine, used by a client that knows only the standard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a result came to be, and whether it comes to be again, as users ask for it."""
+"""Provenance of results and reproducing them, with commands as a user types them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A result that is looked at, and then published, by the commands that a user types."""
+"""Previewing and publishing a result, with commands as a user types them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot work is refused with a message that names file, key and remedy, and leaves nothing behind.
+"""Invalid input is rejected with a message that names file, key and remedy, and leaves nothing behind.
 
 Each recipe goes through the command line, which looks at it here, and through the HTTP API, which looks at it
 there; both have to say the same.

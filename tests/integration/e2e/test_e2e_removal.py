@@ -1,4 +1,4 @@
-"""`rm` and `gc` remove what runs left, and nothing else."""
+"""`rm` and `gc` remove files of runs and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal while a run goes on."""
+"""The terminal output during a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crates and packages of each kind of recipe, as validators and the index of others take them."""
+"""Crates and packages of each kind of recipe, checked by independent validators and an index."""
 
 from __future__ import annotations
 

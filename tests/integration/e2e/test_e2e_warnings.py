@@ -1,4 +1,4 @@
-"""What may be wrong with a result is shown by every way of asking for the run, and changes no status."""
+"""Warnings about a result are shown by every command and do not change the status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes last is begun while what it depends on runs, and does nothing before its turn."""
+"""The last task is started early, waits for its turn, and does nothing before it."""
 
 from __future__ import annotations
 

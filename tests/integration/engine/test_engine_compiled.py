@@ -1,4 +1,4 @@
-"""What the compiler writes, carried out by the real worker in the real sandbox."""
+"""Compiled workflows, executed by the real worker in the real sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One workflow never ends the engine, neither now nor at the next start."""
+"""No workflow can stop the engine, neither immediately nor at the next start."""
 
 from __future__ import annotations
 

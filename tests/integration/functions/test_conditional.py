@@ -1,4 +1,4 @@
-"""Asking for runs again and again: what is known is not sent, and whatever changes is."""
+"""Repeated requests for runs: unchanged responses are 304, and changes are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated requests: whatever is asked, the answer is one that the OpenAPI document describes."""
+"""Generated requests: every response follows the OpenAPI document."""
 
 from __future__ import annotations
 

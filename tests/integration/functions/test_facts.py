@@ -1,4 +1,4 @@
-"""What tasks have done, as they left it in the artifact store, and how far a run's stages are."""
+"""Facts of tasks from the artifact store, and the progress of a run's stages."""
 
 from __future__ import annotations
 

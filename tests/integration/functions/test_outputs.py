@@ -1,4 +1,4 @@
-"""The files of a run's result, as the status service hands them out: whole, and in parts."""
+"""The files of a run's result, as served by the status function, completely and in ranges."""
 
 from __future__ import annotations
 

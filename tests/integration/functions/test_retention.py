@@ -1,4 +1,4 @@
-"""What the sweep removes of the record and the artifact store, and what callers are told of that."""
+"""What the sweep removes from the record and the artifact store, and what requests report afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: the table in docs/access.md against what every function answers to everybody."""
+"""Permissions: the table in docs/access.md compared with the responses of every function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Triggers by the clock: one run for each time, if what they watch has changed and nothing is in the way."""
+"""Scheduled triggers: one run for each time, if a watched location changed and nothing prevents it."""
 
 from __future__ import annotations
 

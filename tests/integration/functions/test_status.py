@@ -1,4 +1,4 @@
-"""GET: what can be read about runs, and how the record mends itself when nothing was reported for a while."""
+"""GET: reading runs, and reconciling runs without recent reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cluster goes through: an hour of events once more, and parts that are away and come back.
+"""Replayed hours of events, and outages of services.
 
 The services are processes of their own, under the server they run on; events come over real connections, from
 several senders at once, as a broker delivers them.

@@ -1,4 +1,4 @@
-"""POST /submit: what is started, what is refused, and what is left behind when a part is away."""
+"""POST /submit: accepted and rejected requests, and what an outage leaves behind."""
 
 from __future__ import annotations
 

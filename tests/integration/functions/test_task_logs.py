@@ -1,4 +1,4 @@
-"""What single tasks printed: from their pods as long as there are some, and then from what they left."""
+"""Logs of single tasks: from their pods while they exist, and from stored logs afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that wait for their turn, where a deployment bounds how much is under way at once."""
+"""Runs that wait in the queue of a deployment with limits."""
 
 from __future__ import annotations
 

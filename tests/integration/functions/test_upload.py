@@ -1,4 +1,4 @@
-"""POST of what object stores tell: one upload starts one run, whoever tells of it and however often."""
+"""POST of events of object stores: one upload starts one run, with any number of events about it."""
 
 from __future__ import annotations
 

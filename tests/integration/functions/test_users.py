@@ -1,4 +1,4 @@
-"""Users, API tokens and acts as the users service has them, and what the others make of them."""
+"""Users, API tokens and the audit log of the users function, and their effects on other functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks: who is told of the ends of whose runs, and how a receiver knows that it was us."""
+"""Webhooks: which ends of runs are delivered to whom, and how receivers verify the sender."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job without a secret: GitHub's own token says who it is."""
+"""A job without a secret authenticates with GitHub's own token."""
 
 from __future__ import annotations
 

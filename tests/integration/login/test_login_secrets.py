@@ -1,4 +1,4 @@
-"""No secret of a login is where others could read it: database, logs, traces, command lines, files."""
+"""Secrets of logins are in no place that others can read: database, logs, traces, command lines, files."""
 
 from __future__ import annotations
 

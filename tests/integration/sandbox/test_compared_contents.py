@@ -1,4 +1,4 @@
-"""What two files hold, compared by GDAL in a sandbox."""
+"""Comparing the contents of two files with GDAL in a sandbox."""
 
 from __future__ import annotations
 

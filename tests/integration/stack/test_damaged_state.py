@@ -1,4 +1,4 @@
-"""Files of the state are not believed: a bad one is replaced, or named with what is lost without it."""
+"""Damaged files of the state directory are replaced, or reported with what is lost."""
 
 from __future__ import annotations
 

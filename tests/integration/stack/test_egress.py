@@ -1,4 +1,4 @@
-"""The way out for commands that ask for one, from their own loopback to a server, by real programs."""
+"""The proxy for commands with network access, from their loopback to a server, with real programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers whose certificates are not trusted, and are."""
+"""Servers with trusted and untrusted certificates."""
 
 from __future__ import annotations
 

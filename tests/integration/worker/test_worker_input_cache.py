@@ -1,4 +1,4 @@
-"""What was fetched is not fetched again as long as somebody can say that it is still right."""
+"""Cached inputs are not fetched again if they can be confirmed to be current."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results are kept apart by user and by recipe, and nobody looks for others'."""
+"""Results are stored separately by user and recipe, and are not reused across them."""
 
 from __future__ import annotations
 

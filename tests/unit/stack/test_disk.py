@@ -1,4 +1,4 @@
-"""What is kept back of the disk, and what happens when it is full."""
+"""The reserve of disk space, and what happens when the disk is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A busy stack goes on after `git pull`, and has imported all it may want by then."""
+"""A busy stack continues after `git pull`, because it has imported all modules that it may need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the files that run are those that a stack was started with."""
+"""Detecting whether a stack was started with the installed files."""
 
 from __future__ import annotations
 

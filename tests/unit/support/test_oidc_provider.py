@@ -1,4 +1,4 @@
-"""The provider that other tests log in at does what they trust it to do."""
+"""The OpenID provider of the tests works as other tests expect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When schedules are due, around changes of the clocks above all."""
+"""Due times of schedules, especially around clock changes."""
 
 from __future__ import annotations
 

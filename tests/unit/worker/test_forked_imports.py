@@ -1,4 +1,4 @@
-"""A worker that was forked imports nothing more: what many tasks need, the server has imported once."""
+"""A forked worker imports nothing more, because its server has imported what many tasks need."""
 
 from __future__ import annotations
 

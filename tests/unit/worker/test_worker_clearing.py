@@ -1,4 +1,4 @@
-"""Clearing away: what takes room goes at once, and many names wait for `tidy`."""
+"""Removing directories: large files are removed immediately, and many names are left to `tidy`."""
 
 from __future__ import annotations
 

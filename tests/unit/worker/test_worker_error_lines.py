@@ -1,4 +1,4 @@
-"""Of all that a failed program wrote, the lines that say why."""
+"""Finding the lines with the cause in the output of a failed program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task runs nothing of what was changed after it was submitted."""
+"""A task does not run anything that was changed after the submission."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task prints goes to stdout, and within limits to a file that is kept."""
+"""Output of a task goes to stdout and, within limits, to a stored file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names: what wget would give, and never more than a plain file name."""
+"""File names from URLs and headers: as wget would choose them, and always plain names."""
 
 from __future__ import annotations
 

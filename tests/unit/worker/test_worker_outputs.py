@@ -1,4 +1,4 @@
-"""What a command leaves for the next: links become files, indexes of what will be gone are not left alone."""
+"""Outputs of a command for the next: links become files, and indexes of lost files are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task tells: whole lines, short enough words, and no failure for want of a listener."""
+"""Reports of a task: whole lines, bounded messages, and no failure without a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rights of a result: as the operator says, whatever a command did to its files."""
+"""Permissions of a result are as the operator set them, whatever a command did to its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signal ends a wait of the worker also where it comes just before the wait begins."""
+"""A signal ends a wait of the worker even if it arrives just before the wait starts."""
 
 from __future__ import annotations
 

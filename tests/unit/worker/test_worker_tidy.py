@@ -1,4 +1,4 @@
-"""Removing leftovers: all that are old, none that anybody can still want."""
+"""Removing leftovers: all old ones, and none that may still be needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that a command goes on after are found in what a command writes, however that is cut into pieces."""
+"""Ignored errors of a command are found in its output, in any chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pod needs beside what its recipe asks for."""
+"""What a pod needs in addition to the resources of its recipe."""
 
 from __future__ import annotations
 

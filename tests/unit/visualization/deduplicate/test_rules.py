@@ -1,4 +1,4 @@
-"""Which of two polygons is kept."""
+"""Ranking of duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounding regions: whatever is sampled of a mesh lies in its region."""
+"""Bounding regions contain every sampled point of a mesh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polygons as triangles: together they are the polygon, and nothing else."""
+"""Triangulating polygons: the triangles cover the polygon exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Palettes: colours that the packages before made of the same words."""
+"""Palettes: the same colours as the packages used before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store is bounded: what no run has taken for long goes, and what was taken longest ago goes first."""
+"""The store of results is bounded: unused results expire, and the least recently used are removed first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is edited between two runs, what is found in the store is what running would make."""
+"""After any edits between two runs, reused results equal those of a new run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of one recipe one after another: what is executed, what is taken, and that the result is the same."""
+"""Consecutive runs of a recipe: what is executed and reused, and that the results are equal."""
 
 from __future__ import annotations
 

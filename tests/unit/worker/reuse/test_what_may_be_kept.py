@@ -1,4 +1,4 @@
-"""A task's result is kept only if it is complete, and was made by the programs that it is known by."""
+"""A result is kept only if it is complete and was produced by the recorded programs."""
 
 from __future__ import annotations
 
