@@ -80,7 +80,11 @@ def _remove(client: ApiClient, runs: Iterable[Run], *, dry_run: bool, as_json: b
         if not dry_run:
             client.remove(run.name)
         names.append(run.name)
-        if not as_json:
+        if as_json:
+            continue
+        if run.deleted_at:
+            say(f"The artifacts of {run.name} were removed at {run.deleted_at:%Y-%m-%d %H:%M} UTC.")
+        else:
             say(f"{'Would remove' if dry_run else 'Removed'} the artifacts of {run.name} ({run.status}).")
     if as_json:
         print_json({"removed": names, "dry_run": dry_run})

@@ -104,7 +104,7 @@ def status(
         asked |= {"facts_list": done} if tasks else {}
         print_json(fields(run) | asked if asked else run)
         return
-    progress = f" ({run.progress})" if run.progress and run.status == Phase.RUNNING else ""
+    progress = f" ({run.progress} tasks done)" if run.progress and run.status == Phase.RUNNING else ""
     say(one_line(f"{run.name}: {outcome.status(run)}{progress}"))
     for line in outcome.parameters(run):
         say(line)
@@ -131,7 +131,10 @@ def list_runs(
     from itertools import islice
 
     found = connected(starting=True).runs(
-        recipe_id=recipe, status=run_status, submitted_by=user, limit=min(limit, 200)
+        recipe_id=recipe,
+        status=run_status and run_status.capitalize(),
+        submitted_by=user,
+        limit=min(limit, 200),
     )
     listed = list(islice(found, limit))
     if as_json:
@@ -223,7 +226,9 @@ def get_output(
 ) -> None:
     """Download the zip of a run with `output: temporary`, or one file of any run's result."""
     if output is not None and path is None:
-        raise typer.BadParameter("--output names a file for PATH; for the zip, give --output-dir.")
+        raise typer.BadParameter(
+            "--output names the file for PATH, one file of the result. For the zip, give --output-dir."
+        )
     if output == Path("-") and sys.stdout.isatty():
         raise typer.BadParameter("standard output is a terminal; redirect it, or name a file.")
     client, name = chosen(name)

@@ -57,7 +57,7 @@ function Summary({ run }: { run: RunDetail }) {
     <>
       <p class="status" role="status">
         <PhaseBadge phase={standing(run)} />
-        {run.status === "Running" && run.progress && ` ${run.progress}`}
+        {run.status === "Running" && run.progress && ` (${run.progress} tasks done)`}
       </p>
       <dl class="facts">
         {facts.map(([term, value]) => value && (

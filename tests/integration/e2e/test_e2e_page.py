@@ -241,6 +241,25 @@ def partitions_at(phases: list[str], url: str) -> dict[str, Any]:
     return {"total": len(phases), "partitions": listed}
 
 
+def test_stages_are_drawn_as_they_depend_on_each_other(page: Any, stack: Stack, shoot: Any) -> None:
+    after = {"process": [], "build": ["process"], "paint": ["build"], "top": ["build"]}
+    stages = [{"stage": name, "tasks": 1, "counts": {"Succeeded": 1}} for name in after]
+    made_up(page, "/runs/map", run_fields(name="map", status="Running", partitions=1, stages=stages))
+    made_up(
+        page,
+        "/runs/map/recipe",
+        {"stages": [{"stage": name, "after": first} for name, first in after.items()], "commands": []},
+    )
+    page.goto(f"{stack.url}/ui/?run=map")
+    drawn = page.get_by_role(
+        "img", name="then paint: 1 task (1 Succeeded), alongside top: 1 task (1 Succeeded)"
+    )
+    expect(drawn).to_be_visible()
+    expect(page.locator("svg .arrow")).to_have_count(5)
+    check_fits(page)
+    shoot(page, "stages-phone")
+
+
 def test_a_hidden_tab_sends_no_requests(page: Any, stack: Stack) -> None:
     page.add_init_script(
         "Object.defineProperty(document, 'hidden', { get: () => window.isHidden === true });"
