@@ -48,7 +48,8 @@ def shares_of(work: Sequence[_T], *, least: int) -> list[Sequence[_T]]:
 
 
 def _processors() -> int:
-    return len(os.sched_getaffinity(0))
+    """Return how many processors this process may use, or 1 if unknown, as on macOS, which has no prctl."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 @contextmanager
