@@ -225,6 +225,7 @@ def test_sent_objects_are_verified_by_the_list_of_gmn(
     gmn: Gmn, metacat: Metacat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Private objects as well, of who publishes them for somebody."""
+    monkeypatch.setattr(sending, "_LIST_SECONDS", 600)  # one list, however slow the machine
     monkeypatch.setenv("DATAONE_TOKEN", gmn.token(ROBOT))
     made = {f"{number}.csv": b"%d\n" % number for number in range(8)}
     package, _ = publish_made(metacat, tmp_path, "Words in a list", made=made, access="private")

@@ -109,12 +109,14 @@ def test_a_package_is_sent_once_in_order_and_verified(node: PublishingNode, tmp_
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("lists", [True, False])
 def test_many_objects_are_verified_by_a_list_where_there_is_one(
-    node: PublishingNode, tmp_path: Path, lists: bool
+    node: PublishingNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lists: bool
 ) -> None:
-    """What it lacks is asked for, and so is everything of a node that lists nothing.
+    """What the list lacks is asked for, and so is everything if the node lists nothing.
 
-    Before they are sent, only the first is asked for: this is who created it, so nobody has sent the others.
+    Before they are sent, only the first is asked for: the publisher who created it knows that nobody has sent
+    the others.
     """
+    monkeypatch.setattr(sending, "_LIST_SECONDS", 600)  # one list, however slow the machine
     files = {f"{number}.csv": b"%d\n" % number for number in range(8)}
     client = deployment(tmp_path / "at", made=files, outputs=files)
     made = make_package(RunResult(client, RUN.name), tmp_path / "package")
