@@ -47,21 +47,21 @@ def definition_problems(text: bytes, *, tms_id: str, max_level: int) -> Iterator
         yield f"is not JSON ({exc})"
         return
     if found.id != tms_id:
-        yield f"id: is {found.id!r}; the file has to be called as its grid"
+        yield f"id: is {found.id!r}; the file must have the name of its grid"
     if not _CRS.fullmatch(_crs_name(found.crs)):
         yield "crs: give a code, such as http://www.opengis.net/def/crs/EPSG/0/3413"
     levels = found.tile_matrices
     if [each.id for each in levels[: max_level + 1]] != [str(level) for level in range(max_level + 1)]:
-        yield f"tileMatrices: z_range takes levels 0 to {max_level}, in order, their numbers for their ids"
+        yield f"tileMatrices: z_range needs levels 0 to {max_level} in order, with their numbers as ids"
         return
     for level, each in enumerate(levels[: max_level + 1]):
         if each.corner_of_origin != "topLeft" or each.variable_matrix_widths:
-            yield f"tileMatrices[{level}]: rows of one width that begin at the upper left are possible here"
+            yield f"tileMatrices[{level}]: rows must have equal widths and begin at the upper left"
         if each.tile_width != each.tile_height:
-            yield f"tileMatrices[{level}]: tiles have to be squares"
+            yield f"tileMatrices[{level}]: tiles must be squares"
     for level, (above, each) in enumerate(pairwise(levels[: max_level + 1]), 1):
         if not _is_halved(above, each):
-            yield f"tileMatrices[{level}]: each tile of the level above has to be four of it"
+            yield f"tileMatrices[{level}]: four of its tiles must form one tile of the level above"
 
 
 def _crs_name(crs: str | dict[str, Any]) -> str:

@@ -68,7 +68,7 @@ def test_a_recipe_may_bring_its_grid(tmp_path: Path) -> None:
     [
         ({"id": "Other"}, "id: is 'Other'"),
         ({"crs": "PROJCS[...]"}, "crs: give a code"),
-        ({"tileMatrices": definition("Polar", 3)["tileMatrices"]}, "z_range takes levels 0 to 3"),
+        ({"tileMatrices": definition("Polar", 3)["tileMatrices"]}, "z_range needs levels 0 to 3"),
         ({"tileMatrices": None}, "is not a tile matrix set"),
         (
             {
@@ -79,9 +79,9 @@ def test_a_recipe_may_bring_its_grid(tmp_path: Path) -> None:
             "begin at the upper left",
         ),
         ({"tileMatrices": changed(cornerOfOrigin="bottomLeft")}, "begin at the upper left"),
-        ({"tileMatrices": changed(tileHeight=128)}, "have to be squares"),
-        ({"tileMatrices": changed(cellSize=9.0)}, "each tile of the level above has to be four"),
-        ({"tileMatrices": changed(matrixWidth=2)}, "each tile of the level above has to be four"),
+        ({"tileMatrices": changed(tileHeight=128)}, "must be squares"),
+        ({"tileMatrices": changed(cellSize=9.0)}, "four of its tiles must form one tile"),
+        ({"tileMatrices": changed(matrixWidth=2)}, "four of its tiles must form one tile"),
     ],
 )
 def test_a_grid_that_is_no_quadtree_is_named(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
