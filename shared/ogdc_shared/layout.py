@@ -233,8 +233,8 @@ def package(run_name: str) -> str:
     return f"{PACKAGES}/{run_name}"
 
 
-IN_PLACE = "The result is on the workflow volume"
-"""What `publish` says if it is stopped after it has made the result visible."""
+NOT_VISIBLE = "before the result was visible"
+"""What `publish` says if it is stopped and nothing of the result is in place."""
 
 
 def receipt(recipe_id: str) -> str:

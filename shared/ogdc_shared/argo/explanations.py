@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ogdc_shared.argo.retry import OUT_OF_LOG, OUT_OF_MEMORY, OUT_OF_SCRATCH
-from ogdc_shared.layout import IN_PLACE, PROCESS
+from ogdc_shared.layout import NOT_VISIBLE, PROCESS
 from ogdc_shared.phases import FAILED_PHASES
 from ogdc_shared.shortening import shortened
 
@@ -20,8 +20,6 @@ _TOO_LONG = (
     r"Step exceeded its deadline|retry exceeded workflow deadline"
     r"|Pod was active on the node longer than the specified deadline|Workflow exceeded its deadline"
 )
-_TERMINATED = 143
-"""Exit code after SIGTERM."""
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 _WAITING = (
     (
@@ -92,14 +90,13 @@ def is_cut_off(message: str | None) -> bool:
     return bool(message and re.match(_TOO_LONG, message))
 
 
-def may_have_left(phase: str, exit_code: int | None, message: str | None) -> str | None:
+def may_have_left(phase: str, message: str | None) -> str | None:
     """Return what a `publish` that was stopped may have left; None if nothing.
 
-    Argo does not wait for the pods of a workflow that it terminates. Their nodes fail at once, without an
-    exit code, and the pods may go on for their grace period.
+    Only the worker itself knows. Argo does not wait for it: when a workflow is terminated, the nodes of its
+    pods fail at once, and the pods may go on for their grace period.
     """
-    was_in_time = exit_code == _TERMINATED and IN_PLACE not in (message or "")
-    if phase not in FAILED_PHASES or was_in_time:
+    if phase not in FAILED_PHASES or NOT_VISIBLE in (message or ""):
         return None
     return (
         "It was publishing, so its result may be in place although the run does not offer it. "

@@ -172,7 +172,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         waiting_since=min(since, default=None),
         cut_off=phase in FAILED_PHASES and is_cut_off(reason.message if reason else message),
         shut_down=phase in FAILED_PHASES and reason is None and stopped,
-        left=publish and may_have_left(publish.task.phase, publish.task.exit_code, publish.message),
+        left=publish and may_have_left(publish.task.phase, publish.message),
     )
 
 

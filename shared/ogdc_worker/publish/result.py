@@ -38,7 +38,7 @@ from ogdc_worker.publish.clearing import clear_away
 from ogdc_worker.publish.companions import crate_begun, flush_companions, make_companions, move_companions
 from ogdc_worker.publish.output_check import check_outputs
 from ogdc_worker.publish.rights import AS_LEFT, Rights
-from ogdc_worker.stops import STOPS
+from ogdc_worker.stops import STOPS, Stopped
 from ogdc_worker.warning_files import gather_warnings
 
 if TYPE_CHECKING:
@@ -60,6 +60,15 @@ def publish(publication: Publication, reporter: Reporter) -> None:
         SourceUnavailableError: the member node does not respond.
         OSError: the volume cannot be written.
     """
+    try:
+        _publish(publication, reporter)
+    except Stopped:
+        if not _is_visible(publication):
+            reporter.doing = f"publishing, {layout.NOT_VISIBLE}"
+        raise
+
+
+def _publish(publication: Publication, reporter: Reporter) -> None:
     started = time.monotonic()
     _gather_warnings(publication, reporter)
     if policy_of(publication.output).is_zip:
@@ -74,7 +83,7 @@ def publish(publication: Publication, reporter: Reporter) -> None:
     if publication.node is not None:
         from ogdc_worker.publish.node import send_to_node
 
-        reporter.doing = f"the upload to {publication.node}. {layout.IN_PLACE}"
+        reporter.doing = f"the upload to {publication.node}"
         STOPS.release()
         send_to_node(publication, reporter)
     reporter.leave_warnings(publication.warnings_path)
@@ -229,8 +238,7 @@ def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
     """
     staging = _at(publication, layout.staging(publication.run))
     target = _at(publication, publication.recipe_id)
-    is_shown = is_directory(target) and os.lstat(target).st_ino == inode
-    waits = is_directory(staging) and not is_shown
+    waits = is_directory(staging) and not _has_inode(target, inode)
     if waits:
         _check_target(publication)
         if is_again:
@@ -244,6 +252,17 @@ def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
         _move_aside(publication)
         os.rename(staging, target)
     flush_entries(publication.volume)
+
+
+def _is_visible(publication: Publication) -> bool:
+    """Whether this run's result is in place, made visible by this or an earlier try."""
+    receipt = _read_receipt(f"{publication.volume}/{layout.receipt(publication.recipe_id)}")
+    is_own = receipt.get("run") == publication.run
+    return is_own and _has_inode(_at(publication, publication.recipe_id), receipt.get("inode"))
+
+
+def _has_inode(directory: str, inode: object) -> bool:
+    return is_directory(directory) and os.lstat(directory).st_ino == inode
 
 
 def _move_aside(publication: Publication) -> None:

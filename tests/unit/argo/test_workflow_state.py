@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.argo.state import WorkflowState, read_workflow
-from ogdc_shared.layout import IN_PLACE
+from ogdc_shared.layout import NOT_VISIBLE
 from ogdc_shared.run_warnings import RunWarnings, before_a_failure, one_warning
 from support.workflows import workflow_object
 
@@ -183,8 +183,8 @@ def test_workflow_that_was_stopped_after_it_had_published_has_succeeded() -> Non
     [
         ({"phase": "Failed", "message": "workflow shutdown with strategy:  Terminate"}, True),
         (failed("workflow shutdown with strategy: Terminate: stopped", code="137"), True),
-        (failed("workflow shutdown with strategy: Terminate: stopped", code="143"), False),
-        (failed(f"workflow shutdown with strategy: Terminate: stopped. {IN_PLACE}", code="143"), True),
+        (failed("workflow shutdown with strategy: Terminate", code="143"), True),
+        (failed(f"workflow shutdown with strategy: Terminate: {NOT_VISIBLE}.", code="143"), False),
         ({"phase": "Omitted"}, False),
     ],
 )

@@ -269,6 +269,23 @@ def test_a_cancel_comes_before_the_result_is_visible_or_not_at_all(
         STOPS.release()
 
 
+@pytest.mark.usefixtures("stops")
+@pytest.mark.parametrize("is_again", [False, True])
+def test_a_publisher_that_is_stopped_says_that_nothing_is_visible_only_if_that_is_true(
+    volume: Path, publication: Publication, monkeypatch: pytest.MonkeyPatch, is_again: bool
+) -> None:
+    """A try that was killed may have made it visible."""
+    leave(volume, RESULT)
+    if is_again:
+        publish(publication, Reporter())
+        STOPS.handle()
+    reporter = Reporter()
+    monkeypatch.setattr(result, "open_locked", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Stopped):
+        publish(publication, reporter)
+    assert (layout.NOT_VISIBLE in reporter.doing) == (not is_again)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_kill_at_any_moment_does_no_harm(volume: Path, publication: Publication, overwrite: bool) -> None:
