@@ -1,4 +1,4 @@
-// What the page of a map takes of OpenLayers, and no more: scripts/openlayers bundles it.
+// The parts of OpenLayers that the page of a map uses. scripts/openlayers bundles them.
 import Map from "ol/Map.js";
 import View from "ol/View.js";
 import MousePosition from "ol/control/MousePosition.js";
