@@ -183,7 +183,8 @@ def test_a_rejected_request_names_the_missing_role_and_the_login(serve, database
     garbled = submit_service.delete(f"/runs/{of.run}", headers={"Authorization": "Bearer ogdc_x"})
     assert garbled.headers["WWW-Authenticate"] == f'Bearer error="invalid_token", {where}'
     too_little = submit_service.delete(f"/runs/{of.run}", headers=viewer.headers)
-    assert "requires the role submitter, but vera has the role viewer" in too_little.get_json()["detail"]
+    reason = "requires the role submitter, but vera with the token 'veras' has the role viewer"
+    assert reason in too_little.get_json()["detail"]
     assert too_little.headers["WWW-Authenticate"] == f'Bearer error="insufficient_scope", {where}'
     others = submit_service.delete(f"/runs/{of.run}", headers=member(database, "bert").headers)
     assert "(anna) belongs to another user" in others.get_json()["detail"]
