@@ -97,16 +97,21 @@ def copy_file(source: str, target: str) -> None:
 def _copy_content(reading: int, writing: int, status: os.stat_result) -> None:
     size = status.st_size
     if size <= _BLOCK and status.st_blocks:  # small files cannot have holes
-        os.write(writing, os.pread(reading, size, 0))
+        _write(writing, os.pread(reading, size, 0), 0)
         return
     for start, end in _extents(reading, size):
         position = start
         while position < end and (piece := os.pread(reading, min(_PIECE, end - position), position)):
-            written = 0
-            while written < len(piece):
-                written += os.pwrite(writing, piece[written:], position + written)
+            _write(writing, piece, position)
             position += len(piece)
     os.ftruncate(writing, size)
+
+
+def _write(file: int, piece: bytes, position: int) -> None:
+    """Write all of a piece. The kernel may write less at once, as on a disk that is nearly full."""
+    written = 0
+    while written < len(piece):
+        written += os.pwrite(file, piece[written:], position + written)
 
 
 def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:

@@ -73,9 +73,9 @@ def forked(work: Callable[[], _T]) -> Iterator[Callable[[], _T]]:
         nonlocal ended
         with open(reader, "rb", closefd=False) as file:
             answer = file.read()
-        os.waitpid(pid, 0)
+        _, status = os.waitpid(pid, 0)
         ended = True
-        if not answer:
+        if status:  # the answer may be incomplete
             raise OSError(errno.EAGAIN, "A process that did a part of the work was killed")
         value, error = pickle.loads(answer)  # noqa: S301  written by this program
         if error is not None:
@@ -97,18 +97,29 @@ def _child(work: Callable[[], object], writer: int, parent: int) -> NoReturn:
     """Run the function, send its result, and end without any cleanup of the copied process."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a script
+                signal.signal(number, signal.SIG_DFL)
         prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
         if os.getppid() == parent:
             _send(work, writer)
+            os._exit(0)
     finally:
-        os._exit(0)
+        os._exit(1)
 
 
 def _send(work: Callable[[], object], writer: int) -> None:
     try:
         answer = pickle.dumps((work(), None))
     except BaseException as exc:  # the caller's to handle
-        answer = pickle.dumps((None, exc))
+        answer = _pickled(exc)
     with open(writer, "wb") as file:
         file.write(answer)
+
+
+def _pickled(error: BaseException) -> bytes:
+    """Pickle an error, or only its text if it cannot be read again, as with required keyword arguments."""
+    with suppress(Exception):
+        answer = pickle.dumps((None, error))
+        pickle.loads(answer)  # noqa: S301  written by this program
+        return answer
+    return pickle.dumps((None, RuntimeError(f"{type(error).__name__}: {error}")))

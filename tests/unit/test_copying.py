@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def test_several_processes_copy_many_files(tmp_path: Path, monkeypatch: pytest.M
     assert tree(tmp_path / "to") == tree(tmp_path / "from")
     with pytest.raises(FileExistsError):
         copy_tree(str(tmp_path / "from"), str(tmp_path / "to"))
+
+
+def test_a_small_file_that_could_only_be_written_in_part_is_an_error(tmp_path: Path) -> None:
+    plant(tmp_path, {"file": b"x" * 3000})
+
+    def copy_with_little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        copy_file(str(tmp_path / "file"), str(tmp_path / "copy"))
+
+    with forks.forked(copy_with_little_room) as result, pytest.raises(OSError, match="too large"):
+        result()
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1777, 0o7777])

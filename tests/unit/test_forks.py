@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from ogdc_shared import forks
+from ogdc_shared.errors import CommandFailedError
 from ogdc_shared.forks import forked, shares_of
 
 
@@ -34,6 +35,43 @@ def test_what_it_raises_is_raised_here() -> None:
 
     with forked(fail) as result, pytest.raises(FileNotFoundError, match=r"a\.tif"):
         result()
+
+
+def test_an_error_that_cannot_be_pickled_is_raised_with_its_text() -> None:
+    def fail() -> None:
+        raise CommandFailedError("a.tif is broken", number=1, exit_code=2)
+
+    with forked(fail) as result, pytest.raises(RuntimeError, match=r"CommandFailedError: a\.tif is broken"):
+        result()
+
+
+def test_a_process_that_dies_while_it_answers_is_an_error_that_may_pass() -> None:
+    reader, writer = os.pipe()
+
+    def die_soon() -> bytes:
+        os.write(writer, str(os.getpid()).encode())
+        signal.setitimer(signal.ITIMER_REAL, 0.05)  # by then the pipe of the answer is full
+        return b"x" * 1_000_000
+
+    with forked(die_soon) as result:
+        os.waitid(os.P_PID, int(os.read(reader, 20)), os.WEXITED | os.WNOWAIT)
+        with pytest.raises(OSError, match="killed"):
+            result()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_signal_that_is_ignored_does_not_end_the_process() -> None:
+    def interrupted() -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with forked(interrupted) as result:
+            assert result()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_death_of_the_process_is_an_error_that_may_pass() -> None:
