@@ -51,7 +51,7 @@ def _tests(node: Node) -> bool:
     """Whether a command after a loop looks at how that ended."""
     while node.type in {"list", "negated_command", "redirected_statement"} and node.named_children:
         node = node.named_children[0]
-    if node.type == "if_statement":
+    if node.type in {"if_statement", "case_statement"}:
         return True
     is_test = node.type == "test_command" or name_of(node) in _TESTS or text_of(node).startswith("((")
     return is_test or _fails(node) or (node.type == "subshell" and any(map(_fails, nodes(node, "command"))))
@@ -106,4 +106,6 @@ def _is_else(node: Node) -> bool:
 
 
 def _is_idle(node: Node) -> bool:
-    return name_of(node) in _IDLE or text_of(node).startswith("((")
+    if node.type == "redirected_statement":  # echo failed >&2
+        node = node.named_children[0]
+    return name_of(node) in _IDLE or (node.type == "compound_statement" and text_of(node).startswith("(("))

@@ -267,7 +267,7 @@ def _errexit(node: Node, *, default: bool) -> bool:
 
 
 def _is_arithmetic(node: Node) -> bool:
-    return text_of(node).startswith("((")
+    return node.type == "compound_statement" and text_of(node).startswith("((")
 
 
 def _is_plain_assignment(node: Node) -> bool:

@@ -55,6 +55,8 @@ false | cat | cat && true; true
 for f in a b; do false && break; done; true
 for f in a b; do false && break; true; done
 for f in a b; do false && break || sleep 0; done; true
+for f in a b; do if false; then break; fi; echo failed >&2; done; true
+((1)) && false && true; true
 time { false; true; } || false
 time -p ! { false; true; } || [ -e . ]; true
 true && time for f in a b; do false; true; done || false
@@ -302,6 +304,8 @@ def test_failures_that_would_be_hidden_are_reported(text: str, shell: Shell, nam
         "curl -fsSL -o a.tif https://example.org/a.tif",
         "curl --fail-with-body -O https://example.org/a.tif",
         "a | grep mosaic && b",
+        "((1)) && a; b",
+        "for i in 1 2 3; do a && break; done; case $i in 3) exit 1;; esac",
         "ls | xargs -I{} sh -ec 'a {}; b {}'",
         "bash -c 'a && b'",
         "bash -c 'set -euo pipefail; a | b; c'",
