@@ -20,6 +20,12 @@ def load_queries(subject: str) -> dict[str, bytes]:
     return {name: _compact(sql) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
 
 
+def load_all_queries() -> None:
+    """Read the statements of all subjects, for a process that outlives an upgrade of its files."""
+    for file in (SQL_DIR / "queries").glob("*.sql"):
+        load_queries(file.stem)
+
+
 def _compact(sql: str) -> bytes:
     lines = (line.strip() for line in sql.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("--")).encode()
