@@ -51,7 +51,7 @@ def validate(
             if check_inputs:
                 _check_inputs(loaded)
     except (InvalidRecipeError, InputNotFoundError) as exc:
-        problems = _event_parameters(exc)
+        problems = _problem_lines(exc)
         if as_json:
             print_json({"recipe": recipe, "valid": False, "problems": problems})
         else:
@@ -151,11 +151,11 @@ def _problems(directory: Path) -> list[str]:
     try:
         load(directory)
     except OgdcError as exc:
-        return _event_parameters(exc)
+        return _problem_lines(exc)
     return []
 
 
-def _event_parameters(exc: OgdcError) -> list[str]:
+def _problem_lines(exc: OgdcError) -> list[str]:
     """Return the problems of a recipe, one line each."""
     from ogdc_shared.errors import InvalidRecipeError
 

@@ -84,7 +84,10 @@ def _add_page(
     output: Path, description: MapDescription, made: Sequence[Product], warn: Callable[[str], None]
 ) -> None:
     if not can_write_page():
-        warn("index.html is left out: OpenLayers is not installed here; scripts/openlayers installs it")
+        warn(
+            "index.html is left out, since OpenLayers is not installed. In a clone of ogdc-runner, run "
+            "scripts/openlayers, and then the recipe again"
+        )
         return
     linked = [File(each.title, quote(each.path)) for each in made if each.role != "thumbnail"]
     write_page(description, [*linked, File("STAC item", "item.json")], output)

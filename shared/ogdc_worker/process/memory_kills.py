@@ -30,15 +30,15 @@ class MemoryKills:
             files: Where the kernel counts; the first that exists is read. Without any, the number stays 0.
         """
         self._file = next((file for file in files if os.path.exists(file)), None)
-        self._before = 0
+        self._before = self._last = 0
         self._before = self.total()
 
     def total(self) -> int:
-        """Return the number."""
+        """Return the number; the last one that is known, if the file cannot be read."""
         if self._file is None:
             return 0
         with suppress(OSError, ValueError), open(self._file, "rb", buffering=0) as file:
             for line in file.read(_MAX_BYTES).splitlines():
                 if line.startswith(_FIELD):
-                    return int(line.removeprefix(_FIELD)) - self._before
-        return 0
+                    self._last = int(line.removeprefix(_FIELD)) - self._before
+        return self._last
