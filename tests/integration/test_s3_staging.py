@@ -67,7 +67,7 @@ def test_what_is_not_there_is_not_found(into: Path, location: str) -> None:
 
 
 def test_several_recipes_are_named(into: Path) -> None:
-    with pytest.raises(InvalidRequestError, match="Name one of them: small, small-not"):
+    with pytest.raises(InvalidRequestError, match="Give one of them: small, small-not"):
         stage_recipe("s3://recipes/some", into, allow_local=False)
 
 

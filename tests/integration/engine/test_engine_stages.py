@@ -149,7 +149,7 @@ def test_a_stage_without_outputs_fails_the_next_before_any_task(machine: Machine
     submit(machine, plan('mkdir "$OUTPUT_DIR/x"'), upper())
     found = machine.wait(NAME)
     assert found["status"]["phase"] == "Failed"
-    assert "The stage process has left no file for the next one" in str(read_workflow(found).message)
+    assert "The stage process has written no file for the next one" in str(read_workflow(found).message)
     assert phases(found)["upper"] == "Omitted"
 
 
