@@ -107,6 +107,13 @@ def write_durably(path: str, content: bytes) -> None:
     flush_entries(os.path.dirname(path))
 
 
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of a content; the system may write less at once."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
 def exchange(one: str, other: str) -> bool:
     """Exchange two directories atomically; False if the file system cannot, as on NFS.
 

@@ -23,6 +23,7 @@ from ogdc_shared.digests import files_digest
 from ogdc_shared.errors import NO_ROOM, InvalidRecipeError, StorageUnavailableError
 from ogdc_shared.recipe.files import UnusableFileError, confined
 from ogdc_shared.recipe.packing import LeftOut, files_to_pack, too_many
+from ogdc_shared.trees import write_all
 
 MAX_BUNDLE = 64 * 1024 * 1024
 """Size limit of an archive, in bytes."""
@@ -287,9 +288,7 @@ def _write(target: str, entry: _Entry, content: IO[bytes], *, most: int) -> int:
     try:
         for chunk in _chunks(entry.name, content, most=most):
             size += len(chunk)
-            left = memoryview(chunk)
-            while left:
-                left = left[os.write(descriptor, left) :]
+            write_all(descriptor, chunk)
         os.fchmod(descriptor, 0o755 if entry.executable else 0o644)
     finally:
         os.close(descriptor)

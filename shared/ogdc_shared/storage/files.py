@@ -13,7 +13,7 @@ from secrets import token_hex
 from typing import BinaryIO
 
 from ogdc_shared.errors import NO_ROOM, StorageUnavailableError
-from ogdc_shared.trees import flush_entries
+from ogdc_shared.trees import flush_entries, write_all
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -97,9 +97,7 @@ def _beside(directory: Path) -> Iterator[tuple[BinaryIO, str]]:
 def _fill(descriptor: int, content: bytes | Path) -> None:
     """Write a file's content, and have the disk begin with it."""
     if isinstance(content, bytes):
-        left = memoryview(content)
-        while left:
-            left = left[os.write(descriptor, left) :]
+        write_all(descriptor, content)
     else:
         with content.open("rb") as source, open(descriptor, "wb", closefd=False) as target:
             shutil.copyfileobj(source, target)
