@@ -1,1 +1,1 @@
-"""Results as DataONE packages: what describes them, and sending them to a member node."""
+"""Results as DataONE packages: their metadata, and the calls of a member node."""

@@ -28,7 +28,7 @@ def coverage_problem(metadata: bytes, boxes: Mapping[str, Box]) -> str | None:
         boxes: Where files lie, by their paths.
 
     Raises:
-        ParseError: the metadata are no XML.
+        ParseError: the metadata are not XML.
     """
     if not boxes:
         return None
@@ -61,7 +61,7 @@ def _box(element: ElementTree.Element) -> Box | None:
 
 
 def _contains(outer: Box, inner: Box) -> bool:
-    """Whether a box contains another, or lacks less than the tolerance on each side."""
+    """Whether a box contains another, give or take the tolerance on each side."""
     is_wide = _width(outer) + 2 * _CELL >= 360
     begin = (inner[0] - outer[0] + _TOLERANCE) % 360
     is_within = is_wide or begin + _width(inner) <= _width(outer) + 2 * _TOLERANCE
@@ -71,7 +71,7 @@ def _contains(outer: Box, inner: Box) -> bool:
 
 
 def _width(box: Box) -> float:
-    """Degrees from west to east. West is more than east if the box crosses the antimeridian."""
+    """Return the degrees from west to east; west is greater than east if the box crosses the antimeridian."""
     west, _, east, _ = box
     return east - west if east >= west else east - west + 360
 

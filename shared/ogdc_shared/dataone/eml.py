@@ -46,7 +46,7 @@ _LICENSES = {
         "https://creativecommons.org/publicdomain/zero/1.0/",
     ),
 }
-"""Names and addresses of those that repositories ask for, by which readers know them.
+"""Name and URL of the licenses that repositories ask for, by SPDX id.
 
 Source: SPDX's list of licenses, names and `seeAlso`."""
 
@@ -55,20 +55,20 @@ class DataSet(NamedTuple):
     """The content of the metadata."""
 
     pid: str
-    """Of the metadata themselves."""
+    """Identifier of the metadata."""
     metadata: Metadata
     license: str
     """An SPDX id or a URL."""
     published_on: str
-    """A day."""
+    """A date, as `2024-05-31`."""
     steps: Sequence[Sequence[str]]
     """The steps of processing, in order; each step has several paragraphs."""
     members: Sequence[Member]
-    """Its data, in order."""
+    """The data objects, in order."""
     seen: Mapping[str, Seen] = {}
     """Facts about files, by path."""
     given: bytes | None = None
-    """The author's own EML 2.2.0, to be completed; or None."""
+    """The author's own EML 2.2.0, which is completed, or None."""
 
 
 def eml(about: DataSet) -> bytes:
@@ -86,7 +86,7 @@ def eml(about: DataSet) -> bytes:
 
 
 def _complete(dataset: ElementTree.Element, about: DataSet) -> None:
-    """Add to the author's own words what the runner knows; none of them is changed but facts about files."""
+    """Add what the runner knows to the author's EML. Only facts about files replace what the author wrote."""
     if dataset.find("licensed") is None:
         _add_license(dataset, about.license, has_rights=dataset.find("intellectualRights") is not None)
     methods = dataset.find("methods")
@@ -161,14 +161,14 @@ def _add_box(place: ElementTree.Element, geographic: Geographic) -> None:
 
 
 def _around(about: DataSet) -> Geographic | None:
-    """Return the bounding box of all files, if the author gives no coverage; None if it is unknown."""
+    """Return the bounding box of all files, or None if it is unknown."""
     seen = (about.seen[each.path] for each in about.members if each.path in about.seen)
     found = union([each.box for each in seen if each.box is not None])
     return None if found is None else _geographic("The bounding box of all files.", found)
 
 
 def _decimal(number: float) -> str:
-    """A number as `xs:decimal` writes it, which has no exponent."""
+    """Return a number as an `xs:decimal`, which has no exponent."""
     return f"{Decimal(repr(number)):f}"
 
 

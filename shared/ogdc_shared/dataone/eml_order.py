@@ -1,4 +1,4 @@
-"""EML that an author has written: which element describes which file, and where additions belong.
+"""The author's own EML: which element describes which file, and where additions belong.
 
 Source: EML 2.2.0, eml-dataset.xsd, eml-resource.xsd, eml-entity.xsd and eml-physical.xsd.
 """
@@ -27,20 +27,20 @@ _ORDERS = {
         *("characterEncoding", "dataFormat", "distribution"),
     ),
 }
-"""Children of an element by their names, in the order in which they must come; "" is any other."""
+"""Names of an element's children in the order that the schema requires; "" stands for any other name."""
 _FACTS = frozenset({"objectName", "size", "authentication", "distribution"})
-"""What `physical` says that follows from the file."""
+"""Children of `physical` that follow from the file."""
 
 
 def in_order(parent: Element) -> None:
-    """Put an element's children into the order that its schema fixes; of one kind they stay in theirs."""
+    """Sort an element's children into the order of its schema. Children of one name keep their order."""
     order = _ORDERS[parent.tag]
     ranks = {name: rank for rank, name in enumerate(order)}
     parent[:] = sorted(parent, key=lambda child: ranks.get(child.tag, ranks.get("", len(order))))
 
 
 def physical_of(entity: Element) -> Element:
-    """The `physical` of an entity, made if need be, without what follows from the file."""
+    """Return the `physical` of an entity without what follows from the file; it is created if missing."""
     physical = entity.find("physical")
     if physical is None:
         before = sum(
@@ -54,13 +54,13 @@ def physical_of(entity: Element) -> Element:
 
 
 class Described:
-    """The entities that an author describes."""
+    """The entities that an author describes, each of which describes one file."""
 
     def __init__(self, dataset: Element) -> None:
         self._left = [each for each in dataset if each.tag in _ENTITIES]
 
     def pop(self, member: Member) -> Element | None:
-        """Remove and return the element for a file, by path or name; None if there is not exactly one."""
+        """Remove and return the element of a file, by path or name, or None unless exactly one matches."""
         for name in (member.path, member.name):
             named = [each for each in self._left if name in _names(each)]
             if len(named) == 1:

@@ -1,6 +1,6 @@
-"""Formats of files as DataONE names them, by the suffix of a name.
+"""DataONE's format ids, by the suffix of a file's name.
 
-Source: DataONE's list of object formats (`/formats` of the coordinating node), of which the index knows each.
+Source: DataONE's list of object formats (`/formats` of the coordinating node).
 """
 
 from __future__ import annotations
@@ -34,6 +34,6 @@ _FORMATS = {
 
 
 def format_id(path: str) -> str:
-    """The format of a file of this name."""
+    """Return the format id of a file by its name."""
     _, dot, suffix = path.rpartition("/")[2].rpartition(".")
     return _FORMATS.get(suffix.lower(), UNKNOWN) if dot else UNKNOWN

@@ -1,7 +1,8 @@
-"""What the objects of a run's package are called, at DataONE and on the web.
+"""Identifiers of the objects of a run's package.
 
-The identifiers follow from the run and what the objects are: whoever publishes it, and however often after a
-failure, gives an object the same one, so there cannot be two packages, nor two contents of one identifier.
+They are derived from the run and the content of the objects. Everybody who publishes a run gets the same
+identifiers, also when repeating it after a failure. So a run cannot have two packages, nor an identifier two
+contents.
 
 Source: RFC 9562, section 5.5 (UUIDs of names); DataONE Architecture, "Identifiers in DataONE".
 """
@@ -42,12 +43,12 @@ def metadata_id(run_id: str, sha256: str, *, obsoletes: str | None) -> str:
 
 
 def series_id(owner: str, recipe_id: str) -> str:
-    """What stands for the newest version of the data set that somebody's recipe makes."""
+    """Return the identifier of the series of versions that a recipe of an owner publishes."""
     return f"urn:uuid:{uuid5(NAMESPACE_URL, f'https://orcid.org/{owner}/ogdc-recipes/{recipe_id}')}"
 
 
 def map_id(metadata: str) -> str:
-    """The identifier of a package's resource map, as the Arctic Data Center gives it."""
+    """Return the identifier of a package's resource map, in the form of the Arctic Data Center."""
     return f"resource_map_{metadata}"
 
 
@@ -57,5 +58,5 @@ def is_doi(pid: str) -> bool:
 
 
 def resolve_url(pid: str) -> str:
-    """Where DataONE hands out an object, wherever it is stored."""
+    """Return the URL at which DataONE serves an object, on whichever node it is stored."""
     return f"{_RESOLVE}/{quote(pid, safe='')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 OUTPUT, PROGRAM, ACCOUNT, METADATA, MAP = "output", "program", "account", "metadata", "map"
-"""Roles. The first three are data to DataONE: what the run made, what made it, and the account of that."""
+"""Roles. To DataONE the first three are data: an output, the recipe's program, and the packed crate."""
 
 
 class Member(NamedTuple):
@@ -14,9 +14,9 @@ class Member(NamedTuple):
     pid: str
     role: str
     path: str
-    """Its path in the data set, with slashes."""
+    """Path in the data set, with slashes."""
     file: str
-    """Path of its file, relative to the package's directory."""
+    """Path of the file, relative to the package's directory."""
     format_id: str
     size: int
     sha256: str
@@ -25,14 +25,14 @@ class Member(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its last part."""
+        """The last component of the path."""
         return self.path.rpartition("/")[2]
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Member:
-        """Read what `_asdict` gave.
+        """Create a member from the result of `_asdict`.
 
         Raises:
-            TypeError: it is something else.
+            TypeError: fields are missing or unknown.
         """
         return cls(**fields)

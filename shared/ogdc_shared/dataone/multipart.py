@@ -1,6 +1,6 @@
-"""The body of a call that sends an object: made a piece at a time, of a length that is known before.
+"""The body of a request that sends an object, streamed in pieces, with its length known in advance.
 
-Source: RFC 7578. Metacat 3.3 checks an object while it stores it where the system metadata come before it.
+Source: RFC 7578. Metacat 3.3 verifies an object while storing it if the system metadata come first.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _PIECE = 1 << 18
 
 
 class Multipart:
-    """The object's identifier, `sysmeta` and `object`, in that order."""
+    """The fields of a request that sends an object: its identifier, `sysmeta` and `object`, in that order."""
 
     def __init__(self, member: Member, *, field: str, system_metadata: bytes, file: Path) -> None:
-        """The file is read when it is sent.
+        """Prepare the body; the file is only read when it is sent.
 
         Args:
             member: The object.
-            field: Name of the field with its identifier in this call.
+            field: Name of the field with the identifier: `pid` or `newPid`.
             system_metadata: Its system metadata.
             file: Its content.
         """
@@ -46,11 +46,11 @@ class Multipart:
 
     @property
     def length(self) -> int:
-        """Bytes of it all."""
+        """Size of the body in bytes."""
         return len(self._before) + self._member.size + len(self._after)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield it; what the file does not hold as it did leaves the body without its end.
+        """Yield the body. If the file was changed, its end is not sent, so the node rejects the request.
 
         Raises:
             InvalidRequestError: the file was changed since the package was made, or cannot be read.
@@ -64,16 +64,17 @@ class Multipart:
             if len(held) + len(piece) > _PIECE:
                 yield held
                 held = b""
-            held += piece  # a small object is one piece with all that is around it
+            held += piece  # so a small object is sent in one piece with all its fields
         if left or digest.hexdigest() != self._member.sha256:
             raise InvalidRequestError(
-                f"{self._file} was changed since the package was made. Remove the package's directory, and "
-                "publish again."
+                f"{self._file} was changed after the package was made: it should have {self._member.size:,} "
+                f"bytes and the SHA-256 {self._member.sha256}. Remove the package's directory and publish "
+                "again."
             )
         yield held + self._after
 
     def _pieces(self) -> Iterator[bytes]:
-        """The file; an OSError would pass for one of the connection."""
+        """Yield the file in pieces. An OSError is converted, or urllib3 would take it for a network error."""
         try:
             with self._file.open("rb", buffering=0) as file:
                 while piece := file.read(_PIECE):
@@ -83,10 +84,10 @@ class Multipart:
 
 
 class Form:
-    """Fields alone, as calls take them that send no object."""
+    """The body of a request with fields only, without an object."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        """Take names and values that hold neither quotes nor line ends."""
+        """Encode the fields; names and values must not contain quotes or line ends."""
         boundary = uuid4().hex
         self.content_type = f"multipart/form-data; boundary={boundary}"
         parts = (_field(boundary, name, value) for name, value in fields.items())
@@ -94,7 +95,7 @@ class Form:
         self.length = len(self._content)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield it."""
+        """Yield the body."""
         yield self._content
 
 
@@ -103,7 +104,7 @@ def _field(boundary: str, name: str, value: str) -> bytes:
 
 
 def _heading(boundary: str, name: str) -> bytes:
-    """That of a part which is a file."""
+    """Return the heading of a part that is a file."""
     disposition = f'form-data; name="{name}"; filename="{name}"'
     kind = "application/octet-stream"
     return f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: {kind}\r\n\r\n".encode()

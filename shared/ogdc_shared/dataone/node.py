@@ -1,4 +1,4 @@
-"""A member node, as far as publishing takes one.
+"""A client of a DataONE member node, with the calls that publishing needs.
 
 Source: DataONE Architecture, "Member Node APIs" (MNStorage.create, update and generateIdentifier, MNRead.get,
 describe and getSystemMetadata; REST, version 2).
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from ogdc_shared.dataone.token import Token
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""Answers after which the object may be there or not; 409 is that of a repeated create."""
+"""Status codes after which the object may or may not exist; a repeated create gets 409."""
 _REFUSED = frozenset({401, 403})
 _MINTS_NONE = frozenset({400, 404, 405, 501})
-"""What nodes without DOIs answer: GMN 3.5.2 400, others NotImplemented."""
+"""Status codes of nodes that mint no DOIs: GMN 3.5.2 responds with 400, others with NotImplemented."""
 _DOI = re.compile(r"doi:10\.[0-9]{4,9}/[!-~]{1,200}")
 _MAX_SHORT = 1 << 20
-"""Bytes of an error, or of system metadata."""
+"""Maximum size of an error or of system metadata, in bytes."""
 
 
 class Description(NamedTuple):
-    """What a node says of an object that it has."""
+    """How a node describes one of its objects."""
 
     size: str
     checksum: str
@@ -51,12 +51,12 @@ class Description(NamedTuple):
 
     @classmethod
     def of(cls, member: Member) -> Description:
-        """What a node has to say of an object."""
+        """Return the description that a node must give of an object."""
         return cls(str(member.size), f"sha-256,{member.sha256}", member.format_id)
 
 
 class State(NamedTuple):
-    """Where an object stands among its versions."""
+    """The place of an object among its versions, and who may read it."""
 
     pid: str
     obsoletes: str | None
@@ -64,7 +64,7 @@ class State(NamedTuple):
     series: str | None
     is_public: bool
     is_archived: bool = False
-    """Whether it was withdrawn: it is still read by its identifier, and no more found."""
+    """Whether it was withdrawn: it can still be read by its identifier, but searches no longer find it."""
 
 
 class _Response(NamedTuple):
@@ -74,19 +74,20 @@ class _Response(NamedTuple):
 
 
 class Node:
-    """A node; its address alone gets the token, which is asked for with each call.
+    """A member node. The token is read again for each call, and sent to no other address.
 
-    Each call raises SourceUnavailableError where the node does not answer, or may answer better later; the
-    object of a `create` or `update` may then be there or not. ForbiddenError: the token may not do that.
+    Each call raises SourceUnavailableError if the node does not respond or a later call may succeed. The
+    object of a `create` or `update` may or may not exist then. Each call raises ForbiddenError if the token
+    does not allow it.
     """
 
     def __init__(self, url: str, *, token: Callable[[], Token], http: urllib3.HTTPConnectionPool) -> None:
-        """Ask nothing yet.
+        """Prepare the client; nothing is requested yet.
 
         Args:
             url: Base URL, such as https://arcticdata.io/metacat/d1/mn; see `checked_url`.
-            token: Gives one that is not over.
-            http: Connections to its origin, with their timeouts.
+            token: Returns a token that has not expired.
+            http: Connections to the node's origin, with timeouts.
         """
         self.url = url
         self._token = token
@@ -95,7 +96,7 @@ class Node:
         self._stopped = threading.Event()
         self._time: float | None = None
         self.is_listing = True
-        """Whether `listed` is worth asking, as far as its caller knows."""
+        """Whether `listed` has found new objects so far; its caller sets this."""
 
     @property
     def time(self) -> float | None:
@@ -117,10 +118,10 @@ class Node:
         return Description(size, checksum.lower(), format_id)
 
     def listed(self, since: float, *, most: int) -> dict[str, Description]:
-        """Return objects that were added or changed since a time (see `time`), as far as they are listed.
+        """Return the objects that were added or changed since a time, as far as the node lists them.
 
         Args:
-            since: In seconds since 1970, by the node's clock.
+            since: In seconds since 1970, by the node's clock (see `time`).
             most: If a page reports more objects in total, no further page is requested, to limit the load.
         """
         found: dict[str, Description] = {}
@@ -130,11 +131,13 @@ class Node:
                 break
             path = f"object?{object_list.query(since, start=start)}"
             response = self._ask("GET", path, limit=object_list.MAX_PAGE)
-            self._check(response, "question for its objects")
+            self._check(response, "request for its list of objects")
             try:
                 page = object_list.read(response.body)
             except (ElementTree.ParseError, ValueError) as exc:
-                raise InvalidRequestError(f"The node {self.url} answers no list ({exc}).") from exc
+                raise InvalidRequestError(
+                    f"The node {self.url} sent something other than a list of objects ({exc})."
+                ) from exc
             if not page.objects:
                 break
             found |= {pid: Description(*each) for pid, each in page.objects.items()}
@@ -146,19 +149,19 @@ class Node:
         response = self._ask("GET", f"meta/{_segment(identifier)}")
         if response.status == 404:
             return None
-        self._check(response, f"question for {identifier}")
+        self._check(response, f"request for the system metadata of {identifier}")
         return self._state(response.body)
 
     def check_writable(self, pid: str) -> None:
         """Check that the token may replace an object."""
         response = self._ask("GET", f"isAuthorized/{_segment(pid)}?action=write")
-        self._check(response, f"question who may write {pid}")
+        self._check(response, f"request whether the token may write {pid}")
 
     def mint(self) -> str:
-        """Have it make a DOI that nothing has yet.
+        """Have the node mint a new DOI, and return it.
 
         Raises:
-            UnsupportedError: it makes none.
+            UnsupportedError: the node mints no DOIs.
         """
         response = self._ask("POST", "generate", body=Form({"scheme": "DOI"}))
         if response.status in _MINTS_NONE:
@@ -166,13 +169,13 @@ class Node:
                 f"The node {self.url} mints no DOIs ({response.status}{_reason(response)}) Leave out "
                 "`metadata.identifier: doi`, or ask its operators. Nothing was sent."
             )
-        self._check(response, "question for a DOI")
+        self._check(response, "request for a DOI")
         try:
             minted = (parse(response.body).text or "").strip()
         except ElementTree.ParseError:
             minted = ""
         if not _DOI.fullmatch(minted):
-            raise SourceUnavailableError(f"The node {self.url} answers no DOI: {minted[:100]!r}.")
+            raise SourceUnavailableError(f"The node {self.url} sent {minted[:100]!r}, which is not a DOI.")
         return minted
 
     def read(self, pid: str, *, limit: int) -> bytes:
@@ -182,17 +185,16 @@ class Node:
         return response.body
 
     def create(self, member: Member, *, system_metadata: bytes, file: Path) -> None:
-        """Send an object that is not there yet.
+        """Upload an object that the node does not have yet.
 
         Raises:
-            InvalidRequestError: the node refuses the object, or the file is another one by now.
-            OSError: the file cannot be read.
+            InvalidRequestError: the node refuses the object, or the file was changed or cannot be read.
         """
         body = Multipart(member, field="pid", system_metadata=system_metadata, file=file)
         self._check(self._ask("POST", "object", body=body), f"creation of {member.pid}")
 
     def update(self, old: str, member: Member, *, system_metadata: bytes, file: Path) -> None:
-        """Send an object in place of another, which stays readable; raises as `create` does."""
+        """Upload an object that replaces another one, which stays readable. Raises the errors of `create`."""
         body = Multipart(member, field="newPid", system_metadata=system_metadata, file=file)
         self._check(self._ask("PUT", f"object/{_segment(old)}", body=body), f"update of {old}")
 
@@ -216,10 +218,10 @@ class Node:
             )
             content = response.read(limit + 1)
         except HTTPError as exc:
-            raise SourceUnavailableError(f"The node {self.url} does not answer ({exc}).") from exc
+            raise SourceUnavailableError(f"The node {self.url} does not respond ({exc}).") from exc
         if len(content) > limit:
             response.close()
-            raise InvalidRequestError(f"The node {self.url} answers {path} with more than {limit:,} bytes.")
+            raise InvalidRequestError(f"The node {self.url} sent more than {limit:,} bytes for {path}.")
         response.release_conn()
         self._time = object_list.time_of(response.headers) or self._time
         return _Response(response.status, response.headers, content)
@@ -239,11 +241,13 @@ class Node:
             raise SourceUnavailableError(f"{message} What was sent is kept; publish again later.")
         if status in _REFUSED:
             raise ForbiddenError(
-                f"{message} Either it takes the token for nobody's, since that is of another network or was "
-                f"changed, or it does not let {self._token().subject} do that. What was sent is kept."
+                f"{message} Either it does not accept the token, because the token was changed or belongs to another "
+                f"network, or it does not let {self._token().subject} do that. What was sent is kept."
             )
         if 300 <= status < 400:
-            raise InvalidRequestError(f"{message} It leads elsewhere, which gets no token. Is its URL right?")
+            raise InvalidRequestError(
+                f"{message} It redirects, and the token is not sent to another address. Check the node's URL."
+            )
         raise InvalidRequestError(message)
 
     def _state(self, document: bytes) -> State:
@@ -251,9 +255,11 @@ class Node:
             root = parse(document)
             pid = root.findtext("identifier")
         except ElementTree.ParseError as exc:
-            raise SourceUnavailableError(f"The node {self.url} answers no system metadata ({exc}).") from exc
+            raise SourceUnavailableError(
+                f"The node {self.url} sent system metadata that are not XML ({exc})."
+            ) from exc
         if not pid:
-            raise SourceUnavailableError(f"The node {self.url} answers system metadata without identifier.")
+            raise SourceUnavailableError(f"The node {self.url} sent system metadata without an identifier.")
         readers = {
             subject.text
             for rule in root.iter("allow")
@@ -268,12 +274,12 @@ class Node:
 
 
 def _segment(identifier: str) -> str:
-    """An identifier as a part of a path."""
+    """Return an identifier as a segment of a path."""
     return quote(identifier, safe="")
 
 
 def _reason(response: _Response) -> str:
-    """The reason in an answer that is an error in DataONE's form, as the end of a sentence."""
+    """Return the reason of a DataONE error as the end of a sentence, or a full stop."""
     if name := response.headers.get("DataONE-Exception-Name"):
         return f" ({name}: {response.headers.get('DataONE-Exception-Description', '')[:300]})."
     try:

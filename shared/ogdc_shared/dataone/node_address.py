@@ -8,7 +8,7 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.servers.loopback import is_loopback, is_private
 
 _PAGES = {"/metacat/d1/mn": "/catalog/view/", "/knb/d1/mn": "/view/"}
-"""Path of a Metacat's URL → path of its package pages, as at arcticdata.io and knb.ecoinformatics.org."""
+"""Path of a Metacat's URL → path of its package pages, for arcticdata.io and knb.ecoinformatics.org."""
 _TEST_WORDS = frozenset({"dev", "sandbox", "stage", "staging", "test"})
 
 
@@ -27,7 +27,7 @@ def checked_url(url: str) -> str:
     plain = url.isascii() and url.isprintable() and not set(url) & set(" @?#\\{}")
     if not (is_safe and has_port and plain and parts.hostname):
         raise InvalidRequestError(
-            f"{url!r} is not a member node that a token may be sent to; give its https URL, such as "
+            f"{url!r} is not a member node that a token may be sent to. Give its https URL, such as "
             "https://arcticdata.io/metacat/d1/mn."
         )
     return parts.geturl()

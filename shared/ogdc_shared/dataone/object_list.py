@@ -1,7 +1,7 @@
-"""What a member node lists of the objects that it has: as much of each as a HEAD tells.
+"""A member node's list of its objects, which says as much about each as a HEAD request.
 
 Source: DataONE Types v1, ObjectList; DataONE Architecture, MNRead.listObjects. Coordinating nodes harvest
-member nodes by it; GMN 3.5.2 and Metacat 3.3.0 take it from the table that they answer a HEAD from.
+member nodes with it. GMN 3.5.2 and Metacat 3.3.0 read it from the table that also answers a HEAD request.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from urllib.parse import urlencode
 from ogdc_shared.xml_reading import parse
 
 PAGE = 1000
-"""Objects that are asked for at a time; a node may give fewer."""
+"""Objects that are requested per page; a node may send fewer."""
 MAX_PAGES = 30
-"""Pages of a list that are asked for; objects on later ones are looked for one by one."""
+"""Maximum number of pages that are requested; objects on later pages are requested one by one."""
 MAX_PAGE = 4 << 20
-"""Bytes; an object takes some 400."""
+"""Maximum size of a page in bytes; an object takes about 400."""
 _MARGIN = 2.0
-"""Seconds that a node's server and its database may differ by; by more, objects are looked for one by one."""
+"""Seconds by which the clocks of a node's server and database may differ.
+
+If they differ by more, objects are missing in the list and are requested one by one."""
 
 
 class Listed(NamedTuple):
-    """A page."""
+    """A page of the list."""
 
     total: int
-    """Objects on all pages."""
+    """Number of objects on all pages."""
     objects: dict[str, tuple[str, str, str]]
     """Size, checksum and format by identifier."""
 
@@ -47,7 +49,7 @@ def time_of(headers: Mapping[str, str]) -> float | None:
 
 @lru_cache(maxsize=1)
 def _seconds(date: str) -> float | None:
-    """Parse a time of HTTP; a node answers hundreds of requests within a second, all with the same one."""
+    """Parse an HTTP date. It is cached, since hundreds of responses within a second have the same date."""
     try:
         return parsedate_to_datetime(date).timestamp()
     except ValueError:
@@ -58,8 +60,8 @@ def read(document: bytes) -> Listed:
     """Read a page.
 
     Raises:
-        ParseError: it is no XML.
-        ValueError: it is no list.
+        ParseError: it is not XML.
+        ValueError: it is not a list of objects.
     """
     root = parse(document)
     objects = {}

@@ -1,7 +1,7 @@
-"""A package's resource map: which objects belong together, and how the results came to be.
+"""A package's resource map: which objects belong together, and the provenance of the results.
 
 Source: OAI-ORE, "Resource Map Implementation in RDF/XML"; DataONE Architecture, "Data Packaging", and the
-queries by which its indexer reads maps; ProvONE (2015-01-15) for executions, programs and data.
+queries with which its indexer reads maps; ProvONE (2015-01-15) for executions, programs and data.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
 }
 _MAX_DERIVED = 10_000
-"""Pairs of an input and an output that are named; the execution names the inputs in any case."""
+"""Maximum number of input-output pairs that are listed. The execution always lists the inputs."""
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 
 
@@ -43,18 +43,18 @@ class Execution(NamedTuple):
 
 
 class Package(NamedTuple):
-    """What a map tells of."""
+    """The content of a resource map."""
 
     pid: str
-    """Of the map."""
+    """Identifier of the map."""
     metadata: str
     """Identifier of the metadata."""
     members: Sequence[Member]
-    """Its data."""
+    """The data objects."""
     modified: str
     """A time in ISO 8601."""
     creator: str
-    """The name of who made the package."""
+    """Name of the program that made the package."""
     execution: Execution
 
 
@@ -162,6 +162,6 @@ def _uri(name: str) -> str:
 
 
 def _name(name: str) -> str:
-    """A name as ElementTree has it, with its namespace in braces."""
+    """Return a prefixed name as ElementTree writes it, with its namespace in braces."""
     prefix, _, local = name.partition(":")
     return f"{{{_NAMESPACES[prefix]}}}{local}"

@@ -1,4 +1,4 @@
-"""What was seen in a result's files, for people who look for data: read from its STAC items."""
+"""Facts about a result's files that help people to find data, read from its STAC items."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 ITEMS = ".stac/items"
-"""Where the items are, below the directory of the result."""
+"""Directory of the items, relative to that of the result."""
 _MAX_ITEM = 1 << 20
 _MAX_COLUMNS, _MAX_BANDS = 20, 10
 _NO_ITEM = (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading one fails with that is damaged or forged."""
+"""Errors of reading a damaged or forged item."""
 _WKT_NAME = re.compile(r'[A-Z]+\["([^"]{1,100})"')
 
 
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
     text: str
     """Such as `3 features of type Point in EPSG:3413, with the attributes name (String), …`."""
     box: Box | None
-    """West, south, east and north in degrees of WGS 84; over 180 degrees, west is more than east."""
+    """West, south, east and north in degrees, WGS 84; west is greater than east across the antimeridian."""
 
 
 def read_items(directory: Path) -> dict[str, Seen]:
@@ -47,7 +47,10 @@ def read_items(directory: Path) -> dict[str, Seen]:
 
 
 def union(boxes: Sequence[Box]) -> Box | None:
-    """Return a box around all boxes, or None; one wider than 180 degrees spans all longitudes."""
+    """Return a box around all boxes, or None if there are none.
+
+    If there are several and one crosses the antimeridian, the result spans all longitudes.
+    """
     if not boxes:
         return None
     west, south, east, north = zip(*boxes, strict=True)
@@ -87,7 +90,7 @@ def _name(wkt: Any) -> str:
 
 
 def _bands(bands: list[dict[str, Any]]) -> Iterator[str]:
-    """Bands in words, those that are alike as one."""
+    """Yield descriptions of bands; equal bands in a row are described together."""
     shown = 0
     for words, alike in groupby(bands, _band):
         if shown == _MAX_BANDS:

@@ -1,6 +1,6 @@
 """The token by which a member node authenticates the publisher.
 
-Source: RFC 7519; d1_portal, for the claims. A node treats an expired token like a missing one, so the expiry
+Source: RFC 7519; d1_portal for the claims. A node treats an expired token like a missing one, so the expiry
 is checked here.
 """
 
@@ -12,25 +12,23 @@ from typing import NamedTuple
 
 from ogdc_shared.errors import TokenExpiredError, UnauthenticatedError
 
-_ADVICE = (
-    "Copy a new one from the repository (My Profile, Settings, Authentication Token), and publish again."
-)
+_ADVICE = "Copy a new one from the repository (My Profile, Settings, Authentication Token) and publish again."
 
 
 class Token(NamedTuple):
-    """A token of somebody."""
+    """A token and its claims, which only the node can verify."""
 
     text: str
     subject: str
-    """Whose it is, as DataONE calls them."""
+    """The person whose token it is, as a DataONE subject."""
     expires_at: float
     """Seconds since 1970."""
 
     def check(self, *, now: float) -> None:
-        """Check that it has not expired.
+        """Check that the token has not expired.
 
         Raises:
-            TokenExpiredError: it has.
+            TokenExpiredError: it has expired.
         """
         if self.expires_at <= now:
             raise TokenExpiredError(
@@ -40,7 +38,7 @@ class Token(NamedTuple):
 
 
 def _ago(seconds: float) -> str:
-    """A time since something in the largest unit that there were two of."""
+    """Return a period in the largest unit of which it has at least two."""
     for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * unit:
             return f"{seconds // unit:,.0f} {name} ago"
@@ -59,4 +57,4 @@ def read_token(text: str) -> Token:
         subject = str(claims.get("sub") or claims["userId"])
         return Token(text, subject.replace("https://orcid.org/", "http://orcid.org/"), float(claims["exp"]))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as exc:
-        raise UnauthenticatedError(f"What is given as a token for DataONE is none. {_ADVICE}") from exc
+        raise UnauthenticatedError(f"The token for DataONE is malformed. {_ADVICE}") from exc

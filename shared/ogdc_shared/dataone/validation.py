@@ -1,7 +1,7 @@
-"""Whether documents are what their schemas say, as far as the schemas are on this machine.
+"""Validation of documents against their schemas, as far as the schemas are installed.
 
-EML's come with the package emlvp, those of system metadata with dataone.common; lxml reads them. None of the
-three is installed with this project.
+The package emlvp has the schemas of EML, and dataone.common those of system metadata; lxml validates. None of
+the three is installed with this project.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-_MOST = 5
-"""Mistakes of a document that are told."""
+_MAX_PROBLEMS = 5
+"""Maximum number of problems that are reported for a document."""
 _TYPES = "dataoneTypes.xsd", "dataoneTypes_v2.0.xsd"
 _WRAPPER = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
   <xs:import namespace="http://ns.dataone.org/service/types/v1" schemaLocation="{}"/>
   <xs:import namespace="http://ns.dataone.org/service/types/v2.0" schemaLocation="{}"/>
 </xs:schema>"""
-"""The types of version 2 stand on those of version 1, and do not say where these are."""
+"""The types of version 2 import those of version 1 without a location, so this schema gives both."""
 
 
 class Validator:
@@ -35,7 +35,7 @@ class Validator:
         parser = etree.XMLParser(resolve_entities=False, no_network=True)
         if self._schema.validate(etree.parse(io.BytesIO(document), parser)):
             return []
-        return [f"line {each.line}: {each.message}" for each in self._schema.error_log][:_MOST]
+        return [f"line {each.line}: {each.message}" for each in self._schema.error_log][:_MAX_PROBLEMS]
 
 
 @cache

@@ -1,6 +1,6 @@
-"""What a package's author says of it, and what ran, as plain values: the task that publishes has no pydantic.
+"""The author's metadata of a package and its recipe, as plain values, since the publishing task has no pydantic.
 
-`recipe.metadata` says what the fields mean, and checks them; this only carries them.
+`recipe.metadata` documents and validates the fields.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 UUID, DOI = "uuid", "doi"
-"""Kinds of identifiers that a data set may be cited by."""
+"""Kinds of identifiers by which a data set can be cited."""
 
 
 class Party(NamedTuple):
-    """A person, or an organization."""
+    """A person or an organization."""
 
     given_name: str | None = None
     family_name: str | None = None
@@ -40,14 +40,14 @@ class Geographic(NamedTuple):
 
 
 class Temporal(NamedTuple):
-    """A year or a day, or the time from one to another."""
+    """A year or a day, or a period between two of them."""
 
     begin: str
     end: str | None = None
 
 
 class Award(NamedTuple):
-    """What paid for the work."""
+    """A grant that paid for the work."""
 
     funder: str
     title: str
@@ -56,7 +56,7 @@ class Award(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """The result as a data set."""
+    """Metadata of the result as a data set."""
 
     title: str
     abstract: str
@@ -73,7 +73,7 @@ class Metadata(NamedTuple):
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Metadata:
-        """Take what `recipe.metadata.Metadata` gives as JSON."""
+        """Create it from `recipe.metadata.Metadata` dumped as JSON."""
         given = {name: value for name, value in fields.items() if name in cls._fields and value is not None}
         made: dict[str, Any] = {
             "creators": tuple(Party(**each) for each in given["creators"]),
@@ -92,19 +92,19 @@ class Metadata(NamedTuple):
 
     @property
     def asked(self) -> Party:
-        """Whom to ask."""
+        """The contact, or the first creator if there is none."""
         return self.contact or self.creators[0]
 
 
 class RecipeNote(NamedTuple):
-    """What a package tells of its recipe."""
+    """What a package says about its recipe."""
 
     id: str
     name: str
     program: str
     """Path of the file with the commands."""
     commands: tuple[str, ...]
-    """Lines of it, in order; of a map none."""
+    """Its commands, in order; none for a visualization."""
 
 
 class Words(NamedTuple):
@@ -118,7 +118,7 @@ class Words(NamedTuple):
     """The author's own EML, or None."""
 
     def to_json(self) -> str:
-        """Render as stored with the artifacts of a run."""
+        """Return the JSON that is stored with the artifacts of a run."""
         return json.dumps(
             {
                 "recipe": self.recipe._asdict(),
@@ -138,7 +138,7 @@ class Words(NamedTuple):
 
 
 def _plain(value: Any) -> Any:
-    """A value with objects in place of its tuples that have names."""
+    """Return a value with its named tuples converted to dictionaries."""
     if isinstance(value, tuple):
         if hasattr(value, "_asdict"):
             return {name: _plain(each) for name, each in value._asdict().items()}

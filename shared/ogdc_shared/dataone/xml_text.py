@@ -1,4 +1,4 @@
-"""XML that others read: elements with text in them, and documents as bytes."""
+"""Writing XML: adding elements with text, and rendering documents as bytes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no XML document can hold. Source: XML 1.0, section 2.2."""
+"""Characters that XML documents cannot contain. Source: XML 1.0, section 2.2."""
 
 
 def add(
     parent: ElementTree.Element, name: str, text: object | None = None, **attributes: str
 ) -> ElementTree.Element:
-    """Add an element at the end of another."""
+    """Append an element to another, and return it."""
     made = ElementTree.SubElement(parent, name, attributes)
     if text is not None:
         made.text = clean(str(text))
@@ -21,21 +21,21 @@ def add(
 
 
 def add_given(parent: ElementTree.Element, **texts: object | None) -> None:
-    """Add an element for each text that is not None."""
+    """Append an element for each text that is not None."""
     for name, text in texts.items():
         if text is not None:
             add(parent, name, text)
 
 
 def add_paragraphs(parent: ElementTree.Element, name: str, paragraphs: Iterable[str]) -> None:
-    """Add an element of paragraphs, as EML and DocBook have texts."""
+    """Append an element with paragraphs in the form that EML shares with DocBook."""
     made = add(parent, name)
     for paragraph in paragraphs:
         add(made, "para", paragraph)
 
 
 def clean(text: str) -> str:
-    """A text without what XML cannot hold."""
+    """Replace the characters that XML cannot contain."""
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -1,4 +1,4 @@
-"""What there is to tell of a run in a package: what its crate says, and what its author does."""
+"""What a package says about a run: the account from its crate, and the author's metadata."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Account(NamedTuple):
     finished_at: str
     """A time in ISO 8601."""
     version: str
-    """Of ogdc-runner."""
+    """Version of ogdc-runner."""
     agent: str | None
     """ORCID iD of the run's owner, or None if their login has none."""
     inputs: tuple[str, ...]
@@ -42,7 +42,7 @@ class Origin(NamedTuple):
 
     @property
     def recipe(self) -> RecipeNote:
-        """What was run."""
+        """The recipe that ran."""
         return self.words.recipe
 
 
@@ -55,7 +55,7 @@ class Result(Protocol):
 
     @property
     def is_described_anew(self) -> bool:
-        """Whether its author says something else of it than the recipe that ran."""
+        """Whether the author has replaced the metadata of the recipe that ran."""
 
     def crate(self, into: Path) -> Path:
         """Return the directory of the run's crate: `into`, which does not exist yet, or another."""
@@ -75,20 +75,22 @@ class Result(Protocol):
         """Yield the paths of all its files, with slashes."""
 
     def bring(self, path: str, file: Path) -> None:
-        """Have one of its files be there, unless it is."""
+        """Copy one of the result's files to `file`, unless it is there already."""
 
 
 def read_account(crate: Path, name: str) -> Account:
     """Read the crate of a run that succeeded.
 
     Raises:
-        InvalidRequestError: it is the crate of another run, or lacks what a package needs.
+        InvalidRequestError: the run did not succeed, or the crate lacks what a package needs.
     """
     entities, sources = read_metadata(crate), read_sources(crate)
     try:
         run = entities["#run"]
         if run["actionStatus"] != _DONE:
-            raise InvalidRequestError(f"Run {name} did not succeed; publish one that did.")
+            raise InvalidRequestError(
+                f"Run {name} did not succeed. Only a run that succeeded can be published."
+            )
         agent = read_orcid(str(entities["./"]["author"]["@id"]))  # type: ignore[index]
         version = next(e["softwareVersion"] for e in entities.values() if e.get("name") == "ogdc-runner")
         return Account(

@@ -1,4 +1,4 @@
-"""Looking at a package before it is published: what would be sent, and whether it is valid."""
+"""Checks of a package before it is published: what would be sent, and whether it is valid."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_system_metadata(package: Package, directory: Path) -> Iterator[tuple[M
 
 
 def problems(package: Package, directory: Path) -> Iterator[str]:
-    """Yield problems of a package, as far as the schemas are installed."""
+    """Yield the problems of a package that validation against the installed schemas finds."""
     eml, system = eml_validator(), system_metadata_validator()
     for member, written in write_system_metadata(package, directory):
         for problem in system.problems(written) if system else ():
@@ -66,12 +66,12 @@ def unchecked() -> Iterator[str]:
 
 
 def advice(package: Package) -> Iterator[str]:
-    """What no schema forbids, and some nodes or readers do.
+    """Yield what the schemas allow but some nodes reject or may mislead readers.
 
-    Source: Metacat 3.3.0, which refuses objects without bytes.
+    Source: Metacat 3.3.0, which rejects empty objects.
     """
     if package.coverage_problem:
         yield package.coverage_problem
     for member in package.members:
         if member.size == 0:
-            yield f"{member.path} is empty, and some nodes (Metacat) take no object without bytes."
+            yield f"{member.path} is empty, and some nodes (Metacat) reject empty objects."

@@ -1,4 +1,4 @@
-"""Writing what describes a package's data, and the list of it all."""
+"""Writing a package's metadata, its resource map, and the list of its objects."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 CRATE = "provenance.zip"
 DATA = "data"
-"""The directory with the result, in that of its package."""
+"""Directory with the result, relative to that of its package."""
 _EML, _MAP = "metadata.xml", "resource-map.xml"
 _MAX_INPUTS = 100
-"""Inputs that stand in the metadata themselves."""
+"""Maximum number of inputs that the metadata list; the crate lists all."""
 _MADE_BY = "ogdc-runner"
 
 
@@ -47,11 +47,11 @@ class Draft(NamedTuple):
     """A package with its data, and the facts for its metadata, which have not been written yet."""
 
     package: Package
-    """Its members are the data."""
+    """Its members are the data only."""
     origin: Origin
     before: Version | None = None
-    """The version that it replaces; None if it is the first."""
-    seen: dict[str, Seen] = {}  # noqa: RUF012  nobody changes it
+    """The version that it replaces, or None if it is the first."""
+    seen: dict[str, Seen] = {}  # noqa: RUF012  it is never modified
     """Facts about its files from STAC items, by path."""
 
     @classmethod

@@ -1,6 +1,6 @@
-"""Making the package of a run in a directory: bringing what belongs to it, and writing what describes it.
+"""Building the package of a run in a directory: copying its data, and writing its metadata.
 
-All that is written follows from the run, so that it is the same whenever, and wherever, it is written again.
+Everything written is derived from the run, so it has the same bytes whenever and wherever it is written again.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _data(result: Result, package: Package, directory: Path, origin: Origin, cra
     outputs = origin.account.outputs
     program = f"recipe/{origin.recipe.program}"
     paths = [*result.paths()]
-    for path in paths:  # what they say of the data stands in the metadata
+    for path in paths:  # the metadata repeat what the items say about the data
         if path.startswith(f"{ITEMS}/") and path not in outputs:
             result.bring(path, directory / DATA / path)
     for path in _paths(result, paths, outputs, taken=(program, CRATE)):
@@ -71,7 +71,8 @@ def _data(result: Result, package: Package, directory: Path, origin: Origin, cra
         made = member(package, directory, OUTPUT, path, file)
         if (known := outputs.get(path)) and not _is_it(made, known):
             raise InvalidRequestError(
-                f"{path} is not what run {package.run} made: it was changed since. Run the recipe again."
+                f"{path} was changed after run {package.run} made it: {_difference(made, known)}. Run the recipe again "
+                "and publish that run."
             )
         yield made
     with replacing(directory / program) as file_:
@@ -97,38 +98,45 @@ def _paths(
     """
     paths = [
         path
-        for path in there  # the crate is packed, and in a package a catalogue's links lead nowhere
+        for path in there  # the crate is packed, and the links of a catalogue would be broken in a package
         if path.partition("/")[0] not in _COMPANIONS or path in outputs
     ]
     if missing := sorted({*outputs}.difference(paths)):
         raise InvalidRequestError(
-            f"{several([repr(each) for each in missing])} of what run {result.run} made "
-            f"{'is' if len(missing) == 1 else 'are'} not in its result any more. Run the recipe again."
+            f"The result of run {result.run} no longer contains {several([repr(each) for each in missing])}, "
+            "which the run made. Run the recipe again and publish that run."
         )
     if not paths:
-        raise InvalidRequestError(f"Run {result.run} has no outputs; there is nothing to publish.")
+        raise InvalidRequestError(f"Run {result.run} has no outputs, so there is nothing to publish.")
     if clashes := [path for path in paths if any(_overlap(path, each) for each in taken)]:
         raise InvalidRequestError(
-            f"{several([repr(each) for each in clashes])} cannot be part of a package, which has "
-            f"{' and '.join(taken)} of its own. Have the recipe name its outputs otherwise."
+            f"{several([repr(each) for each in clashes])} cannot be part of a package, because a package adds "
+            f"{' and '.join(taken)}. Rename the outputs in the recipe."
         )
     return paths
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether two files cannot both be there: of one name, or one in a directory of the other's name."""
+    """Whether two paths exclude each other: they are equal, or one would be a directory of the other."""
     return f"{one}/".startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _is_it(member: Member, entry: Entry) -> bool:
-    """Whether a file is what the run made: by its checksum, or by its size if there is none."""
+    """Whether a file is what the run made, by its SHA-256, or by its size if the crate has no SHA-256."""
     if entry.checksum.startswith("sha256:"):
         return entry.checksum == f"sha256:{member.sha256}"
     return entry.size in {"", str(member.size)}
 
 
+def _difference(member: Member, entry: Entry) -> str:
+    """Return what differs between a file and what the run made."""
+    if entry.checksum.startswith("sha256:"):
+        return f"its checksum is sha256:{member.sha256} instead of {entry.checksum}"
+    return f"it has {member.size} bytes instead of {entry.size}"
+
+
 def _pack(crate: Path, target: Path) -> None:
-    """Pack a crate so that it has the same bytes each time."""
+    """Pack a crate; the same crate gives the same bytes."""
     with replacing(target) as file, ZipFile(file, "w", ZIP_DEFLATED) as archive:
         for name, entry in sorted(walk(str(crate))):
             if entry.is_file(follow_symlinks=False):

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import urllib3
 
 _CURATORS = {"arcticdata.io": "CN=arctic-data-admins,DC=dataone,DC=org"}
-"""Subjects that a repository's own tools authorize to change published objects, by its domain."""
+"""Subjects of curators whom a repository's own tools let change published objects, by domain."""
 _CONNECT_SECONDS, _READ_SECONDS = 20, 900
-"""A node computes the checksum of an object, and may store it elsewhere, before it answers."""
+"""A node computes the checksum of an object, and may copy it to other storage, before it responds."""
 
 
 def writers_at(url: str, *, holder: str, subject: str) -> tuple[str, ...]:

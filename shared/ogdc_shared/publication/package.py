@@ -1,4 +1,4 @@
-"""A package in a directory, and the file that lists its content: identifiers are chosen once, and kept."""
+"""A package in a directory, and the file that lists its objects and fixes their identifiers."""
 
 from __future__ import annotations
 
@@ -30,42 +30,42 @@ class Package(NamedTuple):
     """ORCID iD of the rights holder."""
     is_public: bool
     series: str
-    """What stands for the newest version of the data set."""
+    """Identifier of the series of versions of the data set."""
     obsoletes: str | None = None
-    """Identifier of the previous version's metadata; None if it is the first."""
+    """Identifier of the previous version's metadata, or None if this is the first version."""
     members: tuple[Member, ...] = ()
-    """In the order in which they are sent: data, metadata, map. Empty: they are not all there yet."""
+    """In the order of upload: data, metadata, map. Empty until the package is complete."""
     identifier: str = UUID
-    """The kind of identifier that its author wants for citations."""
+    """Kind of identifier that the author wants for citations."""
     doi: str | None = None
-    """One that a node has minted for it."""
+    """DOI that a node minted for it, or None."""
     minted_at: str | None = None
     """URL of the node that minted the DOI; a DOI of another node or a test node is not used."""
     coverage_problem: str | None = None
-    """Which files lie outside the geographic coverage in the metadata; None if none do."""
+    """Message about files outside the geographic coverage of the metadata, or None."""
     is_old: bool = False
-    """Whether it is a version that an earlier run has published, since when nothing has changed."""
+    """Whether it is a version that an earlier run published and that is still up to date."""
     is_shown: bool = False
-    """Of such a version: whether everybody may read it at the node."""
+    """Whether such a version is public at the node."""
 
     @property
     def exposure(self) -> str | None:
-        """A warning if the node shows what the recipe restricts, else None."""
+        """A warning if the package is public at the node but private in the recipe, or None."""
         if not self.is_shown or self.is_public:
             return None
         return (
-            f"{self.metadata_id} is public at the node, and stays so, though the recipe says "
-            "`access: private`. Its operators can make it private."
+            f"{self.metadata_id} stays public at the node, although the recipe says `access: private`. "
+            "The node's operators can make it private."
         )
 
     @property
     def metadata_id(self) -> str:
-        """The identifier of the metadata, by which the package is cited."""
+        """Identifier of the metadata, by which the package is cited."""
         return self.members[-2].pid
 
     @classmethod
     def of(cls, run: str, origin: Origin) -> Package:
-        """Return a package with what is known of a run before anything is in it."""
+        """Return the package of a run, without members."""
         metadata = origin.words.metadata
         owner = metadata.owner or ""
         series = series_id(owner, origin.recipe.id)
@@ -74,7 +74,7 @@ class Package(NamedTuple):
         return made._replace(identifier=metadata.identifier)
 
     def object_id(self, role: str, path: str, sha256: str, *, after: str = "") -> str:
-        """The identifier of an object that it is the first to have, or has anew (see `object_id`)."""
+        """Return the identifier of an object of this run (see `identifiers.object_id`)."""
         rights = f"{self.owner}/{'public' if self.is_public else 'private'}"
         return object_id(self.run_id, role, path, sha256, rights=rights, after=after)
 
@@ -83,17 +83,17 @@ class Version(NamedTuple):
     """A version of a package that is on a node."""
 
     metadata: str
-    """Its identifier."""
+    """Identifier of its metadata."""
     resource_map: str | None
-    """That of its map, or of the last before that has one: publishing it may never have been finished."""
+    """Identifier of its map, or of the latest earlier one if this version was never completed."""
     is_public: bool
     files: dict[str, tuple[str, Description]]
-    """Path → identifier and description of each of its files that is on the node."""
+    """Path → identifier and description, for each of its files on the node."""
     inputs: frozenset[str] = frozenset()
-    """URLs of what the run read that made it."""
+    """URLs of the inputs of the run that made it."""
 
     def placed(self, member: Member, *, is_public: bool) -> Member:
-        """An object of the next version: this one's where nothing changed, or one that takes its place."""
+        """Return an object for the next version: with the same identifier if unchanged, else replacing the old."""
         if (found := self.files.get(member.path)) is None:
             return member
         pid, described = found
@@ -113,7 +113,7 @@ def write_ledger(directory: Path, package: Package) -> None:
 
 
 def read_ledger(directory: Path) -> Package | None:
-    """Read the list of a package's content; None if there is none yet.
+    """Read the list of a package's content, or return None if there is none yet.
 
     Raises:
         InvalidRequestError: the directory contains something else.
@@ -121,12 +121,12 @@ def read_ledger(directory: Path) -> Package | None:
     path = directory / LEDGER
     if not path.exists():
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-            raise InvalidRequestError(
-                f"{directory} is there already, and is not a package. Name a new directory."
-            )
+            raise InvalidRequestError(f"{directory} exists and is not a package. Give a new directory.")
         return None
     try:
         fields: dict[str, Any] = json.loads(path.read_bytes())
         return Package(**fields | {"members": tuple(Member.of(each) for each in fields["members"])})
     except (ValueError, TypeError, KeyError, RecursionError) as exc:
-        raise InvalidRequestError(f"{path} is damaged ({type(exc).__name__}). Remove {directory}.") from exc
+        raise InvalidRequestError(
+            f"{path} is damaged ({type(exc).__name__}). Remove {directory} and publish again."
+        ) from exc

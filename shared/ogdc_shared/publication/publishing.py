@@ -1,4 +1,4 @@
-"""Publishing a result at a node: building the package, finding what is already there, uploading the rest.
+"""Publishing a result at a node: build the package, find what the node already has, upload the rest.
 
 Both the command `publish` and the task `publish` use this.
 """
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 class Target(NamedTuple):
-    """Where a package goes, and who sends it."""
+    """The node to publish to, and how."""
 
     url: str
-    """The node's (see `node_address.checked_url`)."""
+    """URL of the node (see `node_address.checked_url`)."""
     token: Callable[[], Token]
-    """Gives one that is not over, read anew."""
+    """Reads the token again, and returns it if it has not expired."""
     ca_file: str | None = None
     """CA certificates to trust; None means the system's."""
     overwrite: bool = False
-    """Whether it may take the place of a version that was published before."""
+    """Whether to replace a version that was published before."""
     parallel: int = 4
-    """Data objects that are sent at a time."""
+    """Number of data objects that are uploaded at a time."""
 
 
 def publish_result(
@@ -81,28 +81,30 @@ def publish_result(
 
 
 def _check_sizes(package: Package, url: str) -> None:
-    """Refuse what the node would refuse once half of it is there.
+    """Refuse empty objects before the upload if the node would reject them in the middle of it.
 
-    Source: Metacat 3.3.0, which takes no system metadata with a size of 0.
+    Source: Metacat 3.3.0, which rejects system metadata with a size of 0.
     """
     empty = [member.path for member in package.members if member.size == 0]
     if empty and is_metacat(url):
         raise InvalidRequestError(
-            f"{several(empty)} {'is' if len(empty) == 1 else 'are'} empty, and {url} takes no object without "
-            "bytes. Have the recipe leave out what is empty. Nothing was sent."
+            f"{several(empty)} {'is' if len(empty) == 1 else 'are'} empty, and {url} rejects empty objects. "
+            "Have the recipe remove empty files. Nothing was sent."
         )
 
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Be the only one to publish from a directory."""
+    """Hold the lock of a directory, so that only one process publishes from it.
+
+    Raises:
+        ConflictError: another process holds it.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     opened = os.open(directory, os.O_RDONLY)
     try:
         if not try_lock(opened):
-            raise ConflictError(
-                f"{directory} is being published by another process. Wait until it has ended."
-            )
+            raise ConflictError(f"Another process is publishing {directory}. Wait until it has ended.")
         yield
     finally:
         os.close(opened)

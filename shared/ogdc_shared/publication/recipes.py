@@ -1,4 +1,4 @@
-"""What a package takes of a recipe; the task that publishes is handed it, since it cannot read meta.yml."""
+"""The metadata that a package takes from a recipe. The publishing task cannot read meta.yml, so it gets these."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def words_of(recipe: Recipe, meta: RecipeMeta | None = None, directory: Path | N
 
 
 def _note_of(recipe: Recipe) -> RecipeNote:
-    """What a package tells of a recipe, without what gives access to somebody's data."""
+    """Return what a package says about a recipe, with credentials redacted."""
     workflow = recipe.meta.workflow
     chosen = getattr(workflow, "sh_file", None) or getattr(workflow, "config_file", None)
     commands = tuple(withheld(command.text) for command in recipe.commands)

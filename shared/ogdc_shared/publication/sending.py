@@ -1,4 +1,4 @@
-"""Sending a package to a node: each object once, in order, however often this is begun."""
+"""Uploading a package to a node: each object once, in order. It can be interrupted and repeated."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ogdc_shared.publication.checking import system_metadata_of
 from ogdc_shared.publication.package import Package
 
 _WAITS = (0.5, 2.0, 8.0, 0.0)
-"""Seconds after each try."""
+"""Seconds to wait after each attempt."""
 _LIST_SECONDS = 5.0
-"""After which those are verified that were sent meanwhile."""
+"""Interval at which the objects sent meanwhile are verified together."""
 _MAX_OTHERS = 20_000
-"""Objects of others that may stand in such a list."""
+"""Maximum number of other publishers' objects in a list that is read."""
 _WORTH_LISTING = 8
-"""Objects: of fewer, each is asked for, before and after it is sent."""
+"""Number of objects from which they are verified together; fewer are requested one by one."""
 
 
 class Sent(NamedTuple):
-    """An object that is on the node, as was verified."""
+    """An object that was verified to be on the node."""
 
     member: Member
     is_new: bool
@@ -36,16 +36,16 @@ class Sent(NamedTuple):
 class _Tried(NamedTuple):
     sent: Sent
     since: float | None = None
-    """When by the node's clock it was not there yet, if it is still to be verified."""
+    """A time by the node's clock before the upload, if the object is still to be verified."""
     is_created: bool = False
-    """Whether the node answered the first request that it created the object, and has it."""
+    """Whether the first request created the object, and the node has it."""
 
 
 class Sender:
-    """Has a node have each object of a package.
+    """Uploads the objects of a package that a node does not have.
 
-    The node decides who wins where two send at a time: an identifier follows from the content, so both have
-    the same object in mind, and a version is obsoleted once.
+    Several publishers may do this at a time, and the node decides who wins. Identifiers are derived from the
+    content, so both upload the same objects, and a version can only be obsoleted once.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Sender:
         writers: tuple[str, ...] = (),
         parallel: int = 4,
     ) -> None:
-        """Send nothing yet.
+        """Prepare the upload; nothing is sent yet.
 
         Args:
             package: The package.
             directory: Its directory.
             node: The node.
             writers: Subjects that may change the objects, in addition to the rights holder.
-            parallel: Data objects that are sent at a time.
+            parallel: Number of data objects that are uploaded at a time.
         """
         self._package = package
         self._directory = directory
@@ -72,21 +72,21 @@ class Sender:
         self._writers = writers
         self._parallel = parallel
         self._is_first = False
-        """Whether nobody else has sent objects of this package, as far as is known."""
+        """Whether no other publisher is known to have sent objects of this package."""
 
     def send(self) -> Iterator[Sent]:
-        """Send data, then metadata, then the map, which names the others. Yields each once it is there.
+        """Upload the data, then the metadata, then the map, and yield each object once it is verified.
 
         Raises:
-            SourceUnavailableError: the node does not answer, or not clearly, time and again.
-            InvalidRequestError: it refuses an object, or has another one of this identifier.
+            SourceUnavailableError: the node does not respond, or not clearly, after several attempts.
+            InvalidRequestError: the node rejects an object, or has a different one with its identifier.
             ConflictError: somebody else published a version meanwhile.
-            ForbiddenError: the token may not do that.
-            UnauthenticatedError: the token is over.
+            ForbiddenError: the token does not allow it.
+            UnauthenticatedError: the token has expired.
         """
         *data, metadata, resource_map = self._package.members
         if metadata.obsoletes and not self._has(metadata):
-            self._node.check_writable(metadata.obsoletes)  # before anything is there that nothing names
+            self._node.check_writable(metadata.obsoletes)  # before data are sent that no map would list
         is_listed = len(data) >= _WORTH_LISTING
         if is_listed and self._package.obsoletes is None:
             yield self._begin(data.pop(0))
@@ -95,7 +95,7 @@ class Sender:
             try:
                 yield from self._verified(sending, is_listed=is_listed)
             except BaseException as exc:
-                if not isinstance(exc, Exception):  # nobody waits for gigabytes that are on their way
+                if not isinstance(exc, Exception):  # do not wait for gigabytes that are being sent
                     self._node.stop()
                 raise
             finally:
@@ -114,7 +114,7 @@ class Sender:
         return tried.sent
 
     def _verified(self, sending: Sequence[Future[_Tried]], *, is_listed: bool) -> Iterator[Sent]:
-        """Yield each object once it is verified: many by one question, where the node lists them."""
+        """Yield each object once it is verified: many by one request, if the node lists them."""
         left = {*sending}
         while left:
             if is_listed:
@@ -138,12 +138,12 @@ class Sender:
                 yield self._ensure(member).sent._replace(is_new=True)
 
     def _ensure(self, member: Member, *, is_listed: bool = False) -> _Tried:
-        """Look before each try, since an answer that was lost may have been a good one.
+        """Upload an object unless the node has it. This is checked before each attempt, as a response may be lost.
 
         Args:
             member: The object.
-            is_listed: Whether it is one of many: what the node says to have taken is verified later, and the
-                look before the first try is left out if nobody else has sent objects of this package.
+            is_listed: Whether it is one of many. If so, it is verified later, together with others, and the check
+                before the first attempt is skipped if no other publisher has sent objects of this package.
         """
         is_new, error = False, SourceUnavailableError()
         for seconds in _WAITS:
@@ -157,27 +157,27 @@ class Sender:
                 if self._has(member):
                     return _Tried(Sent(member, is_new), is_created=not is_repeated)
                 error = SourceUnavailableError(
-                    f"The node {self._node.url} took {member.path}, and does not have it."
+                    f"The node {self._node.url} accepted {member.path} ({member.pid}), but does not have it."
                 )
             except SourceUnavailableError as exc:
                 error = exc
-            self._is_first = False  # the object may be there, or somebody else sends it
+            self._is_first = False  # the object may exist now, or another publisher sends it
             time.sleep(seconds)
         raise error
 
     def _has(self, member: Member) -> bool:
-        """Whether the node has this very object.
+        """Whether the node has this object.
 
         Raises:
-            InvalidRequestError: it has another one of the identifier.
+            InvalidRequestError: it has a different object with this identifier.
         """
         found = self._node.describe(member.pid)
         wanted = Description.of(member)
         if found is not None and found != wanted:
             raise InvalidRequestError(
-                f"{self._node.url} has another object by the identifier {member.pid} of {member.path}: "
-                f"{', '.join(found)} instead of {', '.join(wanted)}. What is published stays as it is; its "
-                "operators can tell who sent that."
+                f"{self._node.url} has a different object with the identifier {member.pid} of {member.path}: "
+                f"{', '.join(found)} instead of {', '.join(wanted)}. Nothing was replaced. Ask the node's "
+                "operators who sent that object."
             )
         return found is not None
 
@@ -192,19 +192,21 @@ class Sender:
         except InvalidRequestError as exc:
             if self._is_newest(member, member.obsoletes):
                 raise
-            raise SourceUnavailableError(str(exc)) from exc  # of another publisher's version, looked at again
+            raise SourceUnavailableError(
+                str(exc)
+            ) from exc  # another publisher was faster: try again, with a fresh look
 
     def _is_newest(self, member: Member, old: str) -> bool:
-        """Whether an object is there to be obsoleted; data that somebody else did already need not be.
+        """Whether an object exists and has not been replaced; another publisher may have replaced data already.
 
         Raises:
-            ConflictError: metadata are not: there is a version that this one does not know.
+            ConflictError: they are metadata, and somebody published a newer version.
         """
         found = self._node.state(old)
         is_newest = found is not None and found.obsoleted_by is None
         if found is not None and not is_newest and member.role == METADATA:
             raise ConflictError(
-                f"{found.obsoleted_by} was published meanwhile, which is newer than {old}. Look at it, and "
-                "publish again if this result is to take its place."
+                f"{found.obsoleted_by} was published meanwhile, and is newer than {old}. Look at it, and publish "
+                "again if this result should replace it."
             )
         return is_newest

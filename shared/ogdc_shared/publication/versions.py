@@ -1,4 +1,4 @@
-"""Versions of a published data set: which is the newest, and what of it a new one has in common with it."""
+"""Versions of a published data set: which is the newest, and which objects a new version shares with it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from ogdc_shared.publication.package import Package
 
 _MAX_DOCUMENT = 64 << 20
-"""Bytes of a map, or of metadata."""
+"""Maximum size of a map or of metadata, in bytes."""
 _PARALLEL = 8
-"""Files that are asked for at a time."""
+"""Number of objects that are requested at a time."""
 
 
 def as_version(package: Package, directory: Path, node: Node, result: Result, *, overwrite: bool) -> Package:
@@ -37,13 +37,13 @@ def as_version(package: Package, directory: Path, node: Node, result: Result, *,
 
     Args:
         package: A complete package.
-        directory: Its directory; new metadata are written there.
+        directory: The package's directory; new metadata are written there.
         node: The node.
-        result: The result that it is the package of.
+        result: The result of which it is the package.
         overwrite: Whether it may replace an earlier published version.
 
     Raises:
-        ConflictError: it may not, or the newest version cannot be replaced.
+        ConflictError: a version exists and `overwrite` is false, or the newest version cannot be replaced.
         UnsupportedError: it needs a DOI, and the node mints none.
     """
     newest, is_named = node.state(package.series), _is_named(package, node)
@@ -58,14 +58,14 @@ def as_version(package: Package, directory: Path, node: Node, result: Result, *,
     if _is_as_wanted(package, newest.pid):
         same = _after(_of_node(draft, node), _version(node, newest.obsoletes), node)
         if _is_there(same.eml(newest.pid), newest.pid, node):
-            return same.write(directory, newest.pid)  # of somebody who lost, or never had, this directory
+            return same.write(directory, newest.pid)  # published before from another directory
     version = _version(node, newest.pid)
     if version is not None and (old := _unchanged(draft, directory, version, node)) is not None:
         return old
     if not overwrite:
         raise ConflictError(
             f"The data set was published at {node.url} before, as {newest.pid}. --overwrite publishes this "
-            "result as its newest version; those before stay readable by their identifiers."
+            "result as a new version. Earlier versions stay readable by their identifiers."
         )
     if version is not None:
         _check_access(package, version, node)
@@ -73,18 +73,18 @@ def as_version(package: Package, directory: Path, node: Node, result: Result, *,
 
 
 def _is_as_wanted(package: Package, pid: str) -> bool:
-    """Whether an identifier is of the kind that the author wants; a DOI is more than that."""
+    """Whether an identifier is of the kind that the author wants. A DOI is accepted in place of a UUID."""
     return package.identifier != DOI or is_doi(pid)
 
 
 def _is_named(package: Package, node: Node) -> bool:
-    """Whether a package has an identifier of the kind that the author wants; a DOI has to be of this node."""
+    """Whether a package has the kind of identifier that the author wants. A DOI must come from this node."""
     is_of_node = package.identifier != DOI or package.minted_at == node.url
     return is_of_node and _is_as_wanted(package, package.metadata_id)
 
 
 def _of_node(draft: Draft, node: Node) -> Draft:
-    """Return a draft with a DOI, if it has one, to be minted by a node."""
+    """Return a draft that records the node as the one that mints its DOI, if it needs one."""
     package = draft.package
     return draft._replace(package=package._replace(minted_at=node.url if package.identifier == DOI else None))
 
@@ -97,14 +97,14 @@ def _check_stands(newest: State, node: Node) -> None:
     """
     if newest.is_archived:
         raise ConflictError(
-            f"{newest.pid}, the newest version at {node.url}, was archived there: searches do not find it, "
-            "and none can follow it. Ask its operators. Nothing was sent."
+            f"{newest.pid}, the newest version at {node.url}, was archived there. Searches do not find it, and "
+            "it cannot be replaced by a new version. Ask the node's operators. Nothing was sent."
         )
     if newest.obsoleted_by is not None:
         raise ConflictError(
             f"{newest.pid}, the newest version at {node.url}, was replaced there by {newest.obsoleted_by}, "
-            "which does not belong to the series of this data set: none can follow it. Ask who made that. "
-            "Nothing was sent."
+            "which does not belong to the series of this data set. So it cannot be replaced by a new version. "
+            "Ask the node's operators who published that. Nothing was sent."
         )
 
 
@@ -112,13 +112,13 @@ def _check_access(package: Package, version: Version, node: Node) -> None:
     """Check that the next version does not change the access that was granted on the node.
 
     Raises:
-        ConflictError: it would.
+        ConflictError: it would change it.
     """
     if version.is_public and not package.is_public:
         raise ConflictError(
-            f"{version.metadata}, the newest version at {node.url}, is public, and the recipe says "
-            "`access: private`: the next version would take from readers what they have. Say `access: public`"
-            ", or have its operators make it private there. Nothing was sent."
+            f"{version.metadata}, the newest version at {node.url}, is public, but the recipe says "
+            "`access: private`, so readers would not see the next version. Use `access: public`, or have the "
+            "node's operators make the data set private. Nothing was sent."
         )
     placed = (version.placed(each, is_public=package.is_public) for each in package.members)
     changed = [each for each in placed if each.obsoletes is not None]
@@ -128,14 +128,14 @@ def _check_access(package: Package, version: Version, node: Node) -> None:
         if state is not None and state.is_public != version.is_public:
             now, others = ("public", "private") if state.is_public else ("private", "public")
             raise ConflictError(
-                f"{each.path} ({state.pid}) was made {now} at {node.url}, where the data set is {others}; in "
+                f"{each.path} ({state.pid}) was made {now} at {node.url}, where the data set is {others}. In "
                 f"the next version it would be {'public' if package.is_public else 'private'}. Ask who did "
-                "that, and have its operators give both the same readers. Nothing was sent."
+                "that, and have the node's operators give both the same access. Nothing was sent."
             )
 
 
 def _after(draft: Draft, version: Version | None, node: Node) -> Draft:
-    """A draft as what follows a version: files that did not change keep their identifiers."""
+    """Return a draft as the successor of a version. Unchanged files keep their identifiers."""
     if version is None:
         return draft
     package, kept = draft.package, {pid for pid, _ in version.files.values()}
@@ -148,7 +148,10 @@ def _after(draft: Draft, version: Version | None, node: Node) -> Draft:
 
 
 def _unreplaced(member: Member, package: Package, node: Node) -> Member:
-    """An object, by another identifier where that of its content was replaced: a file may get old content."""
+    """Return an object under an identifier that was never replaced.
+
+    A file may return to earlier content, and the object with that content was replaced by then.
+    """
     state = node.state(member.pid)
     while state is not None and state.obsoleted_by is not None:
         pid = package.object_id(member.role, member.path, member.sha256, after=state.obsoleted_by)
@@ -157,12 +160,12 @@ def _unreplaced(member: Member, package: Package, node: Node) -> Member:
 
 
 def _is_there(content: bytes, pid: str, node: Node) -> bool:
-    """Whether a node has this very document."""
+    """Whether a node has this document."""
     return node.describe(pid) == Description(str(len(content)), f"sha-256,{digest(content)}", EML)
 
 
 def _named(draft: Draft, directory: Path, node: Node) -> Package:
-    """Write a version that is to be sent; its DOI is minted once, and kept in the list of its objects."""
+    """Write a version that will be sent. Its DOI is minted once, and kept in the list of its objects."""
     package = draft.package
     if package.identifier != DOI:
         return draft.write(directory)
@@ -171,10 +174,11 @@ def _named(draft: Draft, directory: Path, node: Node) -> Package:
 
 
 def _unchanged(draft: Draft, directory: Path, version: Version, node: Node) -> Package | None:
-    """Return the newest version if a new one would be equal; None if it would not, or that one is incomplete.
+    """Return the newest version if a new one would equal it, or None if not, or if the newest is incomplete.
 
     Outputs, program, inputs and metadata are compared. A different time of the run, which affects the crate
-    and the date of publication, is not a change. Neither is it if the node shows what the recipe restricts.
+    and the date of publication, is not a change. A version that is public at the node although the recipe says
+    `access: private` can be equal, too.
     """
     package, account = draft.package, draft.origin.account
     if version.resource_map != map_id(version.metadata) or not _is_as_wanted(package, version.metadata):
@@ -200,19 +204,19 @@ def _unchanged(draft: Draft, directory: Path, version: Version, node: Node) -> P
 
 
 def _is_made_alike(crate: Path, version: Version, node: Node) -> bool:
-    """Whether a version was made by the same recipe and parameters; of one too large to be read, no."""
+    """Whether a version was made by the same recipe and parameters; False if its crate is too large to read."""
     pid, (size, *_) = version.files[CRATE]
     if int(size or 0) > _MAX_DOCUMENT:
         return False
     try:
         there = read_instruments(BytesIO(node.read(pid, limit=_MAX_DOCUMENT)))
-    except InvalidRequestError:  # of somebody's tool
+    except InvalidRequestError:  # written by another tool
         return False
     return there == read_instruments(crate)
 
 
 def _day_of(eml: bytes) -> str | None:
-    """Return the date of publication in metadata; None if there is none, or they are not XML."""
+    """Return the date of publication in metadata, or None if there is none or they are not XML."""
     try:
         return parse(eml).findtext("dataset/pubDate")
     except ParseError:
@@ -220,13 +224,13 @@ def _day_of(eml: bytes) -> str | None:
 
 
 def _crate_of(member: Member, version: Version) -> Member:
-    """The account in an earlier version."""
+    """Return the packed crate of an earlier version."""
     pid, (size, checksum, _) = version.files[member.path]
     return member._replace(pid=pid, size=int(size or 0), sha256=checksum.partition(",")[2], obsoletes=None)
 
 
 def _version(node: Node, pid: str | None) -> Version | None:
-    """Read a version; None if it does not exist."""
+    """Read a version, or return None if it does not exist."""
     state = node.state(pid) if pid else None
     if state is None:
         return None
@@ -245,7 +249,7 @@ def _version(node: Node, pid: str | None) -> Version | None:
 
 
 def _map_of(node: Node, state: State | None) -> str | None:
-    """The map of a version, or of the last one before that has one and is for the same readers."""
+    """Return the map of a version, or of the latest earlier one with a map and the same access, or None."""
     while state is not None:
         if node.describe(map_id(state.pid)):
             return map_id(state.pid)
