@@ -53,7 +53,7 @@ class Multipart:
         """Yield the body. If the file was changed, its end is not sent, so the node rejects the request.
 
         Raises:
-            InvalidRequestError: the file was changed since the package was made, or cannot be read.
+            InvalidRequestError: the file was changed after the package was made, or cannot be read.
         """
         digest, left, held = hashlib.sha256(), self._member.size, self._before
         for piece in self._pieces():

@@ -218,7 +218,7 @@ class Node:
             )
             content = response.read(limit + 1)
         except HTTPError as exc:
-            raise SourceUnavailableError(f"The node {self.url} does not respond ({exc}).") from exc
+            raise SourceUnavailableError(f"The node {self.url} does not answer ({exc}).") from exc
         if len(content) > limit:
             response.close()
             raise InvalidRequestError(f"The node {self.url} sent more than {limit:,} bytes for {path}.")
@@ -241,8 +241,8 @@ class Node:
             raise SourceUnavailableError(f"{message} What was sent is kept; publish again later.")
         if status in _REFUSED:
             raise ForbiddenError(
-                f"{message} Either it does not accept the token, because the token was changed or belongs to another "
-                f"network, or it does not let {self._token().subject} do that. What was sent is kept."
+                f"{message} Either it does not accept the token, because the token was changed or belongs to "
+                f"another network, or it does not let {self._token().subject} do that. What was sent is kept."
             )
         if 300 <= status < 400:
             raise InvalidRequestError(

@@ -1,6 +1,6 @@
-"""The author's metadata of a package and its recipe, as plain values, since the publishing task has no pydantic.
+"""The author's metadata of a package and its recipe, as plain values.
 
-`recipe.metadata` documents and validates the fields.
+The task that publishes has no pydantic. `recipe.metadata` documents and validates the fields.
 """
 
 from __future__ import annotations

@@ -26,26 +26,26 @@ class Line(NamedTuple):
 
     @property
     def tool(self) -> str:
-        """Its name as a tool."""
+        """Its id as a tool."""
         return f"#{self.stage.name}-tool-{self.command.number}"
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Its title for readers."""
         return f"command {self.command.number} of {len(self.stage.commands)} of {self.stage.name}"
 
     @property
     def is_last(self) -> bool:
-        """Whether it is its stage's last."""
+        """Whether it is the last of its stage."""
         return self.command.number == len(self.stage.commands)
 
 
 class Actions:
-    """Adds what ran to a crate.
+    """Adds the executions of commands to a crate.
 
     Attributes:
-        tools: Names of the commands that ran.
-        steps: Likewise, as steps of the workflow.
+        tools: Ids of the commands that ran, as tools.
+        steps: Ids of the same commands, as steps of the workflow.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Actions:
         self.steps: list[str] = []
 
     def add(self, inputs: Added, outputs: Added) -> list[str]:
-        """Add all that ran, given the run's files; returns the names of what controlled it."""
+        """Add all executions, given the run's files, and return the ids of their control actions."""
         totals = self._gathered.executions.totals()
         ran = {(total.stage, total.number) for total in totals}
         for position, (key, line) in enumerate(self._lines.items(), 1):
@@ -96,7 +96,7 @@ class Actions:
         return f"{self._workflow}#{line.stage.name}-{line.command.number}"
 
     def _add_action(self, total: Total, inputs: Added, outputs: Added) -> str:
-        """Add that a command ran, and that it was had to; returns the latter's name."""
+        """Add the execution of a command and its control action, and return the id of the latter."""
         line = self._lines[total.stage, total.number]
         where = total.stage if total.partition is None else f"{total.stage}-{total.partition}"
         name = f"#{where}-command-{total.number}"

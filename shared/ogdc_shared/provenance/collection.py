@@ -13,8 +13,8 @@ class Collection:
     """Entities by their `@id`.
 
     Attributes:
-        parts: What the crate holds, or tells of: its root's `hasPart`.
-        mentions: The actions: its root's `mentions`.
+        parts: Ids of what the crate contains or describes, for `hasPart` of its root.
+        mentions: Ids of the actions, for `mentions` of its root.
     """
 
     def __init__(self) -> None:
@@ -29,17 +29,17 @@ class Collection:
         return iter(self._entities.values())
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """Return the entity with that name, or None."""
+        """Return the entity with an id, or None."""
         return self._entities.get(name)
 
     def add(self, *added: dict[str, Any]) -> str:
-        """Add entities that are not there yet, and return the first one's name."""
+        """Add entities unless their ids exist, and return the first one's id."""
         for each in added:
             self._entities.setdefault(each["@id"], each)
         return str(added[0]["@id"])
 
     def add_part(self, entity: dict[str, Any]) -> str:
-        """Add one that the crate holds, or tells of."""
+        """Add an entity that the crate contains or describes, and return its id."""
         name = self.add(entity)
         if name not in self.parts:
             self.parts.append(name)

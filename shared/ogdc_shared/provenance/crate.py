@@ -62,7 +62,7 @@ def write_crate(
 
 
 def _write_commands(path: str, run: RunDescription) -> None:
-    """Write what stands for a recipe that is not there."""
+    """Write the commands to a file, which replaces the recipe in the crate."""
     with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
         for stage in run.stages:
             file.writelines(f"{command.text}\n" for command in stage.commands)

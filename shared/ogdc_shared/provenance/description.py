@@ -59,9 +59,9 @@ class RunDescription(NamedTuple):
     output_type: str
     agent: Person
     version: str
-    """Of the services."""
+    """Version of the services."""
     submitted_at: str
-    """As all times, in ISO 8601 with an offset."""
+    """In ISO 8601 with an offset, like all times here."""
     stages: tuple[StageDescription, ...]
     recipe_is_public: bool = False
     """Whether whoever reads the result may read the recipe's files as well."""
@@ -70,8 +70,8 @@ class RunDescription(NamedTuple):
     begin: str | None = None
     end: str | None = None
     """Begin and end of the period that the result covers, from the recipe; or None."""
-    parameters: dict[str, Any] = {}  # noqa: RUF012  of a tuple, which nobody changes
-    """Values of the recipe's parameters by name, without what gives access to somebody's data."""
+    parameters: dict[str, Any] = {}  # noqa: RUF012  it is never modified
+    """Values of the recipe's parameters by name, with credentials redacted."""
     after: dict[str, list[str]] = {}  # noqa: RUF012  as above
     """Names of stages → names of the stages that have to end before they begin."""
     status: str = "Succeeded"
@@ -80,7 +80,7 @@ class RunDescription(NamedTuple):
     finished_at: str | None = None
 
     def to_json(self) -> str:
-        """Render as stored."""
+        """Return the JSON that is stored."""
         stages = [
             each._asdict() | {"commands": [command._asdict() for command in each.commands]}
             for each in self.stages
@@ -89,7 +89,7 @@ class RunDescription(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> RunDescription:
-        """Read what `to_json` of this version, or one before it, wrote; what a later one adds is left out."""
+        """Read the JSON of this or another version; unknown fields are ignored, missing ones get defaults."""
         fields: dict[str, Any] = json.loads(text)
         stages = tuple(_stage(each) for each in fields["stages"])
         known = {name: value for name, value in fields.items() if name in cls._fields}

@@ -35,9 +35,9 @@ SOFTWARE = {
     "python": ("https://www.python.org/", "Python"),
     "linux": ("https://www.kernel.org/", "Linux"),
 }
-"""What has a page of its own, and its name."""
+"""Page and title of well-known software, by name."""
 _TYPES = {bool: "Boolean", int: "Integer", float: "Float"}
-"""Of a parameter's value; JSON of others is a text."""
+"""Type of a parameter, by the Python type of its value; others are text in JSON."""
 MEDIA_TYPES = {
     "csv": "text/csv",
     "fgb": "application/flatgeobuf",
@@ -61,29 +61,29 @@ MEDIA_TYPES = {
 
 
 PARAMETER = "#parameter-"
-"""What the name of a parameter begins with."""
+"""Prefix of a parameter's id."""
 VALUE = "-value"
-"""What the name of a parameter's value has after that of the parameter."""
+"""Suffix that turns a parameter's id into that of its value."""
 
 
 def ref(name: str) -> dict[str, str]:
-    """Refer to an entity."""
+    """Return a reference to an entity."""
     return {"@id": name}
 
 
 def refs(names: Sequence[str]) -> Any:
-    """Refer to some; of one, without a list, as the profiles want it."""
+    """Return references to entities; a single one is not put into a list, as the profiles require."""
     return ref(names[0]) if len(names) == 1 else [ref(name) for name in names]
 
 
 def entity(uri: str, kind: str | list[str], /, **properties: Any) -> dict[str, Any]:
-    """Make an entity of the properties that say something."""
+    """Return an entity with the properties that are not empty."""
     known = {key: value for key, value in properties.items() if value not in (None, "", [], ())}
     return {"@id": uri, "@type": kind} | known
 
 
 def profiles() -> list[dict[str, Any]]:
-    """What the crate conforms to."""
+    """Return the entities of the profiles that the crate conforms to."""
     return [
         entity(uri, "CreativeWork", name=name, version=version) for uri, (name, version) in PROFILES.items()
     ]
@@ -97,7 +97,7 @@ def person(agent: Person) -> dict[str, Any]:
 
 
 def software(name: str, version: str) -> dict[str, Any]:
-    """A program that was at work."""
+    """Return the entity of a program that commands used."""
     known, title = SOFTWARE.get(name, (f"#software-{uris.path_uri(name)}", name))
     return entity(known, "SoftwareApplication", name=title, softwareVersion=version, url=_page(known))
 
@@ -107,15 +107,15 @@ def _page(uri: str) -> dict[str, str] | None:
 
 
 def runner(version: str) -> dict[str, Any]:
-    """What ran the recipe."""
+    """Return the entity of ogdc-runner."""
     about = {"name": "ogdc-runner", "softwareVersion": version, "url": ref(RUNNER)}
     return entity(RUNNER, "SoftwareApplication", **about)
 
 
 def image(reference: str) -> dict[str, Any]:
-    """The container image of a stage; by its digest where the deployment names it by that.
+    """Return the entity of a container image, with its digest if the reference has one.
 
-    Source: distribution/reference of the OCI's distribution, for how a reference is taken apart.
+    Source: distribution/reference of the OCI's distribution, for how to parse a reference.
     """
     named, _, digest = reference.partition("@")
     place, _, tag = named.rpartition(":") if ":" in named.rpartition("/")[2] else (named, "", "")
@@ -133,7 +133,7 @@ def image(reference: str) -> dict[str, Any]:
 
 
 def usage(total: Total, action: str) -> list[dict[str, Any]]:
-    """What commands took, as the kernel says of them and all that they started."""
+    """Return the CPU time and memory of commands and their child processes, as measured by the kernel."""
     return [
         entity(
             f"{action}-cpu",
@@ -155,18 +155,18 @@ def usage(total: Total, action: str) -> list[dict[str, Any]]:
 
 
 def exit_code(total: Total, action: str) -> dict[str, Any]:
-    """How a command ended."""
+    """Return the exit code of a command."""
     name = "exit code" if total.count == 1 else "exit code of the last time"
     return entity(f"{action}-exit", "PropertyValue", name=name, value=str(total.exit_code))
 
 
 def parameter_name(name: str) -> str:
-    """Name a parameter of the recipe."""
+    """Return the id of a parameter."""
     return f"{PARAMETER}{name}"
 
 
 def parameter(name: str, value: Any) -> list[dict[str, Any]]:
-    """The value that a parameter of the recipe had, and the parameter."""
+    """Return the entities of a parameter's value and of the parameter."""
     given = f"{parameter_name(name)}{VALUE}"
     kind = next((kind for kinds, kind in _TYPES.items() if isinstance(value, kinds)), "Text")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -184,7 +184,7 @@ def parameter(name: str, value: Any) -> list[dict[str, Any]]:
 
 
 def status(failed: bool) -> str:
-    """How an action ended."""
+    """Return the status of an action."""
     return _FAILED if failed else _DONE
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Execution(NamedTuple):
-    """One time that a command ran."""
+    """One execution of a command."""
 
     number: int
     """Which command of its stage, counting from 1."""
@@ -32,19 +32,19 @@ class Execution(NamedTuple):
 
 
 class Total:
-    """All times that a command ran for a partition, or for all of them, or some of these.
+    """Totals of the executions of a command for one partition, or for all partitions.
 
     Attributes:
-        stage: Of the command.
-        number: Which it is.
-        partition: Whose task ran it; None: several.
-        count: How often it ran.
+        stage: Stage of the command.
+        number: Number of the command in its stage, counting from 1.
+        partition: The partition, or None for all.
+        count: How often the command ran.
         failures: How often it failed.
-        exit_code: Of the last time.
-        cpu_seconds: In all.
+        exit_code: Exit code of the last execution.
+        cpu_seconds: Sum of the CPU seconds.
         max_memory: Bytes of the largest process.
-        is_failed: Whether a task failed at it.
-        message: What that task says.
+        is_failed: Whether a task failed because of it.
+        message: Message of that task, or None.
     """
 
     def __init__(self, stage: str, number: int, partition: int | None) -> None:
@@ -58,16 +58,16 @@ class Total:
 
     @property
     def started_at(self) -> str | None:
-        """When it first began, or None if that is not known."""
+        """Time of the first start, or None if unknown."""
         return None if self._begin is None else shown(self._begin)
 
     @property
     def ended_at(self) -> str | None:
-        """When it last ended, or None if that is not known."""
+        """Time of the last end, or None if unknown."""
         return None if self._end is None else shown(self._end)
 
     def add(self, execution: Execution, span: tuple[datetime, datetime] | None) -> None:
-        """Take in one time, and when it began and ended."""
+        """Add an execution, and the time from its start to its end."""
         self.count += 1
         self.failures += execution.failed
         self.exit_code = execution.exit_code
@@ -78,16 +78,16 @@ class Total:
             self._end = max(self._end or span[1], span[1])
 
     def judge(self, failed: bool, message: str | None) -> None:
-        """Note whether a task that failed did so at this, as far as that is known by now."""
+        """Record whether a failed task failed because of this command, judging by its latest execution."""
         self.is_failed = failed or (self.partition is None and self.is_failed)
         self.message = message if self.is_failed else None
 
 
 class Executions:
-    """The executions of a run, added up.
+    """The totals of a run's executions.
 
     Args:
-        most: So many commands of partitions are told apart at most.
+        most: Maximum number of totals by command and partition; with more, there are only totals by command.
     """
 
     def __init__(self, most: int) -> None:
@@ -95,12 +95,12 @@ class Executions:
         self._each: dict[tuple[str, int, int], Total] | None = {}
         self._all: dict[tuple[str, int], Total] = {}
         self._failed: dict[tuple[str, int], str] = {}
-        """Why a task failed, by stage and partition."""
+        """Messages of failed tasks, by stage and partition."""
         self.count = 0
 
     @property
     def is_whole(self) -> bool:
-        """Whether each partition's are told apart."""
+        """Whether there are totals for each partition."""
         return self._each is not None
 
     def fail(self, task: TaskRecord) -> None:
@@ -109,7 +109,7 @@ class Executions:
             self._failed[task.stage, task.partition] = task.message or ""
 
     def add(self, task: TaskRecord, execution: Execution) -> None:
-        """Take in one time that a task ran a command."""
+        """Add an execution of a task."""
         self.count += 1
         command = (task.stage, execution.number)
         totals = [self._all.setdefault(command, Total(*command, None))]
@@ -125,12 +125,12 @@ class Executions:
                 total.judge(execution.failed, self._failed.get((task.stage, task.partition)))
 
     def totals(self) -> list[Total]:
-        """Those of each command and partition, or of each command where there are too many."""
+        """Return the totals by command and partition, or only by command if there are too many."""
         return list(self._all.values() if self._each is None else self._each.values())
 
 
 def execution_of(value: dict[str, Any]) -> Execution:
-    """Read what a task says of one time that it ran a command."""
+    """Parse an execution from a task's facts."""
     return Execution(
         number=whole_of(value.get("number")) or 0,
         line=whole_of(value.get("line")) or 0,

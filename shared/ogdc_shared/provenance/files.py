@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ogdc_shared.provenance.recipe_copy import RecipeFile
 
 PARAMETERS = {"input": "#input", "output": "#output"}
-"""The workflow's, by the role of the files that they stand for."""
+"""Ids of the workflow's formal parameters, by the role of their files."""
 _ALGORITHMS = frozenset({"md5", "sha1", "sha256", "sha512"})
 
 
@@ -27,10 +27,10 @@ class Added(NamedTuple):
 
     names: tuple[str, ...]
     by_task: dict[tuple[str, int], list[str]]
-    """By stage and partition of the task that read or wrote them; empty where only tables tell."""
+    """By stage and partition of the task that read or wrote them; empty if only the tables list them."""
 
     def of(self, stage: str, partition: int | None) -> list[str]:
-        """Those of one task; of a run's where tasks are not told apart."""
+        """Return the names of one task's files, or those of the whole run if the partition is None."""
         return self.by_task.get((stage, partition), []) if partition is not None else [*self.names]
 
 
@@ -43,7 +43,7 @@ class Files:
         self._collection = collection
 
     def add(self, role: str, sample: Sample) -> Added:
-        """Add inputs or outputs: each, or all as one where they are many."""
+        """Add inputs or outputs: each file, or one directory for all if there are many."""
         by_task: dict[tuple[str, int], list[str]] = {}
         if sample.is_whole:
             for file in sample.first:
@@ -87,7 +87,7 @@ class Files:
         return self._collection.add_part(made)
 
     def _name_of(self, role: str, file: FileFact) -> str:
-        """A URL, a file of the recipe as the crate holds it, or else a place in the run."""
+        """Return its URL, its path in the crate if it is a file of the recipe, or else a URI in the run."""
         if file.source and uris.is_url(file.source):
             return uris.url(file.source)
         kept = (

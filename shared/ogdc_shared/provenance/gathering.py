@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ogdc_shared.provenance.description import RunDescription
 
 INLINE = 200
-"""Inputs, outputs or commands of a run; more of one kind are told of in a table alone."""
+"""Maximum number of inputs, outputs or commands in the metadata; more of a kind are only in a table."""
 
 
 _SECTIONS = frozenset({"fetched", "read", "ran", "wrote"})
@@ -53,7 +53,7 @@ class Sample:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of them are at hand."""
+        """Whether `first` has all of them."""
         return self.count <= INLINE
 
     def add(self, file: FileFact) -> None:
@@ -79,7 +79,7 @@ class Gathering:
     """
 
     def __init__(self, run: RunDescription) -> None:
-        """Know nothing yet."""
+        """Start without facts."""
         self.inputs, self.outputs = Sample(), Sample()
         self.executions = Executions(INLINE)
         self.software: dict[str, str] = {}
@@ -91,7 +91,7 @@ class Gathering:
         self._with_results = {stage.name for stage in run.stages if stage.has_results}
 
     def gather(self, tasks: Iterable[TaskRecord], directory: str) -> None:
-        """Take in what tasks have done, and write the tables.
+        """Read the facts of tasks, and write the tables.
 
         Raises:
             OSError: they cannot be written.

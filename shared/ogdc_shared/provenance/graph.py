@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 README = "README.md"
 COMMANDS = "commands.txt"
-"""The file with the recipe's commands, where the recipe itself is not in the crate."""
+"""The file with the recipe's commands, if the recipe itself is not in the crate."""
 _RUN = "#run"
 
 
@@ -43,7 +43,7 @@ class Graph:
         self._agent = make.person(run.agent)["@id"]
 
     def to_json(self) -> dict[str, Any]:
-        """The whole document."""
+        """Return the whole document."""
         collection = self._collection
         collection.parts.append(self._workflow)
         collection.mentions.append(_RUN)
@@ -135,7 +135,7 @@ class Graph:
         )
 
     def _add_nothing_ran(self) -> str:
-        """Have the runner be the tool of a run in which no command ran, as far as is known."""
+        """Add the runner as the tool of a run without known executions, and return its id."""
         name = "#no-command"
         self._collection.mentions.append(name)
         self._collection.add(

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _MAX_METADATA = 64 << 20
-"""Bytes; a crate's metadata do not grow with its files."""
+"""Maximum size of a crate's metadata in bytes; it does not grow with the number of files."""
 _PIECE = 1 << 20
 _NO_ZIP = (BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
-"""What reading something else raises, or one that is encrypted."""
+"""Errors of reading a file that is not a zip, or an encrypted one."""
 _MIN_FREE = 1 << 30
-"""Bytes that are left to others."""
+"""Bytes that must stay free on the disk."""
 
 
 class Entry(NamedTuple):
-    """What a crate says of a file."""
+    """A file as a crate describes it."""
 
     source: str
     size: str
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 def read_files(crate: Path, role: str) -> dict[str, Entry]:
-    """Read what a crate says of its inputs or outputs, by path.
+    """Read the inputs or outputs that a crate lists, by path.
 
     Raises:
         InvalidRequestError: its table is missing or damaged.
@@ -54,7 +54,7 @@ def read_files(crate: Path, role: str) -> dict[str, Entry]:
 
 
 def read_sources(crate: Path) -> set[str]:
-    """Read where a crate's inputs came from; several partitions may have inputs of one path.
+    """Read the sources of a crate's inputs; inputs of several partitions may have the same path.
 
     Raises:
         InvalidRequestError: as `read_files`.
@@ -65,7 +65,7 @@ def read_sources(crate: Path) -> set[str]:
 def _entries(crate: Path, role: str) -> Iterator[tuple[str, Entry]]:
     path = crate / FILES
     try:
-        if not path.is_file():  # what has no end would be read for ever
+        if not path.is_file():  # a device or pipe could be endless
             raise FileNotFoundError(f"there is no file {path.name}")
         with path.open(newline="", encoding="utf-8") as table:
             for row in csv.DictReader(table):
@@ -122,10 +122,10 @@ def read_metadata(crate: Path) -> dict[str, dict[str, object]]:
 
 
 def unpack_crate(archive: Path, into: Path) -> None:
-    """Unpack a crate; what leads out of it does not.
+    """Unpack a crate; members cannot leave the directory.
 
     Raises:
-        InvalidRequestError: it is no zip, is damaged or encrypted, or there is no room for it.
+        InvalidRequestError: it is not a zip, is damaged or encrypted, or there is no room for it.
     """
     into.mkdir()
     try:
@@ -137,7 +137,7 @@ def unpack_crate(archive: Path, into: Path) -> None:
 
 
 def _check_room(size: int, archive: Path, into: Path) -> None:
-    """Refuse what would fill the disk; no member gives more than it says."""
+    """Refuse a crate that would fill the disk; no member unpacks to more than its declared size."""
     free = shutil.disk_usage(into).free
     if size > free - _MIN_FREE:
         raise InvalidRequestError(

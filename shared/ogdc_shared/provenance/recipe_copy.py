@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 RECIPE = "recipe"
-"""The directory with the recipe, in a crate."""
+"""Directory of the recipe in a crate."""
 WITHHELD = "Without what gives access to somebody's data."
 """Description in a crate of a file that was redacted."""
 _PIECE = 1 << 20
 _MAX_TEXT = 1 << 20
-"""Bytes of a text that are looked at together; of a longer one, lines."""
+"""Maximum size of a text that is redacted as a whole, in bytes; a longer one is redacted line by line."""
 _MAX_LINE = 1 << 16
-"""Bytes of a line that are."""
+"""Maximum size of a line that is redacted as a whole, in bytes."""
 
 
 class RecipeFile(NamedTuple):
@@ -50,7 +50,7 @@ def copy_recipe(recipe: str, target: str) -> Iterator[RecipeFile]:
 
 
 def shown_content(recipe: str, name: str) -> bytes:
-    """A file of a recipe as it would be in the crate; no link is followed to it.
+    """Return the content of a recipe's file with credentials redacted; links are not followed.
 
     Raises:
         FileNotFoundError: the recipe has no such file.

@@ -28,7 +28,7 @@ class Table:
     """A table that is being written."""
 
     def __init__(self, directory: str, name: str, columns: Sequence[str]) -> None:
-        """Begin it with its heading.
+        """Create the table and write its heading.
 
         Raises:
             OSError: it cannot be written.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 _MAX_LINE = 65_536
-"""Bytes; the path of a file has 4,096, each of them six in JSON."""
+"""Maximum size in bytes: a path has up to 4,096, and JSON may need six for each of them."""
 _OF_FACTS = frozenset({"fetched", "read", "ran", "wrote", "described"})
 _ENDS = frozenset({b"]", b"],", b"]}"})
 _AT_ONCE = 500
@@ -24,7 +24,7 @@ _AT_ONCE = 500
 _SECTIONS = _OF_FACTS | {"commands"}
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DESCRIBES_NOTHING = b'"described":[\n]}\n'
-"""How a document of a task ends that has described none of its outputs."""
+"""End of a document without descriptions of outputs."""
 
 
 class TaskRecord(NamedTuple):
@@ -62,7 +62,7 @@ def read_facts(path: str, wanted: Container[str]) -> Iterator[Fact]:
 
 
 def describes_nothing(path: str) -> bool:
-    """Whether a document ends without a word of where outputs lie; then it need not be read for that.
+    """Whether a document ends without descriptions of outputs, so that it need not be parsed for them.
 
     Raises:
         OSError: it cannot be read.
@@ -119,7 +119,7 @@ def _objects(section: str, lines: list[bytes]) -> Iterator[Fact]:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(text.decode())  # of bytes it would look for the encoding each time
+        value = json.loads(text.decode())  # json.loads would detect the encoding of bytes each time
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"it holds a line that is not JSON ({exc})") from exc
     if not isinstance(value, dict):

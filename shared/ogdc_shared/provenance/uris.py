@@ -21,7 +21,7 @@ def path_uri(path: str) -> str:
 
 
 def is_url(text: str) -> bool:
-    """Whether this is where a file on a server is."""
+    """Whether a text is an HTTP or FTP URL."""
     return bool(_URL.match(text))
 
 
@@ -31,12 +31,12 @@ def url(text: str) -> str:
 
 
 def run_uri(run_id: str, path: str) -> str:
-    """Name something of a run by its place in it, such as `outputs/sea ice.tif`."""
+    """Return the URI of something in a run by its path, such as `outputs/sea ice.tif`."""
     return f"arcp://uuid,{run_id}/{path_uri(path)}"
 
 
 def _bytes(text: str) -> bytes:
     try:
         return text.encode(errors="surrogateescape")
-    except UnicodeEncodeError:  # of what is no name of a file
+    except UnicodeEncodeError:  # not the name of a file
         return text.encode(errors="surrogatepass")

@@ -16,20 +16,20 @@ _NAME = (
 )
 _VALUE = r"(?:\"[^\"$\n]{4,}\"|'[^'$\n]{4,}'|(?![$\"'-])[^\s;&|\"'()`]{4,})"
 _ASSIGNED = re.compile(rf"((?:^|[\s;&|(\"'])(?:--)?{_NAME}=){_VALUE}", re.IGNORECASE | re.MULTILINE)
-"""`TOKEN=…` and `--password=…`; what begins with `$` is a variable's value, and stays."""
+"""`TOKEN=…` and `--password=…`. A value that begins with `$` is a variable, and is kept."""
 _OPTION = re.compile(rf"(\s--(?:config\s+)?{_NAME}\s+){_VALUE}", re.IGNORECASE)
 """`--password …`, and GDAL's `--config AWS_SECRET_ACCESS_KEY …`."""
 _LOGIN = re.compile(r"(\s(?:-u\s*|--user[= ]\s*|--proxy-user[= ]\s*)[\"']?[\w.@+-]+:)(?!\$)[^\s\"']{3,}")
-"""As curl takes them."""
+"""Credentials as options of curl."""
 _CONTINUED = re.compile(r"\\\r?\n[ \t]*")
 _ESCAPED = re.compile(r"\\(?:/|x(?:2[fF]|3[aAfFdD]|40)|u00(?:2[fF]|3[aAfFdD]|40))")
-"""Of a string in double quotes, what a URL has: `/`, `:`, `?`, `=` and `@`."""
+"""Escapes of `/`, `:`, `?`, `=` and `@`, which occur in URLs, in a string in double quotes."""
 
 
 def withheld(text: str) -> str:
     """Return a text with credentials redacted, otherwise unchanged.
 
-    A string that is written in pieces is only joined if it contains a credential.
+    A string that continues on the next line or has escapes is only rewritten if it contains a credential.
     """
     shown = _redact(text)
     if "\\" in shown:

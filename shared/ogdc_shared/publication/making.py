@@ -1,6 +1,6 @@
 """Building the package of a run in a directory: copying its data, and writing its metadata.
 
-Everything written is derived from the run, so it has the same bytes whenever and wherever it is written again.
+Everything written is derived from the run, so writing it again, also elsewhere, gives the same bytes.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def _data(result: Result, package: Package, directory: Path, origin: Origin, cra
         made = member(package, directory, OUTPUT, path, file)
         if (known := outputs.get(path)) and not _is_it(made, known):
             raise InvalidRequestError(
-                f"{path} was changed after run {package.run} made it: {_difference(made, known)}. Run the recipe again "
-                "and publish that run."
+                f"{path} was changed after run {package.run} made it: {_difference(made, known)}. Run the "
+                "recipe again and publish that run."
             )
         yield made
     with replacing(directory / program) as file_:
@@ -110,8 +110,8 @@ def _paths(
         raise InvalidRequestError(f"Run {result.run} has no outputs, so there is nothing to publish.")
     if clashes := [path for path in paths if any(_overlap(path, each) for each in taken)]:
         raise InvalidRequestError(
-            f"{several([repr(each) for each in clashes])} cannot be part of a package, because a package adds "
-            f"{' and '.join(taken)}. Rename the outputs in the recipe."
+            f"{several([repr(each) for each in clashes])} cannot be part of a package, because a package "
+            f"adds {' and '.join(taken)}. Rename the outputs in the recipe."
         )
     return paths
 

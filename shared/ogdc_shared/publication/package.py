@@ -93,7 +93,7 @@ class Version(NamedTuple):
     """URLs of the inputs of the run that made it."""
 
     def placed(self, member: Member, *, is_public: bool) -> Member:
-        """Return an object for the next version: with the same identifier if unchanged, else replacing the old."""
+        """Return an object for the next version, which keeps its identifier or replaces this version's."""
         if (found := self.files.get(member.path)) is None:
             return member
         pid, described = found

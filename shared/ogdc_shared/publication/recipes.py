@@ -1,4 +1,4 @@
-"""The metadata that a package takes from a recipe. The publishing task cannot read meta.yml, so it gets these."""
+"""The metadata that a package takes from a recipe. The task that publishes cannot read meta.yml itself."""
 
 from __future__ import annotations
 

@@ -138,12 +138,13 @@ class Sender:
                 yield self._ensure(member).sent._replace(is_new=True)
 
     def _ensure(self, member: Member, *, is_listed: bool = False) -> _Tried:
-        """Upload an object unless the node has it. This is checked before each attempt, as a response may be lost.
+        """Upload an object unless the node has it. This is checked each time, since a response may be lost.
 
         Args:
             member: The object.
-            is_listed: Whether it is one of many. If so, it is verified later, together with others, and the check
-                before the first attempt is skipped if no other publisher has sent objects of this package.
+            is_listed: Whether it is one of many. If so, it is verified later, together with others. The
+                check before the first attempt is skipped if no other publisher has sent objects of this
+                package.
         """
         is_new, error = False, SourceUnavailableError()
         for seconds in _WAITS:
@@ -197,7 +198,7 @@ class Sender:
             ) from exc  # another publisher was faster: try again, with a fresh look
 
     def _is_newest(self, member: Member, old: str) -> bool:
-        """Whether an object exists and has not been replaced; another publisher may have replaced data already.
+        """Whether an object exists and has not been replaced, as another publisher may have done with data.
 
         Raises:
             ConflictError: they are metadata, and somebody published a newer version.
@@ -206,7 +207,7 @@ class Sender:
         is_newest = found is not None and found.obsoleted_by is None
         if found is not None and not is_newest and member.role == METADATA:
             raise ConflictError(
-                f"{found.obsoleted_by} was published meanwhile, and is newer than {old}. Look at it, and publish "
-                "again if this result should replace it."
+                f"{found.obsoleted_by} was published meanwhile, and is newer than {old}. Look at it, and "
+                "publish again if this result should replace it."
             )
         return is_newest

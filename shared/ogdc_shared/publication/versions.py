@@ -97,13 +97,13 @@ def _check_stands(newest: State, node: Node) -> None:
     """
     if newest.is_archived:
         raise ConflictError(
-            f"{newest.pid}, the newest version at {node.url}, was archived there. Searches do not find it, and "
-            "it cannot be replaced by a new version. Ask the node's operators. Nothing was sent."
+            f"{newest.pid}, the newest version at {node.url}, was archived there. Searches do not find it, "
+            "and it cannot be replaced by a new version. Ask the node's operators. Nothing was sent."
         )
     if newest.obsoleted_by is not None:
         raise ConflictError(
             f"{newest.pid}, the newest version at {node.url}, was replaced there by {newest.obsoleted_by}, "
-            "which does not belong to the series of this data set. So it cannot be replaced by a new version. "
+            "which does not belong to the series of this data set. So no new version can replace it. "
             "Ask the node's operators who published that. Nothing was sent."
         )
 
@@ -177,8 +177,8 @@ def _unchanged(draft: Draft, directory: Path, version: Version, node: Node) -> P
     """Return the newest version if a new one would equal it, or None if not, or if the newest is incomplete.
 
     Outputs, program, inputs and metadata are compared. A different time of the run, which affects the crate
-    and the date of publication, is not a change. A version that is public at the node although the recipe says
-    `access: private` can be equal, too.
+    and the date of publication, is not a change. A version that is public at the node although the recipe
+    says `access: private` can be equal, too.
     """
     package, account = draft.package, draft.origin.account
     if version.resource_map != map_id(version.metadata) or not _is_as_wanted(package, version.metadata):
@@ -204,7 +204,7 @@ def _unchanged(draft: Draft, directory: Path, version: Version, node: Node) -> P
 
 
 def _is_made_alike(crate: Path, version: Version, node: Node) -> bool:
-    """Whether a version was made by the same recipe and parameters; False if its crate is too large to read."""
+    """Whether a version was made by the same recipe and parameters; False if its crate is too large."""
     pid, (size, *_) = version.files[CRATE]
     if int(size or 0) > _MAX_DOCUMENT:
         return False

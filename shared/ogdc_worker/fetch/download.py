@@ -157,9 +157,11 @@ def _try(
     if problem:
         part.discard()
         if response.offset:
-            raise InterruptedFetchError(f"the two parts of the file do not fit together: it {problem}")
+            raise InterruptedFetchError(f"the two parts of the file do not fit together: {problem}")
         raise UnusableInputError(
-            f"{file.source!r} {problem}. It was fetched completely, so its description is wrong."
+            f"{file.source!r} is not the file that was described: {problem}. It was fetched completely, so "
+            "it was changed or damaged at its source. Submit the recipe again if it was updated; "
+            "otherwise report it to the repository that serves it."
         )
     return Downloaded(response, f"sha256:{digest.sha256()}")
 
@@ -189,9 +191,9 @@ def _take(
 
 def _problem(file: InputFile, *, size: int, digest: _Digest) -> str | None:
     if file.size is not None and size != file.size:
-        return f"has {size} bytes where {file.size} were expected"
+        return f"it has {size} bytes instead of {file.size}"
     if file.checksum and digest.value() != file.checksum.value.lower():
-        return f"has the {file.checksum.algorithm} {digest.value()} where {file.checksum.value} was expected"
+        return f"its {file.checksum.algorithm} is {digest.value()} instead of {file.checksum.value}"
     return None
 
 

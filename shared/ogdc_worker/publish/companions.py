@@ -34,7 +34,7 @@ _MANY = 200
 class _Companion(NamedTuple):
     name: str
     """Name in the result."""
-    tells: str
+    subject: str
     write: Writer
 
     @property
@@ -56,7 +56,7 @@ _COMPANIONS = (
 
 @contextmanager
 def crate_begun(publication: Publication) -> Iterator[Writer]:
-    """Begin to write the crate of a run of many partitions in another process, and yield what finishes it."""
+    """Start to write the crate of a run of many partitions in another process; yield what finishes it."""
     count = sum(partitions for _, partitions in publication.stages())
     if count < _MANY or not may_fork() or not os.path.isfile(publication.description):
         yield write_crate_of
@@ -96,7 +96,7 @@ def make_companions(
         Name in the result → path, for each file and directory.
     """
     if not os.path.isfile(publication.description):  # a workflow of an earlier version, or it was removed
-        reporter.event("provenance_not_kept", reason="nothing is known of the run as a whole")
+        reporter.event("provenance_not_kept", reason="the description of the run is missing")
         return {}
     for companion in _COMPANIONS:
         begun = companion._replace(write=write_crate) if companion is _CRATE else companion
@@ -112,7 +112,7 @@ def flush_companions(publication: Publication) -> None:
 
 
 def move_companions(publication: Publication, target: str) -> None:
-    """Move the companions to a directory, unless an earlier try has done so."""
+    """Move the companions to a directory, unless an earlier attempt has done so."""
     for companion in _COMPANIONS:
         place = companion.place(publication)
         if is_directory(place):
@@ -123,8 +123,8 @@ def _make(companion: _Companion, publication: Publication, reporter: Reporter, n
     if companion.name in names:
         reporter.warn(
             companion.warning,
-            f"A command wrote {companion.name!r}, where it would be told {companion.tells}. "
-            "Have it write another name.",
+            f"A command wrote {companion.name!r}, which is reserved for the description of "
+            f"{companion.subject}. So the result has no such description. Use another name.",
         )
         return
     directory = companion.place(publication)
@@ -134,10 +134,11 @@ def _make(companion: _Companion, publication: Publication, reporter: Reporter, n
         companion.write(publication, directory, names)
         if not os.listdir(directory):
             os.rmdir(directory)
-    except Exception as exc:  # commands can make facts anything
+    except Exception as exc:  # commands can write anything into the facts
         reporter.warn(
             companion.warning,
-            f"The result is whole, but {companion.tells} could not be written: {type(exc).__name__}: {exc}",
+            f"The result is complete, but the description of {companion.subject} could not be written: "
+            f"{type(exc).__name__}: {exc}",
         )
         with suppress(OSError):
             remove(directory)

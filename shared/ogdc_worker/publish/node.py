@@ -83,7 +83,8 @@ class _VolumeResult(NamedTuple):
         found = Path(self._published, layout.PROVENANCE)
         if not (found / layout.CRATE_METADATA).is_file():
             raise InvalidRequestError(
-                f"The result of {self.run} does not tell how it came to be; the run's warnings say why."
+                f"The result of {self.run} has no provenance, which a package requires. The run's warnings "
+                "give the reason."
             )
         return found
 
@@ -91,10 +92,17 @@ class _VolumeResult(NamedTuple):
         with open(self.publication.data_set_path, "rb") as file:
             content = file.read()
         if digest(content) != self.publication.data_set:
-            raise IntegrityError("What the recipe says of its result is another than was submitted.")
+            raise IntegrityError(
+                "The metadata of this run's package are not what was submitted (their digest is "
+                f"{digest(content)[:16]} instead of {str(self.publication.data_set)[:16]}): something was "
+                "changed in the artifact store. Nothing was sent. Tell the operator, and submit again."
+            )
         account = read_account(crate, self.run)
         if account.run_id != read_description(self.publication).run_id:  # a command wrote this crate
-            raise InvalidRequestError(f"{layout.PROVENANCE} in the result does not tell of run {self.run}.")
+            raise InvalidRequestError(
+                f"{layout.PROVENANCE} in the result describes run {account.run_id}, not {self.run}, so a "
+                "command wrote it. Have the recipe use another name, and submit it again."
+            )
         return Origin(account, Words.from_json(content))
 
     def program(self, _crate: Path, origin: Origin) -> bytes:
@@ -105,9 +113,15 @@ class _VolumeResult(NamedTuple):
             os.symlink(f"../../../{self.publication.recipe_id}", f"{self.directory}/{DATA}")
         for name, entry in sorted(walk(self._published)):
             if not name.isprintable():  # also names that are not UTF-8, which no document can contain
-                raise InvalidRequestError(f"The output {name!r} has no name that a package can have.")
+                raise InvalidRequestError(
+                    f"The name of the output {name!r} has characters that a package cannot contain. Rename "
+                    "it in the recipe."
+                )
             if entry.is_symlink():
-                raise InvalidRequestError(f"The output {name!r} is a link, and packages have files alone.")
+                raise InvalidRequestError(
+                    f"The output {name!r} is a link, and packages contain only files. Have the recipe copy "
+                    "the file."
+                )
             if entry.is_file(follow_symlinks=False):
                 yield name
 
@@ -132,8 +146,8 @@ def send_to_node(publication: Publication, reporter: Reporter) -> None:
         state = next((name for kind, name in _STATES if isinstance(exc, kind)), "package_refused")
         raised = SourceUnavailableError if isinstance(exc, UnavailableError) else PublishError
         raise raised(
-            f"The result is published on the workflow volume, and not yet at {publication.node} ({state}): "
-            f"{exc} Once that is mended, `ogdc-runner retry {publication.run}` goes on from here."
+            f"The result is published on the workflow volume, but not yet at {publication.node} ({state}): "
+            f"{exc} Fix that, then continue with `ogdc-runner retry {publication.run}`."
         ) from exc
     if package.exposure:
         reporter.warn("public_at_node", package.exposure)
@@ -187,8 +201,8 @@ def _token(publication: Publication, url: str) -> Token:
         text = ""
     if not text:
         raise UnauthenticatedError(
-            f"There is no token for {url} here. On one machine a line `HOST TOKEN` of "
-            f"~/.config/ogdc-runner/tokens (chmod 600) is one, on a cluster the key `{layout.NODE_TOKEN}` of "
+            f"There is no token for {url}. On one machine, add a line `HOST TOKEN` to "
+            f"~/.config/ogdc-runner/tokens (chmod 600). On a cluster, set the key `{layout.NODE_TOKEN}` of "
             "the Secret that OGDC_DATAONE_SECRET names."
         )
     token = read_token(text)

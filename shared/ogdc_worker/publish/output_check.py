@@ -37,8 +37,7 @@ def check_outputs(outputs: Sequence[Outputs], rights: Rights) -> dict[str, int]:
 
     Raises:
         PublishError: there is no file at all, two partitions wrote the same file, or there is something that
-            cannot
-            be part of a result: a link that leads out of it, a pipe, a device.
+            cannot be part of a result: a link that leads out of it, a pipe, a device.
     """
     directories = [each.directory for each in outputs]
     for directory, partition in outputs:
@@ -68,14 +67,14 @@ def _clash(clashes: Sequence[Clash], count: int, labels: Sequence[str]) -> Publi
     name, first, second = clashes[0]
     return PublishError(
         f"The partitions {labels[first]} and {labels[second]} both wrote {name!r}, and one would overwrite "
-        f"the other. {tell_others(clashes, count, labels.__getitem__)}Let the recipe make names from those "
-        "of its inputs."
+        f"the other. {tell_others(clashes, count, labels.__getitem__)}Have the recipe derive the names "
+        "of outputs from those of its inputs."
     )
 
 
 def _no_part(problems: Mapping[str, str]) -> PublishError:
     first, *others = problems
-    more = f" Nor can {several([repr(name) for name in others])} be part of it." if others else ""
+    more = f" The same goes for {several([repr(name) for name in others])}." if others else ""
     return PublishError(f"The last command left {first!r}, {problems[first]}{more}")
 
 

@@ -118,7 +118,10 @@ def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
     account = add_up_missing(publication.workspaces(), publication.allowed_failures)
     if not account.missing:
         return None
-    reporter.warn("missing_items", f"The result lacks what failed: {account.to_text()}. See {RESULT_NAME}.")
+    reporter.warn(
+        "missing_items",
+        f"The result is incomplete: {account.to_text()}. See {RESULT_NAME}.",
+    )
     return account.to_json()
 
 
@@ -221,7 +224,7 @@ def _check_linked(publication: Publication, staging: str | None = None) -> None:
     """
     workspace = _at(publication, layout.workspace(publication.run))
     if publication.before or not os.path.lexists(f"{workspace}/{layout.LINKED}"):
-        return  # the outputs of a stage before others are not published
+        return  # only the first stage has linked outputs, and here a later stage makes the result
     from ogdc_worker.reuse.linked import check_linked, read_linked
 
     linked = read_linked(workspace)
@@ -234,7 +237,7 @@ def _check_linked(publication: Publication, staging: str | None = None) -> None:
 def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
     """Rename the staging directory to its final name, unless that was done, as shown by its inode.
 
-    If an earlier try assembled it (`is_again`), shared files are checked again.
+    If an earlier attempt assembled it (`is_again`), shared files are checked again.
     """
     staging = _at(publication, layout.staging(publication.run))
     target = _at(publication, publication.recipe_id)
@@ -255,7 +258,7 @@ def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
 
 
 def _is_visible(publication: Publication) -> bool:
-    """Whether this run's result is in place, made visible by this or an earlier try."""
+    """Whether this run's result is in place, made visible by this or an earlier attempt."""
     receipt = _read_receipt(f"{publication.volume}/{layout.receipt(publication.recipe_id)}")
     is_own = receipt.get("run") == publication.run
     return is_own and _has_inode(_at(publication, publication.recipe_id), receipt.get("inode"))

@@ -99,6 +99,5 @@ def _remove_attribute(path: str, name: str) -> None:
     except PermissionError:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise
-        replace_by_copy(
-            path, path
-        )  # a capability can be set in a namespace of one's own, and not removed outside
+        # A capability that was set in a user namespace cannot be removed outside of it.
+        replace_by_copy(path, path)

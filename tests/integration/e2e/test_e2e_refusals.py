@@ -7,6 +7,7 @@ there; both have to say the same.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -195,15 +196,18 @@ def test_validate_checks_inputs_if_requested(stack: Stack, recipe, server: FileS
     )
 
 
-def test_checksum_mismatch_fails_and_names_both(stack: Stack, recipe, server: FileServer) -> None:
+def test_checksum_mismatch_fails_naming_both_checksums_and_advice(
+    stack: Stack, recipe, server: FileServer
+) -> None:
     node = MemberNode(server, {"map_checksum": [DataFile("urn:checksum", "tags.csv", b"tag\n1\n")]})
     server.routes["/metacat/d1/mn/v2/object/urn:checksum"] = lambda _: Answer(body=b"tag\n2\n")
     param = {"type": "dataone", "dataset_identifier": "map_checksum"}
     done = stack.cli("submit", "--wait", str(recipe("changed since", params=[param])))
     assert done.code == 1
     assert f"{node.url}/v2/object/urn%3Achecksum" in done.err
-    assert "has the sha256 " in done.err
-    assert "was expected" in done.err
+    found, described = (hashlib.sha256(content).hexdigest() for content in (b"tag\n2\n", b"tag\n1\n"))
+    assert f"its sha256 is {found} instead of {described}" in done.err
+    assert "Submit the recipe again if it was updated" in done.err
     left_after(stack, done.err.split()[-1])
 
 

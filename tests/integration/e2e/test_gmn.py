@@ -300,9 +300,9 @@ def test_tokens_without_a_known_subject_are_rejected(
     forged = f"{signed[:-20]}{signed[-20:-12].swapcase()}{signed[-12:]}"
     stranger = "http://orcid.org/0000-0001-2345-6789"
     tokens: dict[str, tuple[type[OgdcError], str]] = {
-        "nonsense": (UnauthenticatedError, "is none"),
+        "nonsense": (UnauthenticatedError, "is malformed"),
         gmn.token(ADA, seconds=-600): (UnauthenticatedError, "expired 10 minutes ago"),
-        forged: (ForbiddenError, "was changed, or it does not let"),
+        forged: (ForbiddenError, "belongs to another network, or it does not let"),
         gmn.token(stranger): (ForbiddenError, f"does not let {stranger} do"),
     }
     for number, (token, (error, message)) in enumerate(tokens.items()):

@@ -409,8 +409,8 @@ def test_checksums_are_verified(fetching: Fetching, server: FileServer, algorith
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"checksum": Checksum("md5", "0" * 32)}, "has the md5 .* where 0000"),
-        ({"size": 5}, "has 307200 bytes where 5 were expected"),
+        ({"checksum": Checksum("md5", "0" * 32)}, "its md5 is .* instead of 0000"),
+        ({"size": 5}, "it has 307200 bytes instead of 5"),
         ({"checksum": Checksum("crc-7", "00")}, "of type 'crc-7' cannot be verified"),
     ],
 )

@@ -258,7 +258,12 @@ def test_objects_missing_in_the_index_are_read_anyway(node: PublishingNode, tmp_
     ("subject", "claims", "error", "message"),
     [
         (ADA, {"expires_at": 1_000_000_000.0}, UnauthenticatedError, f"token of {ADA} .* expired"),
-        (ADA, {"is_known": False}, ForbiddenError, f"was changed, or it does not let {ADA} do that"),
+        (
+            ADA,
+            {"is_known": False},
+            ForbiddenError,
+            f"belongs to another network, or it does not let {ADA} do that",
+        ),
     ],
 )
 def test_expired_and_forged_tokens_are_rejected(
@@ -348,7 +353,9 @@ def test_a_token_is_not_sent_to_redirects(tmp_path: Path) -> None:
     with FileServer(tmp_path) as other, FileServer(tmp_path) as first:
         leads = {"Location": f"{other.url}/mn/v2/meta/x"}
         first.routes = _Everywhere(Answer(302, headers=leads))  # type: ignore[assignment]
-        with pytest.raises(InvalidRequestError, match="leads elsewhere, which gets no token"):
+        with pytest.raises(
+            InvalidRequestError, match="It redirects, and the token is not sent to another address"
+        ):
             publish(
                 deployment(tmp_path / "at"),
                 Wanted(RUN.name, f"{first.url}/mn", tmp_path / "package"),
@@ -373,7 +380,8 @@ def test_a_file_changed_during_the_upload_is_not_stored(node: PublishingNode, tm
     node.objects.clear()
     for content in (b"tof", b"", b"tif and more"):
         (directory / "data" / "b.tif").write_bytes(content)
-        with pytest.raises(InvalidRequestError, match=r"b.tif was changed since the package was made"):
+        message = r"b.tif was changed after the package was made: it should have 3 bytes and the SHA-256 "
+        with pytest.raises(InvalidRequestError, match=message + sha256(b"tif").hexdigest()):
             published(client, node, directory)
         assert package.members[0].pid not in node.objects
 
@@ -395,7 +403,9 @@ def test_an_identifier_used_by_somebody_else_is_reported(node: PublishingNode, t
     client = deployment(tmp_path / "at")
     first = published(client, node, tmp_path / "package").members[0]
     node.objects[first.pid].content = b"another"
-    with pytest.raises(InvalidRequestError, match=f"another object by the identifier {first.pid} of b.tif"):
+    with pytest.raises(
+        InvalidRequestError, match=f"a different object with the identifier {first.pid} of b.tif"
+    ):
         published(client, node, tmp_path / "package")
 
 
@@ -435,7 +445,7 @@ def test_a_directory_is_published_by_one_at_a_time(node: PublishingNode, tmp_pat
 
     node.on_request = meanwhile
     assert_one_package(node, published(client, node, tmp_path / "package", parallel=1))
-    assert "is being published by another process" in problems[0]
+    assert "Another process is publishing" in problems[0]
 
 
 def test_publishing_permanently_requires_a_confirmation(tmp_path: Path) -> None:
@@ -563,7 +573,7 @@ def test_one_of_two_concurrent_new_versions_conflicts(node: PublishingNode, tmp_
             other.append(published(clients["third"], node, tmp_path / "three", overwrite=True))
 
     node.on_request = meanwhile
-    with pytest.raises(ConflictError, match=r"was published meanwhile, which is newer than"):
+    with pytest.raises(ConflictError, match=r"was published meanwhile, and is newer than"):
         published(clients["second"], node, tmp_path / "two", overwrite=True, parallel=1)
     assert node.objects[first.metadata_id].obsoleted_by == other[0].metadata_id
     last = published(clients["second"], node, tmp_path / "two", overwrite=True)
@@ -668,9 +678,9 @@ def test_a_version_made_public_by_curators_stays_public(node: PublishingNode, tm
     sent = len(node.sent())
     same = published(rerun(tmp_path, "second", {}, meta=private), node, tmp_path / "two", overwrite=True)
     assert (same.is_old, same.metadata_id) == (True, first.metadata_id)
-    assert "is public at the node, and stays so" in (same.exposure or "")
+    assert "stays public at the node, although the recipe says" in (same.exposure or "")
     client = rerun(tmp_path, "third", {"b.tif": b"another"}, meta=private)
-    with pytest.raises(ConflictError, match=r"is public, and the recipe says `access: private`"):
+    with pytest.raises(ConflictError, match=r"is public, but the recipe says `access: private`"):
         published(client, node, tmp_path / "three", overwrite=True)
     assert len(node.sent()) == sent
 

@@ -73,8 +73,8 @@ def test_who_may_change_what_is_published() -> None:
 @pytest.mark.parametrize(
     "text", ["", "a", "a.b", "a.b.c", "..", "a.e30.c", "a.WzFd.c", f"a.{'W1tb' * 9999}.c"]
 )
-def test_what_is_no_token(text: str) -> None:
-    with pytest.raises(UnauthenticatedError, match="is none"):
+def test_a_malformed_token_is_rejected(text: str) -> None:
+    with pytest.raises(UnauthenticatedError, match="token for DataONE is malformed"):
         read_token(text)
 
 

@@ -185,7 +185,7 @@ def test_several_things_that_are_no_part_of_a_result_are_named_at_once(
 ) -> None:
     links: dict[str, bytes | str | None] = {f"link{number}": "/etc/passwd" for number in range(7)}
     os.mkfifo(leave(volume, {"a": b"", **links}) / "pipe")
-    with pytest.raises(PublishError, match=r"Nor can '.*' and 2 more be part of it"):
+    with pytest.raises(PublishError, match=r"The same goes for '.*' and 2 more\."):
         publish(publication, Reporter())
 
 
@@ -477,7 +477,7 @@ def test_what_is_missing_is_listed_in_the_result_and_warned_of(
         ("lost-1.tif", 3),
     ]
     assert reporter.warnings is not None
-    assert "lacks what failed: 2 of 4 items failed: 'lost-0.tif'" in reporter.warnings.first[0].message
+    assert "is incomplete: 2 of 4 items failed: 'lost-0.tif'" in reporter.warnings.first[0].message
 
 
 @pytest.mark.parametrize("allowed", ["0", "1", "49.9%"])
