@@ -169,14 +169,14 @@ def test_a_full_disk_for_the_crate_does_not_fail_publishing(
     assert reporter.warnings is not None
 
 
-def test_a_commands_own_file_of_that_name_is_kept(volume: Path, publication: Publication) -> None:
+def test_a_commands_own_provenance_directory_is_published_with_a_warning(volume: Path, publication: Publication) -> None:
     own = RESULT | {".provenance": None, ".provenance/mine.txt": b"mine"}
     leave(volume, own)
     reporter = Reporter()
     publish(publication, reporter)
     assert tree(volume / "seal-tags") == own
     assert reporter.warnings is not None
-    assert "write another name" in reporter.warnings.first[0].message
+    assert "'.provenance', which is reserved" in reporter.warnings.first[0].message
 
 
 def test_tasks_whose_facts_are_links_are_told_of_and_not_followed(

@@ -127,7 +127,7 @@ def test_several_names_that_clash_are_named_at_once(volume: Path, publication: P
     leave(volume, dict.fromkeys(names[:4], b"2"), partition=1)
     leave(volume, dict.fromkeys(names[4:], b"3"), partition=2)
     with pytest.raises(
-        PublishError, match=r"same is true of .*\((0 and 1|0 and 2)\).* and 4 more\. Let"
+        PublishError, match=r"same is true of .*\((0 and 1|0 and 2)\).* and 4 more\. Have"
     ) as refused:
         publish(publication._replace(partitions=3), Reporter())
     assert sum(repr(name) in str(refused.value) for name in names) == 5
