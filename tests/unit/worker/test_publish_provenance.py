@@ -169,7 +169,9 @@ def test_a_full_disk_for_the_crate_does_not_fail_publishing(
     assert reporter.warnings is not None
 
 
-def test_a_commands_own_provenance_directory_is_published_with_a_warning(volume: Path, publication: Publication) -> None:
+def test_a_commands_own_provenance_directory_is_published_with_a_warning(
+    volume: Path, publication: Publication
+) -> None:
     own = RESULT | {".provenance": None, ".provenance/mine.txt": b"mine"}
     leave(volume, own)
     reporter = Reporter()
