@@ -84,7 +84,9 @@ def _findings(root: Node, shell: Shell, *, parallel: bool) -> Findings:
     if not parallel:
         (problems if shell.strict else advice).extend(_file_variables(root))
     if shell.strict:
-        problems += unnoticed_failures(root)
+        unnoticed = unnoticed_failures(root)
+        problems += unnoticed.certain
+        advice += unnoticed.perhaps
     return Findings(tuple(problems), tuple(advice))
 
 

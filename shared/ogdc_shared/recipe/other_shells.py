@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,7 +44,7 @@ def other_shells(root: Node) -> Iterator[str]:
         if node.has_error:
             continue
         exits = script.exits or begins_strictly(node)
-        failing = unnoticed_failures(node) if exits else map(_goes_on, goes_on_after(node))
+        failing = chain(*unnoticed_failures(node)) if exits else map(_goes_on, goes_on_after(node))
         for problem in failing:
             yield f"{script.by} {problem}" if exits else f"{script.by} {problem}. {script.instead}"
             return

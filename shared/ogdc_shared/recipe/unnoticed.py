@@ -12,7 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ogdc_shared.recipe.attempts import LOOPS, is_attempt, is_exhaustion_noticed
+from ogdc_shared.recipe.attempts import (
+    LOOPS,
+    Noticed,
+    after_assignment,
+    exhaustion,
+    is_attempt,
+    is_in_loop,
+    is_left_after,
+    leaves,
+    only_reports,
+)
 from ogdc_shared.recipe.syntax import NOT, has_node, name_of, nodes, short, text_of
 
 if TYPE_CHECKING:
@@ -45,23 +55,41 @@ class _Context(NamedTuple):
     """Whether commands after `&&` depend on it."""
     leaves: bool = False
     """Whether the exit code is that of the loop around it after the loop's last turn, and is used there."""
+    tried: bool = False
+    """Whether success ends the loop around it."""
+    reported: bool = False
+    """Whether the line only prints that it failed."""
+    perhaps: bool = False
+    """Whether something after it may notice that it failed."""
 
     @property
     def inside(self) -> _Context:
         """For commands inside something that fails with the last of them, such as a subshell."""
-        return _Context(self.exits, self.exits or self.used)
+        return self._replace(used=self.exits or self.used, skips=False, leaves=False)
 
 
-def unnoticed_failures(root: Node) -> list[str]:
-    """Describe the first command that may fail although the line succeeds, without the subject, the line."""
+class Unnoticed(NamedTuple):
+    """The first failures that go unnoticed for certain, and perhaps, each without the subject, the line."""
+
+    certain: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
+
+
+def unnoticed_failures(root: Node) -> Unnoticed:
+    """Describe the first command that may fail although the line succeeds."""
+    found = list(_all_unnoticed(root))
+    certain, perhaps = (
+        [_problem(*each) for each in found if each[1].perhaps is wanted] for wanted in (False, True)
+    )
+    return Unnoticed(tuple(certain[:1]), tuple(perhaps[:1]))
+
+
+def _all_unnoticed(root: Node) -> _Found:
     search = _Search(root)
-    for node, context in search.sequence(root, _Context()):
-        return [_problem(node, context)]
+    yield from search.sequence(root, _Context())
     for name, body in search.functions.items():  # those that are exported, or called through a variable
         if name not in {called for called, _ in search.called}:
-            for node, context in search.statement(body, _Context()):
-                return [_problem(node, context)]
-    return []
+            yield from search.statement(body, _Context())
 
 
 def goes_on_after(root: Node) -> Iterator[Node]:
@@ -79,10 +107,16 @@ def begins_strictly(root: Node) -> bool:
 
 def _problem(node: Node, context: _Context) -> str:
     failing = f"continues if `{short(text_of(node))}` fails"
-    if context.skips and _is_tried_again(node):
+    if context.tried:
         return (
             f"{failing} each time: the loop ends as if it had succeeded. For three attempts, write "
             f"`n=0; until {short(text_of(node))}; do ((++n < 3)); sleep 5; done`."
+        )
+    if context.reported:
+        return (
+            f"{failing}, and at most prints that, so data may be missing from the result. Omit what "
+            "follows (a line ends at the first program that fails), add `exit 1`, or write `|| true` if it "
+            "may fail."
         )
     if context.skips:
         return (
@@ -171,21 +205,39 @@ class _Search:
     def _list(self, node: Node, context: _Context, piped: Sequence[Node] = ()) -> _Found:
         """Walk `left && right` or `left || right`, with the programs that write to `left`."""
         left, operator, right = node.named_children[0], text_of(node.children[1]), node.named_children[-1]
-        last = _last_name(right)
+        last = _last_of(right)
         if operator == "&&":
-            if last == "break":
-                used = context.leaves or is_exhaustion_noticed(node)
-            else:
-                used = context.used or last in _JUMPS
-            answer = _Context(exits=False, used=used, skips=True, leaves=context.leaves)
+            answer = self._before_and(node, last, context)
+        elif name_of(last) == "continue" and is_left_after(node):
+            answer = _attempted(exhaustion(node))
+        elif only_reports(_commands_of(right)):
+            answer = _REPORTED
         else:
-            answer = _Context(exits=False, leaves=last in _JUMPS)
-        if operator == "&&" or last not in {"true", ":"}:  # `|| true`: failing is meant to count for nothing
+            answer = _Context(exits=False, leaves=name_of(last) in _JUMPS)
+        meant = name_of(last) in {"true", ":"}  # `|| true`: failing is meant to count for nothing
+        if operator == "&&" or not meant:
             if left.type == "list":
                 yield from self._list(left, answer, piped)
             else:
                 yield from self._programs([*piped, left], answer)
         yield from self.statement(right, context)
+
+    def _before_and(self, node: Node, last: Node, context: _Context) -> _Context:
+        """What becomes of the exit code of `left` in `left && right`."""
+        if leaves(last) and (name_of(last) == "break" or is_in_loop(node)):
+            if context.leaves:
+                return _Context(exits=False, skips=True, leaves=True)
+            return _attempted(exhaustion(node))
+        used = context.used or name_of(last) in _JUMPS
+        noticed = Noticed.NO if used else after_assignment(node)
+        return _Context(
+            exits=False,
+            used=used or noticed is Noticed.YES,
+            skips=True,
+            leaves=context.leaves,
+            reported=context.reported,
+            perhaps=context.reported or noticed is Noticed.PERHAPS,
+        )
 
     def _pipeline(self, node: Node, context: _Context) -> _Found:
         *first, last = (child for child in node.named_children if child.type != "comment")
@@ -204,11 +256,16 @@ class _Search:
 
     def _branches(self, node: Node, context: _Context) -> _Found:
         then = next(index for index, child in enumerate(node.children) if child.type == "then")
-        is_unnoticed = is_attempt(node) and not is_exhaustion_noticed(node.children[then])
-        answer = _Context(exits=False, used=not is_unnoticed, skips=is_unnoticed)
         asked = [child for child in node.children[:then] if child.is_named]
-        if is_unnoticed and len(asked) == 1 and asked[0].type == "negated_command":
-            asked = asked[0].named_children
+        affirmed = _without_negation(asked)
+        if is_attempt(node):
+            answer = _attempted(exhaustion(node))
+        elif only_reports(_branch(node, after_success=asked != affirmed)):
+            answer = _REPORTED
+        else:
+            answer = _Context(exits=False)
+        if not answer.used:
+            asked = affirmed
         yield from self._commands(asked, answer)
         other = [child for child in node.children[then:] if child.type in {"elif_clause", "else_clause"}]
         yield from self._commands([child for child in node.children[then:] if child not in other], context)
@@ -220,12 +277,23 @@ class _Search:
         body = node.child_by_field_name("body")
         before = [child for child in node.children if child != body]
         if node.type == "while_statement":
-            yield from self._commands(before, _Context(exits=False))
+            yield from self._condition(node, [child for child in before if child.is_named])
         else:
             for child in before:
                 yield from self._arguments(child, context)
         if body is not None:
             yield from self.sequence(body, _Context(context.exits, used=False, leaves=context.used))
+
+    def _condition(self, loop: Node, asked: list[Node]) -> _Found:
+        """Walk what a `while` or `until` asks, which may be an attempt: `until a; do sleep 5; done`."""
+        waits_for_success = text_of(loop).startswith("until")
+        answer = _attempted(exhaustion(loop))
+        for part in [inner for each in asked for inner in _parts(each)]:
+            affirmed = _without_negation([part])
+            is_tried = waits_for_success is (affirmed == [part]) and not answer.used
+            yield from self._commands(
+                affirmed if is_tried else [part], answer if is_tried else _Context(exits=False)
+            )
 
     def _simple(self, node: Node, context: _Context) -> _Found:
         name = name_of(node)
@@ -266,6 +334,48 @@ def _errexit(node: Node, *, default: bool) -> bool:
     return default
 
 
+_REPORTED = _Context(exits=False, used=False, reported=True, perhaps=True)
+
+
+def _commands_of(node: Node) -> list[Node]:
+    """The commands of a group, or the command itself."""
+    grouped = node.named_children if node.type in {"compound_statement", "subshell"} else [node]
+    return [child for child in grouped if child.type not in _NOT_COMMANDS]
+
+
+def _parts(node: Node) -> list[Node]:
+    """The commands that `&&` and `||` join."""
+    if node.type != "list":
+        return [node]
+    return [*_parts(node.named_children[0]), node.named_children[-1]]
+
+
+def _branch(node: Node, *, after_success: bool) -> list[Node]:
+    """The commands of an `if` that run after a success or a failure of its condition."""
+    others = [child for child in node.children if child.type in {"elif_clause", "else_clause"}]
+    if after_success:
+        then = next(index for index, child in enumerate(node.children) if child.type == "then")
+        return [child for child in node.children[then:] if child.is_named and child not in others]
+    return others[0].named_children if others and others[0].type == "else_clause" else []
+
+
+def _attempted(noticed: Noticed) -> _Context:
+    """What becomes of the exit code of a command that is tried again."""
+    return _Context(
+        exits=False,
+        used=noticed is Noticed.YES,
+        skips=True,
+        tried=noticed is not Noticed.YES,
+        perhaps=noticed is Noticed.PERHAPS,
+    )
+
+
+def _without_negation(asked: list[Node]) -> list[Node]:
+    if len(asked) == 1 and asked[0].type == "negated_command":
+        return asked[0].named_children
+    return asked
+
+
 def _is_arithmetic(node: Node) -> bool:
     return node.type == "compound_statement" and text_of(node).startswith("((")
 
@@ -278,22 +388,12 @@ def _is_question(node: Node) -> bool:
     return node.type in {"test_command", "compound_statement"} or name_of(node) in _QUESTIONS
 
 
-def _is_tried_again(node: Node) -> bool:
-    """Whether success leaves a loop: `a && break`, `if a; then break; fi`."""
-    parent = node.parent
-    if parent is not None and parent.type == "negated_command":
-        parent = parent.parent
-    if parent is not None and parent.type == "if_statement":
-        return True
-    return parent is not None and parent.type == "list" and _last_name(parent.named_children[-1]) == "break"
-
-
-def _last_name(node: Node) -> str:
-    """The name of the last command that something runs."""
+def _last_of(node: Node) -> Node:
+    """The last command that something runs."""
     while (
         node.type in {"compound_statement", "subshell", "list", "redirected_statement"}
         and node.named_children
     ):
         commands = [child for child in node.named_children if child.type not in _NOT_COMMANDS]
         node = commands[-1] if commands else node.named_children[-1]
-    return name_of(node)
+    return node
