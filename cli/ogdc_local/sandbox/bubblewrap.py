@@ -14,7 +14,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from socket import socket
@@ -27,6 +27,7 @@ from ogdc_local.sandbox.few_mounts import FewMounts
 from ogdc_local.sandbox.forking import HOLDER, ForkServer
 from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_local.sandbox.programs import Programs
+from ogdc_local.sandbox.spare_networks import SpareNetworks
 from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
 from ogdc_shared.layout import COMMAND_VARIABLE, GATE, IMAGE
 from ogdc_shared.servers.proxies import PROXY_VARIABLES
@@ -90,6 +91,7 @@ class Bubblewrap:
         """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
         self._shown = tuple(_sources(*self._machine, *self._over_mounts))
         self._few_mounts = FewMounts(executable)
+        self._networks = SpareNetworks()
         self._path = programs.path
         self._cgroups = cgroups
         self._filter = system_call_filter(counted=cgroups is not None)
@@ -109,10 +111,15 @@ class Bubblewrap:
         holder: socket | None = None
         try:
             holder = self._ask_for_worker(container, group, log=log, mark=mark, reports=status_writer)
-            with _open_files() as files:
+            with _open_files() as files, self._networks.entered(is_wanted=not container.network) as network:
                 is_forked = holder is not None
                 command = self.command(
-                    container, status_fd=status_writer, calls_fd=calls, files=files, is_forked=is_forked
+                    container,
+                    status_fd=status_writer,
+                    calls_fd=calls,
+                    files=files,
+                    is_forked=is_forked,
+                    has_network=network is not None,
                 )
                 shown = [*self._shown, *(str(mount.source) for mount in container.mounts)]
                 words = command
@@ -138,7 +145,14 @@ class Bubblewrap:
             if holder is not None:
                 holder.close()
         forked_by = None if holder is None else self._server
-        return BubblewrapTask(process, status, command=command, group=group, forked_by=forked_by)
+        return BubblewrapTask(
+            process,
+            status,
+            command=command,
+            group=group,
+            forked_by=forked_by,
+            on_end=None if network is None else partial(self._networks.leave, network),
+        )
 
     def _ask_for_worker(
         self, container: Container, group: Group | None, *, log: int, mark: int | None, reports: int
@@ -167,6 +181,7 @@ class Bubblewrap:
         """See `Sandbox`."""
         self._server.close()
         self._few_mounts.close()
+        self._networks.close()
         end_stranded(scratch)
         if self._cgroups is not None:
             self._cgroups.clear()
@@ -179,6 +194,7 @@ class Bubblewrap:
         calls_fd: int | None = None,
         files: Mapping[int, str] = _NO_FILES,
         is_forked: bool = False,
+        has_network: bool = False,
     ) -> list[str]:
         """Return the whole command line of a task.
 
@@ -188,6 +204,7 @@ class Bubblewrap:
             calls_fd: Descriptor from which it reads the system call filter, or None for no filter.
             files: Descriptors of files that bubblewrap copies, with their target paths.
             is_forked: Whether the worker is forked elsewhere; bubblewrap then only holds the sandbox for it.
+            has_network: Whether it is started in the network namespace that the task is to have.
         """
         env = {} if is_forked else self._environment(container)
         command, *arguments = container.argv
@@ -198,7 +215,7 @@ class Bubblewrap:
             *(() if is_forked or self.owner is None else _KEPT_CAPABILITIES),
             *self._machine,
             *(word for fd, path in files.items() for word in ("--perms", "0644", "--file", str(fd), path)),
-            *(() if container.network else ("--unshare-net",)),
+            *(() if container.network or has_network else ("--unshare-net",)),
             *(() if calls_fd is None or not self._filter else ("--seccomp", str(calls_fd))),
             *_mounts(container.mounts),
             *self._over_mounts,

@@ -33,6 +33,7 @@ class BubblewrapTask:
         command: list[str],
         group: Group | None,
         forked_by: ForkServer | None,
+        on_end: Callable[[bool], None] | None = None,
     ) -> None:
         """Take over a started process.
 
@@ -42,11 +43,13 @@ class BubblewrapTask:
             command: Its command line.
             group: The task's cgroup, or None.
             forked_by: The server that forks the worker, or None if bubblewrap starts it.
+            on_end: Called once at its end with whether none of its processes can be left, or None.
         """
         self._process = process
         self._forked_by = forked_by
         self._group = group
         self._command = command
+        self._on_end = on_end
         self._status: int | None = status
         self._reports = b""
         self._reading = threading.Lock()
@@ -84,6 +87,9 @@ class BubblewrapTask:
             self._status = self._pidfd = None
         if code < 0:
             _kill_all(lambda command: command == _joined(self._command))
+        if self._on_end is not None:
+            on_end, self._on_end = self._on_end, None
+            on_end(code >= 0)
         ended = Exit(code=128 - code) if code < 0 else Exit(code=code, started="exit-code" in report)
         if self._forked_by is not None and code >= 0 and ended.started:
             ended = self._ended_worker(report, self._forked_by)

@@ -17,15 +17,13 @@ import os
 import re
 import select
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    import ctypes
+from ogdc_local.sandbox.libc import call
 
 _LOG = logging.getLogger(__name__)
 _CLONE_FS, _CLONE_NEWNS = 0x200, 0x20000
@@ -82,7 +80,7 @@ class FewMounts:
         finally:
             try:
                 if own is not None:
-                    _call("setns", own, _CLONE_NEWNS)
+                    call("setns", own, _CLONE_NEWNS)
                     os.fchdir(directory)
             finally:
                 os.close(directory)
@@ -106,8 +104,8 @@ class FewMounts:
                 self._own = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
                 with ThreadPoolExecutor(1) as thread:
                     self._namespace = thread.submit(self._make, sources).result()
-            _call("unshare", _CLONE_FS)  # of the root and working directory, which setns changes
-            _call("setns", self._namespace, _CLONE_NEWNS)
+            call("unshare", _CLONE_FS)  # of the root and working directory, which setns changes
+            call("setns", self._namespace, _CLONE_NEWNS)
         except (OSError, subprocess.SubprocessError) as exc:
             _LOG.info("Bubblewrap is started with all of the machine's mounts: %s", exc)
             self._is_given_up = True
@@ -127,8 +125,8 @@ class FewMounts:
 
     def _make(self, sources: set[str]) -> int:
         """Make the namespace, in a thread that ends with this, and return a descriptor of it."""
-        _call("unshare", _CLONE_NEWNS)
-        _call("mount", None, b"/", None, _MS_REC | _MS_SLAVE, None)  # so that nothing else is unmounted
+        call("unshare", _CLONE_NEWNS)
+        call("mount", None, b"/", None, _MS_REC | _MS_SLAVE, None)  # so that nothing else is unmounted
         alone = {*_real((self._executable, *_ALONE))}
         before = _mounts()
         self._needed |= {mount.point for mount in before if _is_needed(mount.point, sources, alone)}
@@ -136,7 +134,7 @@ class FewMounts:
         for mount in reversed(before):
             if mount.point in dispensable:
                 with suppress(OSError):  # it is below one that has just gone, or has to stay where it is
-                    _call("umount2", os.fsencode(mount.point), _MNT_DETACH | _UMOUNT_NOFOLLOW)
+                    call("umount2", os.fsencode(mount.point), _MNT_DETACH | _UMOUNT_NOFOLLOW)
         if {mount for mount in before if mount.point in self._needed}.difference(_mounts()):
             raise OSError("a mount that sandboxes need cannot be told from one that they do not")
         self._left_out = tuple(f"{point}/" for point in dispensable)
@@ -146,7 +144,7 @@ class FewMounts:
         _try(self._executable)
         namespace = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _call("setns", self._own, _CLONE_NEWNS)  # root of a user namespace may have no way back
+            call("setns", self._own, _CLONE_NEWNS)  # root of a user namespace may have no way back
         except OSError:
             os.close(namespace)
             raise
@@ -163,7 +161,7 @@ def _try(executable: str) -> None:
     root = Path("/").stat()
     namespace = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _call("setns", namespace, _CLONE_NEWNS)
+        call("setns", namespace, _CLONE_NEWNS)
     finally:
         os.close(namespace)
     if not os.path.samestat(root, Path("/").stat()):
@@ -205,22 +203,3 @@ def _mounts() -> list[_Mount]:
 
 def _byte(match: re.Match[bytes]) -> bytes:
     return bytes((int(match[1], 8),))
-
-
-def _call(name: str, *arguments: object) -> None:
-    """Make a system call.
-
-    Raises:
-        OSError: the kernel does not allow it.
-    """
-    libc, last_error = _libc()
-    if getattr(libc, name)(*arguments) < 0:
-        number = last_error()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-
-
-@cache
-def _libc() -> tuple[ctypes.CDLL, Callable[[], int]]:
-    import ctypes  # an engine that runs no task does without
-
-    return ctypes.CDLL(None, use_errno=True), ctypes.get_errno

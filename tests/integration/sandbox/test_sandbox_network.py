@@ -32,6 +32,7 @@ listener = socket.create_server(("127.0.0.1", 0))
 threading.Thread(target=lambda: listener.accept()[0].sendall(b"hello"), daemon=True).start()
 print(socket.create_connection(listener.getsockname()).recv(9).decode())
 """
+_NAMESPACE = "import os; print(os.readlink('/proc/self/ns/net'))"
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,18 @@ def test_the_phase_that_fetches_inputs_reaches_servers(
 
 def test_a_tasks_programs_can_talk_to_each_other(sandbox: Sandbox, tmp_path: Path) -> None:
     assert run(sandbox, tmp_path / "log", python(_OWN_LOOPBACK)) == (Exit(0), "hello\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for an ordinary user bubblewrap makes the namespaces")
+def test_a_network_namespace_is_used_again_only_if_no_task_has_used_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    programs = (_NAMESPACE, _NAMESPACE, f"{_OWN_LOOPBACK}\n{_NAMESPACE}", _NAMESPACE)
+    first, second, third, fourth = (
+        run(sandbox, tmp_path / "log", python(program))[1].splitlines() for program in programs
+    )
+    assert first == second == third[1:] != fourth
+    assert f"net:[{os.stat('/proc/self/ns/net').st_ino}]" not in (*first, *fourth)
 
 
 def test_only_the_first_of_the_phases_has_a_network(
