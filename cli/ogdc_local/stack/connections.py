@@ -55,6 +55,30 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self._begun_at = None
         return taken
 
+    def writable(self) -> bool:
+        """Whether the server's thread has to send something.
+
+        Waitress also says so while another thread sends, and then the server's thread looks again and again
+        until that is done: twenty times a request under load.
+        """
+        if self.will_close or self.close_when_flushed:
+            return True
+        return bool(self.total_outbufs_len > (self.adj.outbuf_high_watermark if self._is_sending() else 0))
+
+    def write_soon(self, data: Any) -> int:
+        """Send `data`, or have the server's thread send what the connection does not take now."""
+        taken: int = super().write_soon(data)
+        if self.total_outbufs_len:  # the server's thread may have looked while this one was sending
+            self.server.pull_trigger()
+        return taken
+
+    def _is_sending(self) -> bool:
+        """Whether a thread with a response is sending; beyond the watermark it waits for the server's thread."""
+        if not self.outbuf_lock.acquire(blocking=False):
+            return True
+        self.outbuf_lock.release()
+        return False
+
     def is_late(self, now: float) -> bool:
         """Whether a timeout has expired."""
         if self.requests or self.total_outbufs_len:
