@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from benchmarks.memory import memory_directory
 from benchmarks.site import Site
 
 _K = TypeVar("_K")
@@ -46,6 +47,10 @@ class Bench:
         directory = self.directory / str(next(self._names))
         directory.mkdir()
         return directory
+
+    def memory_directory(self) -> Path:
+        """Make a directory in memory for small files that a load sends."""
+        return Path(self.parts.enter_context(memory_directory()))
 
     def in_turns(self, trials: Mapping[_K, Callable[[], _V]]) -> dict[_K, tuple[_V, ...]]:
         """Make every trial, one after the other, as often as there are repetitions.

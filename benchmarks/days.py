@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from typing import NamedTuple
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
+from benchmarks.memory import memory_directory
 from benchmarks.records import BUNDLE_HEADERS, workflow_event, write_recipe
 from benchmarks.service import Service
 from benchmarks.workflows import Workflow
@@ -202,7 +202,7 @@ def _run(deployment: Deployment) -> None:
 
 @cache
 def _bundle(number: int) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="ogdc-bench-") as scratch:
+    with memory_directory() as scratch:
         return pack(write_recipe(Path(scratch), number=number, output="temporary"))
 
 

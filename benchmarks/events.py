@@ -153,7 +153,7 @@ def _write_events(bench: Bench, *, number: int) -> Path:
         events += chance.sample(events, k=round(_REPEATED * len(events)))
         events.sort(key=lambda event: event[0] + chance.uniform(0, _DISORDER))
         posts += [post for _, post in events]
-    return write_posts(bench.new_directory(), "/", posts)
+    return write_posts(bench.memory_directory(), "/", posts)
 
 
 def _status(service: Service, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.load import write_posts
+from benchmarks.memory import memory_directory
 from benchmarks.site import NAMESPACE
 from ogdc_shared.argo.state import TaskState, WorkflowState
 from ogdc_shared.config import DatabaseSettings
@@ -148,7 +148,7 @@ def write_recipe(directory: Path, *, number: int = 0, output: str = "pvc", comma
 
 def make_bundle() -> bytes:
     """Pack a recipe that has not been submitted before."""
-    with tempfile.TemporaryDirectory(prefix="ogdc-bench-") as scratch:
+    with memory_directory() as scratch:
         return pack(write_recipe(Path(scratch), number=next(_NUMBERS)))
 
 

@@ -103,7 +103,7 @@ def _read(bench: Bench, service: Service, path: str, *, clients: int) -> Load:
 
 def _submit(bench: Bench, service: Service, *, clients: int) -> Load:
     service.ask("POST", "/submit", body=make_bundle(), headers=BUNDLE_HEADERS)
-    posts = write_submissions(bench.new_directory(), number=_MAX_SUBMISSIONS * bench.effort.seconds)
+    posts = write_submissions(bench.memory_directory(), number=_MAX_SUBMISSIONS * bench.effort.seconds)
     return put_load(f"{service.url}/submit", clients=clients, seconds=bench.effort.seconds, posts=posts)
 
 
