@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-_MEMORY = Path("/dev/shm")  # noqa: S108  each makes a directory of its own there
+_MEMORY = Path("/dev/shm")
 
 
 def memory_directory() -> TemporaryDirectory[str]:

@@ -73,7 +73,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return taken
 
     def _is_sending(self) -> bool:
-        """Whether a thread with a response is sending; beyond the watermark it waits for the server's thread."""
+        """Whether a thread is sending a response; beyond the watermark it waits for the server's thread."""
         if not self.outbuf_lock.acquire(blocking=False):
             return True
         self.outbuf_lock.release()
