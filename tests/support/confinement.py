@@ -1,6 +1,6 @@
 """Scripts that exit with 0 if a task's command can do something that it must not be able to do.
 
-In place of SECRET comes a directory of the machine; a file is in /mnt/data, which is read-only.
+Tests replace SECRET by a directory of the machine. /mnt/data is read-only and contains a file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FORBIDDEN = {
     "sees none of your variables": "env | grep -q SECRET",
     "reaches its own loopback interface and nothing else": "grep -v -e lo: -e face -e Inter- /proc/net/dev",
     "cannot reach the machine's Unix sockets": (
-        "ls /run/*/* /var/run/*/* /tmp/.X11-unix /var/run/docker.sock 2>/dev/null"
+        "find /run/ /var/run/ /tmp /var/tmp /mnt /home -type s 2>/dev/null | grep -q ."
     ),
     "64 MiB of `/dev/shm`": "head -c 65M /dev/zero > /dev/shm/x",
 }

@@ -19,7 +19,7 @@ def test_without_any_variable_all_have_their_defaults() -> None:
     assert Settings.from_env({variable.name: " " for variable in VARIABLES}) == Settings()
 
 
-def test_no_variable_is_read_twice() -> None:
+def test_names_of_variables_are_unique() -> None:
     assert len({variable.name for variable in VARIABLES}) == len(VARIABLES)
 
 

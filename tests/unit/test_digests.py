@@ -17,7 +17,7 @@ FILES = {"meta.yml": b"a", "recipe.sh": b"b", "deep/er/script.py": b"c", "deep/x
 
 
 @given(MANIFESTS, st.data())
-def test_each_manifest_leads_to_the_root(manifests: list[bytes], data: st.DataObject) -> None:
+def test_the_proof_of_each_manifest_leads_to_the_root(manifests: list[bytes], data: st.DataObject) -> None:
     tree = HashTree(map(leaf, manifests))
     number = data.draw(st.integers(0, len(manifests) - 1))
 
@@ -26,7 +26,9 @@ def test_each_manifest_leads_to_the_root(manifests: list[bytes], data: st.DataOb
 
 
 @given(MANIFESTS, st.binary(max_size=8), st.data())
-def test_no_other_manifest_does(manifests: list[bytes], other: bytes, data: st.DataObject) -> None:
+def test_a_proof_does_not_fit_another_manifest(
+    manifests: list[bytes], other: bytes, data: st.DataObject
+) -> None:
     tree = HashTree(map(leaf, manifests))
     proof = tree.proof(data.draw(st.integers(0, len(manifests) - 1)))
 

@@ -26,20 +26,20 @@ def log(monkeypatch: pytest.MonkeyPatch) -> DiskLog:
     return DiskLog(monkeypatch)
 
 
-def test_a_small_file_is_replaced(log: DiskLog, tmp_path: Path) -> None:
+def test_a_small_file_is_synced_before_it_is_renamed(log: DiskLog, tmp_path: Path) -> None:
     path = tmp_path / "a"
     write_durably(str(path), b"content")
     assert log.has(log.sync(path), log.rename(path), log.sync(tmp_path))
 
 
-def test_an_artifact_and_the_directories_that_lead_to_it(log: DiskLog, tmp_path: Path) -> None:
+def test_an_artifact_is_synced_with_the_directories_that_lead_to_it(log: DiskLog, tmp_path: Path) -> None:
     DirectoryStore(tmp_path / "store").put("runs/a", b"content")
     path = tmp_path / "store/runs/a"
     assert log.has(log.sync(tmp_path), log.sync(path.parents[1]), log.sync(path), log.rename(path))
     assert log.has(log.rename(path), log.sync(path.parent))
 
 
-def test_several_artifacts_before_their_directories(log: DiskLog, tmp_path: Path) -> None:
+def test_several_artifacts_are_synced_before_their_directories(log: DiskLog, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     store, names = tmp_path / "store", ("recipes/a", "runs/b/c", "runs/b/d/e")
     DirectoryStore(store).put_all((name, tmp_path / "file") for name in names)
@@ -50,7 +50,7 @@ def test_several_artifacts_before_their_directories(log: DiskLog, tmp_path: Path
         assert log.has(log.sync(directory)), directory
 
 
-def test_artifacts_below_a_relative_path(
+def test_artifacts_below_a_relative_path_are_synced_with_the_first_directory(
     log: DiskLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -100,7 +100,7 @@ def test_a_large_input_by_itself(log: DiskLog, tmp_path: Path) -> None:
     assert log.has(log.sync(tmp_path / "a.part"))
 
 
-def test_inputs_when_all_are_there(log: DiskLog, tmp_path: Path) -> None:
+def test_inputs_are_synced_before_their_directory(log: DiskLog, tmp_path: Path) -> None:
     plant(tmp_path, {"recipe/a.txt": b"a", "recipe/b.txt": b"b"})
     store = tmp_path / "store"
     files = [InputFile(name, kind="recipe") for name in ("a.txt", "b.txt")]
@@ -151,7 +151,7 @@ def test_what_an_interrupted_try_may_have_copied(log: DiskLog, tmp_path: Path) -
     assert log.has(log.sync(task.outputs / "a.txt"), log.write(checkpoint), log.sync(checkpoint))
 
 
-def test_a_result_before_it_is_seen(log: DiskLog, tmp_path: Path) -> None:
+def test_a_result_is_synced_before_its_receipt(log: DiskLog, tmp_path: Path) -> None:
     run, volume = "seals-abcdefghij", tmp_path / "volume"
     plant(volume / layout.partition_workspace(run, 0) / "output_dir", {"a.tif": b"a"})
     publish(

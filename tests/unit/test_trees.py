@@ -14,7 +14,7 @@ from ogdc_shared.errors import PublishError
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush, move_children, write_durably
 from ogdc_shared.walking import MAX_DEPTH, walk
-from support.trees import dig
+from support.trees import dig, plant
 from support.users import as_ordinary_user
 
 
@@ -47,8 +47,10 @@ def test_empty_does_not_follow_links(tmp_path: Path) -> None:
     assert (tmp_path / "other/kept").exists()
 
 
-def test_remove_takes_what_is_not_there(tmp_path: Path) -> None:
+def test_removing_what_does_not_exist_does_nothing(tmp_path: Path) -> None:
+    plant(tmp_path, {"kept": b""})
     remove(str(tmp_path / "nothing"))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o500, 0o300])

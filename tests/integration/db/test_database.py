@@ -62,7 +62,7 @@ def test_a_connection_left_inside_a_transaction_is_not_reused(database):
     assert backend(database) != left
 
 
-def test_a_failed_statement_costs_no_connection(database):
+def test_an_exception_in_a_transaction_costs_no_connection(database):
     before = backend(database)
     with pytest.raises(ZeroDivisionError), database.transaction() as conn:
         conn.execute("SELECT 1")

@@ -23,6 +23,7 @@ from support.recipes import good_meta, inputs, make_recipe
 from support.stack import Stack
 
 CANARY = "ogdc-canary"
+WORKFLOW_CLAIM = "cephfs-qgnet-ogdc-workflow-pvc"
 TOUCH = "touch${IFS}" + CANARY
 COPY_ALL = "cp -a /input_dir/. /output_dir/"
 PACK = re.compile(r"\{\{=sprig\.div\(inputs\.parameters\.partition, [0-9]+\)\}\}")
@@ -205,12 +206,20 @@ def test_invalid_recipe_names_are_rejected(stack: Stack, tmp_path: Path, name: s
     assert "meta.yml: name: " in reply.detail
 
 
-@pytest.mark.parametrize("glob", ["../../../etc/*", f"*;{TOUCH}", "{{workflow.name}}"])
+@pytest.mark.parametrize("glob", [f"*;{TOUCH}", "$(touch *)", "{{workflow.name}}"])
 def test_globs_reach_no_shell_and_no_manifest(stack: Stack, recipe, glob: str) -> None:
-    param = {"type": "pvc_mount", "claim_name": "workflow", "path": "/", "glob": glob}
+    param = {"type": "pvc_mount", "claim_name": WORKFLOW_CLAIM, "path": "/", "glob": glob}
     done = stack.cli("compile", str(recipe("globs", params=[param])))
+    assert (done.code, "kind: Workflow" in done.out) == (0, True), done.err
     assert glob not in done.out
     assert TOUCH not in done.out
+
+
+def test_a_glob_that_leaves_its_volume_is_rejected(stack: Stack, recipe) -> None:
+    param = {"type": "pvc_mount", "claim_name": WORKFLOW_CLAIM, "path": "/", "glob": "../../../etc/*"}
+    done = stack.cli("compile", str(recipe("globs", params=[param])))
+    assert (done.code, done.out) == (1, "")
+    assert "'../../../etc/*' leaves the volume" in done.err
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ def test_validation_names_each_problem(cli: Cli, repository: Path, tmp_path: Pat
     assert done.code == 1
     assert done.out == ""
     assert done.err.splitlines()[0] == "bad is not valid:"
-    assert all(line.startswith("  meta.yml: ") for line in done.err.splitlines()[1:])
+    named = [line.removeprefix("  meta.yml: ").split(":")[0] for line in done.err.splitlines()[1:]]
+    assert named == ["name", "workflow", "input"]
 
 
 def test_all_recipes_of_a_repository_are_validated(cli: Cli, repository: Path) -> None:

@@ -171,7 +171,9 @@ def pod(name: str, phase: str, **fields: Any) -> dict[str, Any]:
 class TestWhatOnlyArgoKnows:
     """This service has no rights in the cluster: it records that there is news; who reads the run asks."""
 
-    def test_an_event_that_only_names_the_workflow(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_an_event_that_only_names_the_workflow_is_followed_by_one_question_to_argo(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
         argo.advance(name, "Succeeded")
 
         assert post(argo_events, reference_event(name)).get_json() == {"events": ["applied"]}

@@ -124,8 +124,10 @@ def test_every_response_follows_the_openapi_document(api, names: list[str], mode
 
 
 @pytest.mark.parametrize("environment", ["authenticated"], indirect=True)
-def test_requests_that_the_openapi_document_allows_are_accepted(services: dict[str, FlaskClient]):
-    """The bounds in the document are those that are checked."""
+def test_the_bounds_of_parameters_in_the_openapi_document_are_those_of_the_services(
+    services: dict[str, FlaskClient],
+):
+    checked = 0
     of_users = {route.path for route in ROUTES if Function.USERS in route.functions}
     for path, methods in document()["paths"].items():
         for parameter in methods.get("get", {}).get("parameters", []):
@@ -137,3 +139,5 @@ def test_requests_that_the_openapi_document_allows_are_accepted(services: dict[s
             for value, code in [*((value, 200) for value in good), *((value, 400) for value in bad)]:
                 client = services["users" if path in of_users else "status"]
                 assert client.get(path, query_string={parameter["name"]: value}).status_code == code
+            checked += 1
+    assert checked > 10

@@ -272,7 +272,7 @@ class TestConflicts:
         publish = argo.workflows[replaced.get_json()["recipe_workflow_name"]]["spec"]["templates"][-1]
         assert "--overwrite" in publish["container"]["args"]
 
-    def test_temporary_outputs_never_collide(self, submit):
+    def test_two_runs_with_a_temporary_output_may_be_active_at_once(self, submit):
         files = recipe_files(output="temporary")
 
         assert started(submit, files=files) != started(submit, files=files)

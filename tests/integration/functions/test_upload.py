@@ -199,7 +199,7 @@ class TestOneRun:
         assert len(runs(database)) == 1
         assert {outcome for answer in answers for outcome in answer} == {"started", "known"}
 
-    def test_for_each_trigger(self, upload, trigger, database: Database):
+    def test_an_upload_starts_a_run_for_each_trigger(self, upload, trigger, database: Database):
         trigger("one", pass_object=False)
         trigger("two", pass_object=False, files=recipe_files("Others", output="temporary"))
 

@@ -234,9 +234,7 @@ class TestTryingAgain:
 
         assert len(receiver.requests) == 9
 
-    def test_an_unresponsive_webhook_is_not_called_for_each_run(
-        self, submit, users, argo_events, argo, receiver
-    ):
+    def test_a_failing_webhook_is_not_called_for_each_run(self, submit, users, argo_events, argo, receiver):
         receiver.routes["/hook"] = lambda request: Answer(status=500)
         hook(users, f"{receiver.url}/hook")
         for name in ("one", "two", "three"):

@@ -97,10 +97,11 @@ def test_a_task_sees_its_mounts_and_no_files_of_its_user(sandbox: Sandbox, tmp_p
 def test_what_is_read_only_cannot_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
     script = f"for d in /usr /etc /in {sys.base_prefix}; do touch $d/x && echo written; done; true"
     script += "; for f in /etc/passwd /etc/hosts; do echo x >> $f && echo written; done"
-    script += "; chmod 666 /etc/hosts && echo written"
+    script += "; chmod 666 /etc/hosts && echo written; echo end"
     (tmp_path / "in").mkdir(mode=0o777)
     _, output = run(sandbox, tmp_path / "log", script, Mount(tmp_path / "in", "/in", writable=False))
     assert "written" not in output
+    assert output.endswith("end\n")
 
 
 def test_a_task_sees_the_existing_files_of_etc(sandbox: Sandbox, tmp_path: Path) -> None:

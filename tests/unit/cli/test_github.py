@@ -67,6 +67,12 @@ def test_a_summary_is_escaped_text(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert written.count("</pre>") == 1
 
 
-def test_without_a_runner_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_runner_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
     github.set_outputs(run="r")
+
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")

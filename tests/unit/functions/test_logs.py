@@ -41,7 +41,7 @@ def test_a_traceback_is_a_field():
 
 
 @pytest.mark.slow
-def test_importing_the_services_has_no_side_effects():
+def test_importing_the_services_adds_no_log_handlers():
     code = (
         "import logging, ogdc_functions.submit, ogdc_functions.status, ogdc_functions.argo_events;"
         "assert not logging.getLogger().handlers"

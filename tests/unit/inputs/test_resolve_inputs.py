@@ -146,6 +146,7 @@ def test_a_server_without_head_is_checked_with_get(server: FileServer) -> None:
         status=405 if request.method == "HEAD" else 200, body=b"x" * 100
     )
     check_reachable([InputFile(f"{server.url}/get")])
+    assert [request.method for request in server.requests] == ["HEAD", "GET"]
 
 
 def test_missing_files_are_reported_with_the_reason(server: FileServer) -> None:

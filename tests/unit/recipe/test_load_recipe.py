@@ -8,6 +8,7 @@ import pytest
 
 from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
 from ogdc_shared.recipe.recipe import load_recipe, output_advice
+from ogdc_shared.recipe.urls import read_url_list
 from support.recipes import AS_TODAY, inputs, make_recipe
 
 
@@ -225,6 +226,8 @@ def test_a_url_list_may_have_blank_lines_comments_and_any_line_ends(tmp_path: Pa
         files={"urls.txt": b"\xef\xbb\xbf# tiles\r\n\r\n  https://example.org/a  \r\nhttp://example.org/b"},
     )
     load_recipe(tmp_path)
+    urls = [url for _, url in read_url_list(tmp_path / "urls.txt")]
+    assert urls == ["https://example.org/a", "http://example.org/b"]
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_an_unknown_scheme_says_what_works(into: Path, scheme: str) -> None:
 def test_a_password_is_refused_and_not_repeated(into: Path, location: str) -> None:
     with pytest.raises(InvalidRequestError, match="may not contain a user name or password") as caught:
         stage_recipe(location, into, allow_local=False)
-    assert "@" not in str(caught.value)
+    assert not any(part in str(caught.value) for part in ("@", "secret", "token", "a:b"))
 
 
 @given(location=st.text(alphabet="/.~:%@#?[]afile0 \\\n", max_size=30))

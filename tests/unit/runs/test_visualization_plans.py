@@ -61,8 +61,9 @@ def test_blocks_are_shared_among_a_bounded_number_of_tasks(tmp_path: Path) -> No
     assert not whole.divides
 
 
-def test_a_sequential_recipe_has_a_task_a_stage(tmp_path: Path) -> None:
-    assert not any(plan.partitioning.divides for plan in made(recipe(tmp_path), Partitioning()))
+def test_each_stage_of_a_sequential_recipe_has_one_task(tmp_path: Path) -> None:
+    found = made(recipe(tmp_path), Partitioning())
+    assert [plan.partitioning.divides for plan in found] == [False] * 4
 
 
 def test_resources_of_a_stage_come_from_the_recipe_or_the_deployment(tmp_path: Path) -> None:

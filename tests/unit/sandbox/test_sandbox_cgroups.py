@@ -201,7 +201,7 @@ def test_a_group_can_be_made_while_the_last_one_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_cgroups_of_other_stacks_are_not_changed(old: Path) -> None:
+def test_a_cgroup_without_write_permission_is_not_used(old: Path) -> None:
     old.chmod(0o555)
     assert found_old(old) is None
     old.chmod(0o755)

@@ -87,7 +87,7 @@ def test_binary_output_is_made_readable(capfd: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("text", ["printf a", "printf a >&2", "printf 'a\\r'", "echo a"])
-def test_messages_after_the_output_start_on_a_new_line(text: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_log_ends_with_a_line_end_after_any_output(text: str, capfd: pytest.CaptureFixture[str]) -> None:
     run(text)
     assert capfd.readouterr().out.endswith("\n")
 

@@ -158,6 +158,9 @@ def test_secrets_are_masked(task: FactsTask, monkeypatch: pytest.MonkeyPatch) ->
     report.hide(["s3cr3t-value"])
     task.run()
     assert "s3cr3t" not in (task.directory / "facts/facts.json").read_text()
+    [wrote] = task.facts()["wrote"]
+    assert "***" in wrote["name"]
+    assert task.facts()["commands"] == ['echo *** > "$OUTPUT_DIR/***"']
 
 
 def test_the_image_is_told_where_there_is_one(task: FactsTask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,6 +177,7 @@ def test_a_workflow_that_asks_for_no_facts_gets_none(
     (task.directory / "facts").rmdir()
     task.run()
     assert "facts_not_kept" not in capfd.readouterr().out
+    assert not (task.directory / "facts").exists()
 
 
 def test_a_name_that_is_not_utf_8_keeps_its_bytes(task: FactsTask) -> None:

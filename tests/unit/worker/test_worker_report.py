@@ -36,10 +36,11 @@ def test_progress_is_what_argo_reads(tmp_path: Path) -> None:
     assert (tmp_path / "progress").read_text() == "2/4\n"
 
 
-def test_a_closed_stdout_does_not_fail_the_task(tmp_path: Path) -> None:
+def test_report_files_that_cannot_be_written_do_not_fail_the_task(tmp_path: Path) -> None:
     reporter = Reporter(progress_file=str(tmp_path / "no/where"), last_words_file=str(tmp_path / "no/where"))
     reporter.progress(1, 2)
     reporter.last_words("failed")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_last_words_fit_and_can_be_stored_in_postgresql(tmp_path: Path) -> None:

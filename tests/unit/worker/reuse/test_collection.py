@@ -102,7 +102,7 @@ def test_without_room_nothing_is_kept(directory: Path) -> None:
     assert found(directory) == []
 
 
-def test_without_a_store_nothing_is_kept(tmp_path: Path) -> None:
+def test_without_a_store_nothing_is_removed(tmp_path: Path) -> None:
     assert collect(str(tmp_path / "none"), most=0, days=1) == 0
 
 
