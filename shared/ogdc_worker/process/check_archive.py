@@ -32,8 +32,13 @@ def check_archive(path: str, suffix: str, *, deadline: float) -> Iterator[Findin
 def _check_zip(path: str) -> Iterator[Finding]:
     try:
         with zipfile.ZipFile(path) as archive:
-            if all(member.is_dir() for member in archive.infolist()):
+            names = {member.filename.lower() for member in archive.infolist() if not member.is_dir()}
+            if not names:
                 yield Finding("no_data", "is an archive without a file")
+            for name in sorted(each for each in names if each.endswith(".shp")):
+                missing = [each for each in (".shx", ".dbf") if name[:-4] + each not in names]
+                if missing:
+                    yield Finding("unreadable", f"holds {name!r} without its {' and '.join(missing)}")
     except zipfile.BadZipFile as exc:
         yield Finding("unreadable", f"is not a whole archive: {exc}")
 

@@ -24,6 +24,31 @@ _SPREAD = 64
 """Number of blocks to read first, spread over the raster."""
 _FEATURES = 50
 _MAX_BLOCK_BYTES = 256 << 20
+_SUBDATASETS = 16
+"""Number of subdatasets to look into."""
+_COORDINATES = frozenset(
+    {
+        "lat",
+        "lon",
+        "latitude",
+        "longitude",
+        "xlat",
+        "xlong",
+        "nav_lat",
+        "nav_lon",
+        "x",
+        "y",
+        "xc",
+        "yc",
+        "time",
+    }
+    | {"lat_bnds", "lon_bnds", "time_bnds", "x_bnds", "y_bnds", "crs", "spatial_ref", "polar_stereographic"}
+)
+"""Usual names of variables that only tell where data are."""
+
+
+_FILLS = (-9999.0, -99999.0, -32768.0, -3.4028234663852886e38, 9.969209968386869e36)
+"""Values that usually stand for nodata, also where a file does not say so: those of NetCDF, ESRI and GDAL."""
 
 
 class Finding(NamedTuple):
@@ -51,13 +76,17 @@ def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterat
                 yield Finding(
                     "no_crs", "has no coordinate reference system (gdal_edit.py -a_srs gives it one)"
                 )
-            yield from _check_bands(gdal, path, bands, deadline=deadline)
+            yield from _check_bands(gdal, path, bands, mask=dataset.mask(), deadline=deadline)
         elif layers:
             yield from _check_layers(layers, located=suffix not in UNLOCATED)
             if suffix == ".shp" and not _has_attributes(path):
                 yield Finding("no_data", "has no .dbf beside it: the attributes of its features are missing")
-        elif not dataset.has_subdatasets and suffix not in _MULTIDIMENSIONAL:
+        elif parts := dataset.subdatasets:
+            yield from _check_subdatasets(gdal, path, parts, deadline=deadline)
+        elif suffix not in _MULTIDIMENSIONAL:
             yield Finding("no_data", "holds neither a raster nor a layer")
+        elif not gdal.has_values(path, _COORDINATES):
+            yield Finding("no_data", "holds no value: its variables have a size of 0")
         from ogdc_worker.process.places import describe
 
         if suffix in DRIVERS and (place := describe(dataset, bands, layers)):
@@ -85,7 +114,37 @@ def _has_attributes(path: str) -> bool:
     return any(os.path.exists(stem + suffix) for suffix in (".dbf", ".DBF"))
 
 
-def _check_bands(gdal: Gdal, path: str, bands: Sequence[Band], *, deadline: float) -> Iterator[Finding]:
+def _check_subdatasets(gdal: Gdal, path: str, names: Sequence[str], *, deadline: float) -> Iterator[Finding]:
+    """Search the variables for one with data; usually the first has some."""
+    names = [each for each in names if each.replace("/", ":").rpartition(":")[2].lower() not in _COORDINATES]
+    for name in names[:_SUBDATASETS]:
+        part = gdal.open(name)
+        if part is None or time.monotonic() > deadline:
+            return
+        try:
+            bands = list(part.bands())
+            found = list(_check_bands(gdal, path, bands, mask=None, deadline=deadline))
+        finally:
+            part.close()
+        if bands and not any(each.kind == "no_data" for each in found):
+            yield from found
+            return
+    if names:
+        part_of = f" in {_SUBDATASETS} of its {len(names)} variables" if len(names) > _SUBDATASETS else ""
+        yield Finding("no_data", f"holds nothing but zeros or nodata{part_of}")
+
+
+def _check_bands(
+    gdal: Gdal, path: str, bands: Sequence[Band], *, mask: Band | None, deadline: float
+) -> Iterator[Finding]:
+    """Search for a value that is neither zero nor nodata, and for one that a mask shows."""
+    found = list(_check_values(gdal, path, bands, deadline=deadline))
+    if not found and mask and any(_check_values(gdal, path, [mask], deadline=deadline)):
+        found = [Finding("no_data", "holds nothing that its mask or alpha band shows")]
+    yield from found
+
+
+def _check_values(gdal: Gdal, path: str, bands: Sequence[Band], *, deadline: float) -> Iterator[Finding]:
     """Search for a value that is neither zero nor nodata; usually the first block contains one."""
     known = [band for band in bands if band.format and band.block_bytes <= _MAX_BLOCK_BYTES]
     looked, total = 0, sum(band.blocks for band in known)
@@ -135,7 +194,7 @@ def has_data(block: bytes, form: str, nodata: float | None) -> bool:
     """
     if block == bytes(len(block)):
         return False
-    nothing = {0, _as_stored(nodata, form)} if nodata is not None else {0}
+    nothing = {0, *(_as_stored(each, form) for each in (*_FILLS, *(() if nodata is None else (nodata,))))}
     values: set[float] = set(memoryview(block).cast(form))  # type: ignore[call-overload]
     return any(isfinite(value) and value not in nothing for value in values)
 

@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 
 from ogdc_shared.walking import walk
 from ogdc_worker.process.result_kinds import (
+    COMPRESSED_TABLES,
+    DATABASES,
     LOOKED_INTO,
     NEVER_EMPTY,
+    PARQUET,
     PICTURES,
     READ_WHOLE,
     SIGNATURES,
     TABLES,
+    TIFF,
     is_tile,
     suffix_of,
 )
@@ -36,7 +40,6 @@ MAX_FILES = 200
 """If there are more, an evenly spread sample of them is checked."""
 _MAX_WHOLE_BYTES = 32 << 20
 """Size limit for files that GDAL reads as a whole."""
-_MAX_LINE = 65536
 _HEAD = 512
 _GRID_COLUMNS = 16
 """Minimum number of columns for a text without a header to count as a grid."""
@@ -80,10 +83,10 @@ def check_outputs(
         suffix = _kind_of(directory, name)
         if size == 0 and suffix in NEVER_EMPTY:
             reporter.warn("no_data", f"{name!r} is empty: it has no byte", path=name)
+        elif (problem := _of_table(f"{directory}/{name}", suffix)) is not None:
+            reporter.warn(problem[0], f"{name!r} {problem[1]}", path=name)
         elif suffix in LOOKED_INTO and not _is_too_large(suffix, size):
             (pictures if suffix in PICTURES else found).append((name, suffix))
-        elif suffix in TABLES and (why := _without_rows(f"{directory}/{name}")):
-            reporter.warn("no_data", f"{name!r} holds no row{why}", path=name)
     if files and not sizes and not reporter.warnings:
         reporter.warn("no_data", f"the result is empty: none of its files has a byte ({files} in all)")
     found, left = _some(found, MAX_FILES), len(found) + len(pictures)
@@ -170,6 +173,8 @@ def _kind_of(directory: str, name: str) -> str:
     if suffix in PICTURES and is_tile(name):
         return ""
     path = f"{directory}/{name}"
+    if not suffix and _head(path).startswith(TIFF):
+        return ".tif"
     if suffix == ".dat":
         headers = (f"{path[:-4]}.hdr", f"{path}.hdr")
         return suffix if any(_head(header).startswith(b"ENVI") for header in headers) else ""
@@ -181,6 +186,26 @@ def _kind_of(directory: str, name: str) -> str:
         known = re.match(SIGNATURES[suffix], head, re.IGNORECASE)
         return suffix if known or (suffix == ".asc" and _is_grid_without_header(head)) else ""
     return ".geojson" if suffix == ".json" and _is_geojson(_head(path)) else suffix
+
+
+def _of_table(path: str, suffix: str) -> tuple[str, str] | None:
+    """Return kind and message of what is wrong with a table or a database; None if it seems to be fine."""
+    is_text = suffix in TABLES or path.lower().endswith(COMPRESSED_TABLES)
+    if not (is_text or suffix in PARQUET or suffix in DATABASES):
+        return None
+    from ogdc_worker.process.check_table import parquet_problem, pending_changes, without_rows
+
+    with suppress(OSError, EOFError, ValueError):  # damage is found otherwise
+        if is_text and (why := without_rows(path)):
+            return "no_data", f"holds no row{why}"
+        if suffix in PARQUET:
+            return parquet_problem(path)
+        if suffix in DATABASES and (other := pending_changes(path)):
+            return "unreadable", (
+                f"lacks changes that are still in {other!r}: who reads the file alone does not get them. "
+                "Close the database before the command ends (PRAGMA wal_checkpoint(TRUNCATE))"
+            )
+    return None
 
 
 def _is_text(head: bytes) -> bool:
@@ -209,14 +234,3 @@ def _head(path: str) -> bytes:
 
 def _is_too_large(suffix: str, size: int) -> bool:
     return suffix in READ_WHOLE and size > _MAX_WHOLE_BYTES
-
-
-def _without_rows(path: str) -> str:
-    """Return why a table has no rows: only blank lines, or only a heading. Empty if it has some."""
-    with open(path, "rb") as file:
-        lines = [line for line in file.read(_MAX_LINE).splitlines() if line.strip(b"\xef\xbb\xbf ,;\t")]
-    if not lines:
-        return ", only blank lines"
-    fields = lines[0].replace(b";", b",").replace(b"\t", b",").split(b",") if len(lines) == 1 else []
-    is_heading = len(fields) > 1 and not any(field.strip(b' -+."')[:1].isdigit() for field in fields)
-    return ", only a heading" if is_heading else ""

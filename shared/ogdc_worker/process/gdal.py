@@ -15,15 +15,16 @@ from glob import glob
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from ogdc_worker.process.extent import Extent
     from ogdc_worker.process.gdal_crs import Crs
     from ogdc_worker.process.gdal_pictures import Pictures
 
 OUT_OF_MEMORY = 2
-_RASTER_AND_VECTOR, _VERBOSE = 0x02 | 0x04, 0x40
+_RASTER_AND_VECTOR, _ARRAYS, _VERBOSE = 0x02 | 0x04, 0x10, 0x40
 _LAZY, _ALPHA = 1, 6
+_MASK_OF_ALL_BANDS = 0x02
 _FORMATS = {
     **{1: "B", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "d", 8: "h", 9: "i", 10: "f", 11: "d"},
     **{12: "Q", 13: "q", 14: "b"},
@@ -33,7 +34,8 @@ _POINTERS = (
     *("GDALOpenEx", "GDALGetRasterBand", "GDALDatasetGetLayer", "OGR_L_GetNextFeature"),
     *("OGR_L_GetSpatialRef", "OGR_F_GetGeometryRef", "GDALGetDriverByName", "GDALGetMetadata"),
     *("GDALGetDatasetDriver", "GDALGetSpatialRef", "OSRNewSpatialReference"),
-    *("OGR_L_GetLayerDefn", "OGR_FD_GetFieldDefn"),
+    *("OGR_L_GetLayerDefn", "OGR_FD_GetFieldDefn", "GDALGetMaskBand", "GDALDatasetGetRootGroup"),
+    *("GDALGroupGetMDArrayNames", "GDALGroupOpenMDArray", "GDALGroupGetGroupNames", "GDALGroupOpenGroup"),
 )
 _TEXTS = (
     *("GDALVersionInfo", "GDALGetProjectionRef", "GDALGetGCPProjection", "CPLGetLastErrorMsg"),
@@ -81,6 +83,7 @@ class Gdal:
             getattr(self._c, name).restype = ctypes.c_char_p
         self._c.GDALGetRasterNoDataValue.restype = ctypes.c_double
         self._c.OGR_L_GetFeatureCount.restype = ctypes.c_longlong
+        self._c.GDALMDArrayGetTotalElementsCount.restype = ctypes.c_ulonglong
         self._c.GDALAllRegister()
 
     def open_crs_database(self) -> None:
@@ -103,6 +106,36 @@ class Gdal:
         self._c.CPLErrorReset()
         handle = self._c.GDALOpenEx(os.fsencode(path), _RASTER_AND_VECTOR | _VERBOSE, None, options, None)
         return Dataset(self._c, ctypes.c_void_p(handle)) if handle else None
+
+    def has_values(self, path: str, coordinates: Container[str]) -> bool:
+        """Whether a file has arrays, of any number of dimensions, and not all but its coordinates are empty.
+
+        Args:
+            path: The file.
+            coordinates: Names of arrays that do not count, in lower case.
+        """
+        handle = self._c.GDALOpenEx(os.fsencode(path), _ARRAYS, None, None, None)
+        if not handle:
+            return True  # not known
+        dataset = ctypes.c_void_p(handle)
+        try:
+            sizes = dict(self._sizes(ctypes.c_void_p(self._c.GDALDatasetGetRootGroup(dataset))))
+        finally:
+            self._c.GDALClose(dataset)
+        others = {name: size for name, size in sizes.items() if name.lower() not in coordinates}
+        return any((others or sizes).values())
+
+    def _sizes(self, group: ctypes.c_void_p) -> Iterator[tuple[str, int]]:
+        """Yield name and number of elements of the arrays in a group, which is released, and below it."""
+        c = self._c
+        for name in _list(c, c.GDALGroupGetMDArrayNames(group, None)):
+            if address := c.GDALGroupOpenMDArray(group, name, None):
+                array = ctypes.c_void_p(address)
+                yield _text(name), c.GDALMDArrayGetTotalElementsCount(array)
+                c.GDALMDArrayRelease(array)
+        for name in _list(c, c.GDALGroupGetGroupNames(group, None)):
+            yield from self._sizes(ctypes.c_void_p(c.GDALGroupOpenGroup(group, name, None)))
+        c.GDALGroupRelease(group)
 
     def error(self) -> tuple[int, str]:
         """Return number and text of the last error."""
@@ -149,9 +182,11 @@ class Dataset:
         return _crs(self._c, handle)
 
     @property
-    def has_subdatasets(self) -> bool:
-        """Whether its data are in subdatasets."""
-        return bool(self._c.GDALGetMetadata(self._handle, b"SUBDATASETS"))
+    def subdatasets(self) -> list[str]:
+        """The names of its subdatasets, which GDAL opens like paths."""
+        metadata = ctypes.cast(self._c.GDALGetMetadata(self._handle, b"SUBDATASETS"), _STRINGS)
+        items = (os.fsdecode(each).partition("=") for each in _strings(metadata))
+        return [value for key, _, value in items if key.endswith("_NAME")]
 
     @property
     def is_located(self) -> bool:
@@ -172,6 +207,13 @@ class Dataset:
             band = ctypes.c_void_p(self._c.GDALGetRasterBand(self._handle, number))
             if self._c.GDALGetRasterColorInterpretation(band) != _ALPHA:
                 yield Band(self._c, band)
+
+    def mask(self) -> Band | None:
+        """The mask of all bands, such as alpha, zero where there is no data; None if there is none."""
+        band = ctypes.c_void_p(self._c.GDALGetRasterBand(self._handle, 1))
+        if not self._c.GDALGetMaskFlags(band) & _MASK_OF_ALL_BANDS:
+            return None
+        return Band(self._c, ctypes.c_void_p(self._c.GDALGetMaskBand(band)))
 
     def layers(self) -> Iterator[Layer]:
         """Yield the layers."""
@@ -284,14 +326,15 @@ class Layer:
         return Extent(found[0], found[2], found[1], found[3])
 
     def geometries(self, limit: int) -> Iterator[bool]:
-        """Yield for each of the first features whether it has a geometry."""
+        """Yield for each of the first features whether it has a geometry that is not empty."""
         self._c.OGR_L_ResetReading(self._handle)
         for _ in range(limit):
             address = self._c.OGR_L_GetNextFeature(self._handle)
             if not address:
                 return
             feature = ctypes.c_void_p(address)
-            yield bool(self._c.OGR_F_GetGeometryRef(feature))
+            geometry = ctypes.c_void_p(self._c.OGR_F_GetGeometryRef(feature))
+            yield bool(geometry) and not self._c.OGR_G_IsEmpty(geometry)
             self._c.OGR_F_Destroy(feature)
 
 
@@ -299,6 +342,25 @@ def _crs(c: Any, handle: int | None) -> Crs | None:
     from ogdc_worker.process.gdal_crs import Crs
 
     return Crs(c, ctypes.c_void_p(handle)) if handle else None
+
+
+_STRINGS = ctypes.POINTER(ctypes.c_char_p)
+
+
+def _strings(values: Any) -> Iterator[bytes]:
+    """Yield the strings of a C array that ends with a null pointer; none if the array itself is one."""
+    at = 0
+    while values and (value := values[at]):
+        yield value
+        at += 1
+
+
+def _list(c: Any, address: int | None) -> list[bytes]:
+    """Return the strings of an array, which is freed."""
+    array = ctypes.c_void_p(address)
+    values = list(_strings(ctypes.cast(array, _STRINGS)))
+    c.CSLDestroy(array)
+    return values
 
 
 def _is_defined(name: bytes) -> bool:

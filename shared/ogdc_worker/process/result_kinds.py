@@ -11,7 +11,7 @@ DRIVERS = {
     **dict.fromkeys((".grb", ".grib", ".grb2", ".grib2"), "GRIB"),
     **{".vrt": "VRT", ".img": "HFA", ".jp2": "JP2OpenJPEG", ".asc": "AAIGrid", ".zarr": "Zarr"},
     **{".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"},
-    **{".gdb": "OpenFileGDB", ".kml": "KML", ".gml": "GML", ".parquet": "Parquet"},
+    **{".gdb": "OpenFileGDB", ".kml": "KML", ".gml": "GML", ".parquet": "Parquet", ".geoparquet": "Parquet"},
     **{".bil": "EHdr", ".bip": "EHdr", ".flt": "EHdr", ".bsq": "ENVI", ".tab": "MapInfo File"},
     **{".mif": "MapInfo File", ".geojsonl": "GeoJSONSeq", ".geojsons": "GeoJSONSeq", ".sqlite": "SQLite"},
     **{".kmz": "LIBKML", ".shz": "ESRI Shapefile", ".shp.zip": "ESRI Shapefile", ".mbtiles": "MBTiles"},
@@ -51,6 +51,11 @@ READ_WHOLE = frozenset(
 )
 """GDAL has to read these completely."""
 TABLES = (".csv", ".tsv")
+COMPRESSED_TABLES = (".csv.gz", ".tsv.gz")
+PARQUET = (".parquet", ".geoparquet")
+DATABASES = (".gpkg", ".sqlite", ".mbtiles", ".db")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF or BigTIFF file begins, which may have no suffix."""
 NEVER_EMPTY = LOOKED_INTO.union(TABLES, (".json", ".pdf", ".pmtiles", ".svg", ".html", ".zst", ".7z"))
 """A file of these formats is never empty."""
 

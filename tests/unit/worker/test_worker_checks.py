@@ -6,10 +6,12 @@ import gzip
 import json
 import lzma
 import shutil
+import sqlite3
 import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,9 +60,9 @@ def compressed(path: Path, content: bytes) -> Path:
     return path
 
 
-def zipped(path: Path) -> None:
+def zipped(path: Path, member: str = "a.csv") -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.csv", "1,2")
+        archive.writestr(member, "1,2")
 
 
 def found(directory: Path) -> dict[str, str]:
@@ -70,6 +72,30 @@ def found(directory: Path) -> dict[str, str]:
     checks.check_outputs(str(directory), reporter)
     assert tree(directory) == before, "looking leaves nothing behind"
     return {each.kind: each.message for each in reporter.warnings.first} if reporter.warnings else {}
+
+
+def columns(path: Path, *, rows: int) -> Path:
+    """Write a Parquet file without data: its version, a schema of one element, and the number of rows."""
+    footer = bytes((0x15, 2, 0x19, 0x1C, 0x48, 1, 0x61, 0, 0x16, 2 * rows, 0))
+    path.write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    return path
+
+
+def masked(path: Path) -> Path:
+    source = raster(path.with_name("source.tif"), "-bands", "2", "-burn", "0")
+    subprocess.run(["gdal_translate", "-q", "-b", "1", "-mask", "2", source, path], check=True)
+    source.unlink()
+    return path
+
+
+def open_database(path: Path) -> None:
+    """Leave changes in the -wal file of a GeoPackage, as a killed program does."""
+    content = converted(path).read_bytes()
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("PRAGMA journal_mode = wal; CREATE TABLE more (n)")
+        log = Path(f"{path}-wal").read_bytes()
+    path.write_bytes(content)
+    Path(f"{path}-wal").write_bytes(log)
 
 
 GOOD: dict[str, Callable[[Path], object]] = {
@@ -106,6 +132,10 @@ GOOD: dict[str, Callable[[Path], object]] = {
     ),
     "points of a receiver": lambda d: converted(d / "a.gpx", "-sql", "SELECT n AS name FROM source"),
     "a sheet": lambda d: converted(d / "a.xlsx"),
+    "one of two variables": lambda d: raster(
+        d / "a.nc", "-of", "netCDF", "-bands", "2", "-burn", "0", placed=False
+    ),
+    "a table of columns": lambda d: columns(d / "a.parquet", rows=1),
     "what is not known": lambda d: ((d / "a.bin").write_bytes(b""), (d / "b.bin").write_bytes(b"1")),
 }
 
@@ -181,6 +211,46 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
         "unreadable",
         "cut off",
         lambda d: (d / "a.csv.xz").write_bytes(lzma.compress(b"1,2" * 99)[:-9]),
+    ),
+    "zeros in all variables": (
+        "no_data",
+        "nothing but zeros",
+        lambda d: raster(d / "a.nc", "-of", "netCDF", "-bands", "2", burn="0", placed=False),
+    ),
+    "masked": ("no_data", "mask or alpha", lambda d: masked(d / "a.tif")),
+    "undeclared nodata": (
+        "no_data",
+        "nothing but",
+        lambda d: raster(d / "a.tif", "-ot", "Float32", burn="-9999"),
+    ),
+    "zeros without a suffix": (
+        "no_data",
+        "'result' holds nothing",
+        lambda d: raster(d / "a.tif", burn="0").rename(d / "result"),
+    ),
+    "empty geometries": (
+        "no_data",
+        "without a geometry",
+        lambda d: features(d / "a.geojson", {"type": "LineString", "coordinates": []}),
+    ),
+    "no row of columns": ("no_data", "no row", lambda d: columns(d / "a.parquet", rows=0)),
+    "columns cut off": ("unreadable", "cut off", lambda d: cut(columns(d / "a.geoparquet", rows=1))),
+    "an open database": ("unreadable", "'a.gpkg-wal'", lambda d: open_database(d / "a.gpkg")),
+    "a zipped shapefile in parts": (
+        "unreadable",
+        "'a.shp' without its .shx and .dbf",
+        lambda d: zipped(d / "a.zip", "a.shp"),
+    ),
+    "a heading after a comment": (
+        "no_data",
+        "only a heading",
+        lambda d: (d / "a.csv").write_text("# by me\nid|name\n"),
+    ),
+    "a compressed heading": ("no_data", "only a heading", lambda d: compressed(d / "a.csv.gz", b"depth\n")),
+    "a heading in UTF-16": (
+        "no_data",
+        "only a heading",
+        lambda d: (d / "a.tsv").write_text("id\tname\n", "utf-16"),
     ),
     "a heading": ("no_data", "no row", lambda d: (d / "a.csv").write_text('"name","ice area"\n')),
 }
