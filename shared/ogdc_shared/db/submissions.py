@@ -8,6 +8,8 @@ twice under one name is harmless.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,9 +30,10 @@ from ogdc_shared.errors import (
 )
 from ogdc_shared.layout import REUSE_TASK
 from ogdc_shared.outputs.policies import EXCLUSIVE, policy_of
-from ogdc_shared.phases import FAILED_PHASES
+from ogdc_shared.phases import FAILED_PHASES, Phase
 from ogdc_shared.plan import REUSE_LABEL
 
+_EXCLUSIVE = [str(kind) for kind in EXCLUSIVE]
 _NO_ACT: Mapping[str, Any] = {"action": None, "token": None, "details": None}
 
 
@@ -102,23 +105,69 @@ def record_submission(conn: Connection, new: NewRun, *, act: Mapping[str, Any] =
     _claim_recipe(conn, new.recipe_id, name=new.recipe_name)
     run = _earlier_run(conn, new)
     while run is None:
-        if policy_of(new.output_type).is_exclusive:
-            require_place(conn, new.recipe_id, overwrite=new.overwrite)
         # A submission of another recipe may have used the key meanwhile; then that is the earlier run.
         run = _insert(conn, new, act) or _earlier_run(conn, new)
     return run
 
 
+class _Inserted(NamedTuple):
+    """What `insert_run` returns."""
+
+    running: str | None
+    """The unfinished run that has the place, or None."""
+    published: str | None
+    """The run that has published there, or None."""
+    id: UUID | None
+    """None if nothing was inserted; so are the next."""
+    submitted_at: datetime
+    queued_at: datetime | None
+    submitted_by: str
+    """Name of the user."""
+
+
 def _insert(conn: Connection, new: NewRun, act: Mapping[str, Any]) -> Run | None:
-    """Insert a run; None if its idempotency key is in use."""
-    as_json: dict[str, Any] = {
+    """Insert a run; None if its idempotency key is in use.
+
+    Raises:
+        AlreadyRunningError, AlreadyPublishedError: see `require_place`.
+    """
+    given: dict[str, Any] = {
         "manifest": Jsonb(new.manifest, msgspec.json.encode),
         "parameters": Json(new.parameters) if new.parameters else None,
         "reused_from": None if _may_take(new.manifest) else [],
+        "but": None,
+        "exclusive": _EXCLUSIVE if policy_of(new.output_type).is_exclusive else [],
     }
-    cursor = conn.cursor(row_factory=class_row(Run))
-    statement = load_queries("submissions")["insert_run"] + b"\n" + load_queries("runs")["select_runs"]
-    return cursor.execute(statement, {**new._asdict(), **as_json, **act}).fetchone()
+    cursor = conn.cursor(row_factory=class_row(_Inserted))
+    found = cursor.execute(_insert_run(), {**new._asdict(), **given, **act}).fetchone()
+    assert found is not None
+    _check_place(new.recipe_id, found.running, found.published, overwrite=new.overwrite)
+    return None if found.id is None else _as_recorded(new, found)
+
+
+@cache
+def _insert_run() -> bytes:
+    queries = load_queries("submissions")
+    return queries["insert_run"].replace(b"<find_place_holders>", queries["find_place_holders"])
+
+
+def _as_recorded(new: NewRun, found: _Inserted) -> Run:
+    """Return a run as `find_run` would read it just after its insertion, which takes longer."""
+    fields: dict[str, Any] = dict.fromkeys(Run._fields)
+    fields |= {
+        "status": str(Phase.PENDING),
+        "task_counts": {},
+        "partition_counts": {},
+        "warning_count": 0,
+        "resource_version": 0,
+        "by_upload": False,
+        "by_schedule": False,
+        "silent_seconds": 0.0,
+        "owner_id": new.submitted_by,
+    }
+    fields |= {name: value for name, value in new._asdict().items() if name in fields}
+    fields |= {name: value for name, value in found._asdict().items() if name in fields}
+    return Run(**fields)
 
 
 def _may_take(manifest: dict[str, Any]) -> bool:
@@ -161,9 +210,13 @@ def require_place(conn: Connection, recipe_id: str, *, overwrite: bool, but: str
     """
     found = conn.execute(
         load_queries("submissions")["find_place_holders"],
-        {"recipe_id": recipe_id, "but": but, "exclusive": [str(kind) for kind in EXCLUSIVE]},
+        {"recipe_id": recipe_id, "but": but, "exclusive": _EXCLUSIVE},
     ).fetchone()
     running, published = found or (None, None)
+    _check_place(recipe_id, running, published, overwrite=overwrite)
+
+
+def _check_place(recipe_id: str, running: str | None, published: str | None, *, overwrite: bool) -> None:
     if running is not None:
         raise AlreadyRunningError(
             f"Run {running!r} of recipe {recipe_id!r} has not ended. Wait for it or cancel it."

@@ -103,6 +103,19 @@ def test_a_new_run_is_pending_and_remembers_who_submitted_what(conn):
     assert run.handed_over_at is None
 
 
+def test_a_new_run_is_returned_as_it_is_recorded(conn):
+    fields = {
+        "output_type": "temporary",
+        "queued": True,
+        "priority": -1,
+        "input_bytes": 7,
+        "partitions": None,
+    }
+    run = submit(conn, "a-1", **fields, parameters={"YEAR": 2021}, recipe_path=None)
+    assert run == get_run(conn, "a-1")
+    assert run.waits
+
+
 def test_the_manifest_is_kept_as_given(conn):
     manifest = {"spec": {"arguments": {"parameters": [{"name": "ü", "value": "{{x}} '; DROP"}]}}}
     submit(conn, "a-1", manifest=manifest)

@@ -51,24 +51,31 @@ FROM runs
 WHERE submitted_by = %(user_id)s AND status IN ('Pending', 'Running') AND name IS DISTINCT FROM %(but)s
 
 -- name: insert_run
--- Inserts a run, and its entry of the audit log if `action` is given. Follow this with `select_runs`, which reads the new
--- row in the same statement.
-WITH runs AS (
+-- Inserts a run unless its place is taken or its idempotency key is in use, and its entry of the audit log if `action` is
+-- given. `find_place_holders` is inserted for <find_place_holders>.
+WITH place AS (
+<find_place_holders>
+), inserted AS (
 INSERT INTO runs (
     name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,
     manifest, submitted_by, idempotency_key, request_digest, parameters, reused_from, priority,
     parallelism, queued_at
-) VALUES (
+)
+SELECT
     %(name)s, %(recipe_id)s, %(recipe_path)s, %(snapshot)s, %(output_type)s, %(overwrite)s, %(partitions)s,
     %(input_files)s, %(input_bytes)s, %(manifest)s, %(submitted_by)s, %(idempotency_key)s, %(request_digest)s,
     %(parameters)s, %(reused_from)s, %(priority)s, %(parallelism)s, CASE WHEN %(queued)s THEN now() END
-)
+FROM place
+WHERE place.running IS NULL AND (place.published IS NULL OR %(overwrite)s)
 ON CONFLICT (submitted_by, idempotency_key) DO NOTHING
-RETURNING *
+RETURNING id, name, submitted_by, submitted_at, queued_at
 ), act AS (
 INSERT INTO audit (actor, token, action, object, details)
-SELECT submitted_by, %(token)s, %(action)s, name, %(details)s FROM runs WHERE %(action)s::text IS NOT NULL
+SELECT submitted_by, %(token)s, %(action)s, name, %(details)s FROM inserted WHERE %(action)s::text IS NOT NULL
 )
+SELECT place.running, place.published, inserted.id, inserted.submitted_at, inserted.queued_at,
+    (SELECT coalesce(display_name, users.name) FROM users WHERE users.id = inserted.submitted_by) AS submitted_by
+FROM place LEFT JOIN inserted ON true
 
 -- name: record_handover
 -- Does not wait for the disk. If the database server crashes before the row is written, the sweep hands the run over again.
