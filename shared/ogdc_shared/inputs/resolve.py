@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
@@ -87,7 +88,7 @@ def _files(recipe: Recipe, param: InputParam, *, key: str) -> Iterator[InputFile
     elif isinstance(param, FileInput):
         path = side_file(recipe.directory, f"{key}.path", param.path)
         name = param.name or PurePosixPath(param.path).name
-        size = path.stat().st_size
+        size = os.stat(path).st_size  # noqa: PTH116
         yield InputFile(param.path, kind="recipe", name=name, directory=param.directory, size=size)
 
 

@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple
 
 from ogdc_shared.digests import files_digest
@@ -91,19 +91,17 @@ def pack_with_digest(directory: Path, *, on_left_out: Callable[[LeftOut], None] 
     buffer = io.BytesIO()
     room = MAX_CONTENT
     digests: list[tuple[str, str]] = []
-    with (
-        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, filename="", mtime=0) as stream,
-        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, filename="", mtime=0) as stream:
         for name in files_to_pack(directory, most=MAX_FILES, on_left_out=on_left_out):
             with _opened(_packable(directory, name), name) as file:
-                header = _header(name, os.fstat(file.fileno()))
-                room -= header.size
+                status = os.fstat(file)
+                room -= status.st_size
                 if room < 0:
                     raise _too_much(name)
-                hashed = _Hashed(file)
-                archive.addfile(header, hashed)
-                digests.append((name, hashed.digest()))
+                stream.write(_header(name, status))
+                digests.append((name, _copy(file, stream, size=status.st_size)))
+        end = 2 * tarfile.BLOCKSIZE
+        stream.write(bytes(end + -(stream.tell() + end) % tarfile.RECORDSIZE))
     return Packed(_bounded(buffer.getvalue()), files_digest(digests), tuple(digests))
 
 
@@ -128,13 +126,14 @@ def unpack(
     bundle = _bounded(data if isinstance(data, bytes) else data.read(MAX_BUNDLE + 1))
     room = MAX_CONTENT if most is None else most
     most_files = MAX_FILES if most_files is None else most_files
-    into.mkdir(parents=True, exist_ok=True)
-    directories = {os.fspath(into)}
+    root = os.fspath(into)
+    os.makedirs(root, exist_ok=True)
+    directories = {root}
     try:
         for number, entry in enumerate(_entries(bundle), start=1):
             if number > most_files:
                 raise too_many(most_files)
-            room -= _extract(entry, into, directories, most=room)
+            room -= _extract(entry, root, directories, most=room)
     except _BROKEN as exc:
         raise _damaged(exc) from exc
 
@@ -158,7 +157,7 @@ def _too_much(name: str) -> InvalidRecipeError:
 # --- packing ---
 
 
-def _packable(directory: Path, name: str) -> Path:
+def _packable(directory: Path, name: str) -> str:
     try:
         name.encode()
         return confined(directory, name)
@@ -169,37 +168,43 @@ def _packable(directory: Path, name: str) -> Path:
 
 
 @contextmanager
-def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
+def _opened(path: str, name: str) -> Iterator[int]:
     try:
-        with path.open("rb") as file:
-            yield file
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
     except OSError as exc:
         reason = exc.strerror or exc
         raise InvalidRecipeError(f"{name}: cannot be read ({reason}); check its permissions.") from exc
 
 
-def _header(name: str, status: os.stat_result) -> tarfile.TarInfo:
+def _header(name: str, status: os.stat_result) -> bytes:
     """Return a header with name, size and executable bit; time and owner would make archives differ."""
     header = tarfile.TarInfo(name)
     header.size = status.st_size
     header.mode = 0o755 if status.st_mode & 0o100 else 0o644
-    return header
+    return header.tobuf(tarfile.PAX_FORMAT)
 
 
-class _Hashed:
-    """A file that computes its digest while it is read."""
+def _copy(file: int, stream: gzip.GzipFile, *, size: int) -> str:
+    """Copy a file's content into an archive, padded to whole blocks, and return its digest.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._state = hashlib.sha256()
-
-    def read(self, size: int = -1, /) -> bytes:
-        data = self._file.read(size)
-        self._state.update(data)
-        return data
-
-    def digest(self) -> str:
-        return self._state.hexdigest()
+    Raises:
+        OSError: it has fewer than `size` bytes, because somebody is writing it.
+    """
+    state = hashlib.sha256()
+    left = size
+    while left:
+        chunk = os.read(file, min(left, _CHUNK))
+        if not chunk:
+            raise OSError("it became shorter while it was read")
+        state.update(chunk)
+        stream.write(chunk)
+        left -= len(chunk)
+    stream.write(bytes(-size % tarfile.BLOCKSIZE))
+    return state.hexdigest()
 
 
 # --- unpacking ---
@@ -265,7 +270,7 @@ def _unwanted(name: str) -> InvalidRecipeError:
     return InvalidRecipeError(f"bundle: {name!r} is a link or a device; pack the file itself in its place.")
 
 
-def _extract(entry: _Entry, into: Path, directories: set[str], *, most: int) -> int:
+def _extract(entry: _Entry, into: str, directories: set[str], *, most: int) -> int:
     """Write one entry below `into`, and return its size in bytes.
 
     `directories` are those that exist already; the new ones are added.
@@ -274,7 +279,7 @@ def _extract(entry: _Entry, into: Path, directories: set[str], *, most: int) -> 
     directory = target if entry.content is None else target.rpartition("/")[0]
     try:
         if directory not in directories:
-            os.makedirs(directory, exist_ok=True)  # noqa: PTH103  a Path takes as long again
+            os.makedirs(directory, exist_ok=True)
             directories.add(directory)
         return 0 if entry.content is None else _write(target, entry, entry.content, most=most)
     except OSError as exc:
@@ -307,17 +312,18 @@ def _chunks(name: str, content: IO[bytes], *, most: int) -> Iterator[bytes]:
         raise _damaged(exc) from exc
 
 
-def _inside(name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if "\0" in name or "\\" in name or path.is_absolute() or ".." in path.parts:
+def _inside(name: str) -> str:
+    """Return a member's path relative to the recipe."""
+    parts = [part for part in name.split("/") if part not in {"", "."}]
+    if "\0" in name or "\\" in name or name.startswith("/") or ".." in parts:
         raise InvalidRecipeError(
             f"bundle: the name {name!r} is outside the recipe; pack relative names, without '..'."
         )
-    if len(path.parts) > MAX_DEPTH:
+    if len(parts) > MAX_DEPTH:
         raise InvalidRecipeError(
             f"bundle: {name[:100]!r}… is more than {MAX_DEPTH} directories deep; pack a flatter recipe."
         )
-    return path
+    return "/".join(parts)
 
 
 def _unwritable(name: str, exc: OSError) -> InvalidRecipeError | StorageUnavailableError:

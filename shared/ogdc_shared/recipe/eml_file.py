@@ -51,7 +51,7 @@ def read_eml(directory: Path, name: str) -> Element:
     where = f"{META_FILE}: metadata.eml: {shown(name)}"
     try:
         path = confined(directory, name)
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             root = parse(file.read(_MAX_BYTES))
     except UnusableFileError as exc:
         raise InvalidRecipeError(f"{where} {exc}") from exc

@@ -31,7 +31,7 @@ class UnusableFileError(InputError):
     """A file that cannot be used; the message is a predicate, with the file as subject."""
 
 
-def confined(directory: Path, name: str) -> Path:
+def confined(directory: Path, name: str) -> str:
     """Return the path of the regular file `name` (relative, with `/`) inside `directory`.
 
     Links are followed if they stay inside the directory.
@@ -41,7 +41,7 @@ def confined(directory: Path, name: str) -> Path:
     """
     parts = name.split("/")
     if "\\" not in name and not _ODD_PARTS.intersection(parts) and _is_plain_file(directory, parts):
-        return directory / name
+        return f"{directory}/{name}"
     path = PurePosixPath(name)
     if "\0" in name or path.is_absolute() or ".." in path.parts:
         raise UnusableFileError("lies outside the recipe directory; give a path inside it, without '..'.")
@@ -69,7 +69,7 @@ def confined(directory: Path, name: str) -> Path:
         )
     if not stat.S_ISREG(mode):
         raise UnusableFileError("is a directory or a device; give the path of a file.")
-    return real
+    return str(real)
 
 
 def _is_plain_file(directory: Path, parts: Sequence[str]) -> bool:
@@ -87,7 +87,7 @@ def _is_plain_file(directory: Path, parts: Sequence[str]) -> bool:
     return stat.S_ISREG(mode)
 
 
-def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
+def read_text(path: str, *, limit: int = TEXT_LIMIT) -> str:
     """Read a text file of at most `limit` bytes, without its byte order mark.
 
     Raises:
@@ -112,7 +112,7 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
         ) from exc
 
 
-def _beginning(path: Path, most: int) -> bytes:
+def _beginning(path: str, most: int) -> bytes:
     """Read at most `most` bytes of a file. Python's own file would take twice as many system calls."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

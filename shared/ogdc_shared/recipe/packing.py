@@ -116,7 +116,7 @@ class _Packing:
             size = entry.stat(follow_symlinks=False).st_size
         else:
             try:
-                size = confined(self._directory, name).stat().st_size
+                size = os.stat(confined(self._directory, name)).st_size
             except UnusableFileError as exc:
                 return _unusable(entry) or str(exc).partition(";")[0]
         return f"{size:,} bytes, and nothing names it" if size > SMALL else None

@@ -132,7 +132,7 @@ def _is_recipe_file(directory: Path, name: str) -> bool:
     return re.fullmatch(r"\w[\w./-]*\.\w+", name) is not None and (directory / name).is_file()
 
 
-def side_file(directory: Path, key: str, name: str) -> Path:
+def side_file(directory: Path, key: str, name: str) -> str:
     """Return the path of a side file that `meta.yml` names under `key`.
 
     Raises:
@@ -292,7 +292,7 @@ def _unreached_advice(sh_file: str, script: Script) -> Iterator[str]:
         )
 
 
-def _url_list_problems(path: Path, file: str) -> Iterator[str]:
+def _url_list_problems(path: str, file: str) -> Iterator[str]:
     empty = True
     try:
         for number, url in read_url_list(path):

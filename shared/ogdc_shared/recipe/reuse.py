@@ -8,9 +8,11 @@ cannot see (such as a script that reads the clock in an unknown way) is for `wor
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from posixpath import basename, normpath
 from typing import NamedTuple
 
 from ogdc_shared.digests import files_digest
@@ -139,7 +141,7 @@ def _described(recipe: Recipe) -> set[str]:
             named.add(param.file)
         elif isinstance(param, FileInput):
             named.add(param.path)
-    return {str(PurePosixPath(name)) for name in named}
+    return set(map(normpath, named))
 
 
 def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
@@ -148,10 +150,13 @@ def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
     if any(_BARE.search(text) or _names_several(recipe, text) for text in read):
         return
     footprints = _footprints(recipe)
-    for name in map(PurePosixPath, _described(recipe)):
-        is_footprint = footprints is not None and name.is_relative_to(footprints) and name.name != META_FILE
-        if not is_footprint and not any(name.name in text for text in read):
-            yield str(name)
+    for name in _described(recipe):
+        own = basename(name)
+        is_footprint = (
+            footprints is not None and PurePosixPath(name).is_relative_to(footprints) and own != META_FILE
+        )
+        if not is_footprint and not any(own in text for text in read):
+            yield name
 
 
 def _footprints(recipe: Recipe) -> str | None:
@@ -160,14 +165,14 @@ def _footprints(recipe: Recipe) -> str | None:
     if isinstance(workflow, ShellWorkflow):
         return None
     config = workflow.config_file
-    content = json.loads(Path(recipe.directory, config).read_bytes()) if config else {}
+    content = json.loads((recipe.directory / config).read_bytes()) if config else {}
     return str(content.get("dir_footprints", "footprints"))
 
 
 def _names_several(recipe: Recipe, text: str) -> bool:
     """Whether a text refers to a path in the recipe's directory that is not one of its files."""
     return any(
-        several or not name or not Path(recipe.directory, name).is_file()
+        several or not name or not os.path.isfile(f"{recipe.directory}/{name}")
         for name, several in _PLACE.findall(text)
     )
 

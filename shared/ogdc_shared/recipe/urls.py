@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from ogdc_shared.recipe.files import UnusableFileError
@@ -89,7 +88,7 @@ def http_url(url: str) -> str:
     return f"https://s3.amazonaws.com/{rest}" if "." in bucket else f"https://{bucket}.s3.amazonaws.com/{key}"
 
 
-def read_url_list(path: Path) -> Iterator[tuple[int, str]]:
+def read_url_list(path: str) -> Iterator[tuple[int, str]]:
     """Yield line number and URL of each line, without blank lines and lines that begin with `#`.
 
     A list may have a million lines, so it is not kept in memory.
@@ -98,7 +97,7 @@ def read_url_list(path: Path) -> Iterator[tuple[int, str]]:
         UnusableFileError: the file is not UTF-8, or cannot be read.
     """
     try:
-        with path.open(encoding="utf-8-sig") as lines:
+        with open(path, encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 url = line.strip()
                 if url and not url.startswith("#"):

@@ -16,7 +16,7 @@ from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.locked_directories import locked_directory, remove_abandoned
 from ogdc_shared.recipe.bundle import unpack
-from ogdc_shared.recipe.forms import names_in, recipe_roots
+from ogdc_shared.recipe.forms import META_FILE, names_in, recipe_roots
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
 from ogdc_shared.recipe_sources.staging import stage_recipe
 from ogdc_shared.removal import remove
@@ -107,5 +107,7 @@ def _directory(scratch: ExitStack) -> Path:
 
 def _recipe_root(directory: Path) -> Path:
     """Return the directory of the recipe, since many archives contain a single top-level directory."""
+    if os.path.lexists(f"{directory}/{META_FILE}"):
+        return directory
     roots = recipe_roots(names_in(directory))
     return directory / roots[0] if len(roots) == 1 else directory

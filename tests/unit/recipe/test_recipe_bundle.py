@@ -85,6 +85,32 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
     assert digest(pack(one)) == digest(pack(two))
 
 
+def test_a_bundle_has_the_bytes_that_tarfile_and_gzip_give(tmp_path: Path) -> None:
+    names = {"empty": 0, "block": 512, "ä": 513, "of/chunks": bundles._CHUNK + 1, f"{'d' * 90}/{'f' * 90}": 1}
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, filename="", mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, size in sorted(names.items()):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(bytes(size))
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = size, 0o644
+            archive.addfile(member, io.BytesIO(bytes(size)))
+    assert pack(tmp_path) == buffer.getvalue()
+
+
+def test_a_file_that_shrinks_while_it_is_packed_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "short").write_bytes(b"short")
+    with (
+        (tmp_path / "short").open() as file,
+        gzip.open(io.BytesIO(), "wb") as stream,
+        pytest.raises(OSError, match="became shorter"),
+    ):
+        bundles._copy(file.fileno(), stream, size=6)
+
+
 def test_another_byte_or_another_name_gives_another_digest(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
     before = digest(pack(recipe))
