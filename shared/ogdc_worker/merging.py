@@ -9,7 +9,7 @@ from ogdc_shared.walking import is_directory, walk
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 class Clash(NamedTuple):
@@ -54,6 +54,23 @@ def merge_names(
     if clashes:
         raise refuse(clashes, count)
     return found
+
+
+def alike_names(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield names with one that is the same on Windows or macOS: other case, or accents encoded otherwise.
+
+    Source: Apple File System Reference, "j_drec_hashed_key_t": names are normalized (NFD) and case-folded.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        key = name.casefold()
+        if not key.isascii():
+            from unicodedata import normalize  # which few names need
+
+            key = normalize("NFD", normalize("NFD", key).casefold())
+        known = seen.setdefault(key, name)
+        if known != name:
+            yield known, name
 
 
 def tell_others(clashes: Sequence[Clash], count: int, label: Callable[[int], str]) -> str:

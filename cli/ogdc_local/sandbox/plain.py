@@ -19,6 +19,7 @@ from ogdc_local.sandbox.base import Container, Exit, Mount, RunningTask, open_pi
 from ogdc_local.sandbox.interpreter import WORKER, worker_command
 from ogdc_local.sandbox.processes import descendants
 from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.layout import SHARED_CGROUP
 
 _SHARED = ("/tmp",)  # noqa: S108
 """Shared with the machine instead of private to the task."""
@@ -56,7 +57,7 @@ class Plain:
             stdin=subprocess.DEVNULL if mark is None else mark,
             stdout=log,
             stderr=log,
-            env=self._environ | dict(container.env),
+            env=self._environ | dict(container.env) | {SHARED_CGROUP: "true"},
             start_new_session=True,
         )
         return _PlainTask(process)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared import layout
 from ogdc_shared.errors import CommandFailedError, InvalidRecipeError
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush
@@ -123,11 +124,19 @@ class Execution:
             "max_memory": self._usage.max_memory,
         }
         before, self._killed = self._killed, self.memory_kills.total()
-        killed = self._killed - before
+        killed, others = self._killed - before, 0
+        if layout.SHARED_CGROUP in os.environ:
+            killed, others = 0, killed
         if outcome.exit_code or outcome.timed_out or outcome.left or killed:
             self._reporter.event("command_failed", **facts, timed_out=outcome.timed_out)
             raise CommandFailedError(
                 self._failure(number, file, outcome, killed), number=number, exit_code=outcome.exit_code
+            )
+        if others:
+            self._reporter.warn(
+                "shell_error",
+                f"{which} ended with 0, but meanwhile the kernel killed a program for lack of memory, of "
+                "this command or of another process of the container (OGDC_SANDBOX=none)",
             )
         self._look_at_outputs(number, file, errors)
         self._reporter.refuse_warnings()

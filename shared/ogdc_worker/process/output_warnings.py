@@ -54,7 +54,7 @@ def about_outputs(command: str, left: OutputDefects, *, is_last: bool) -> Iterat
         yield (
             "odd_name",
             f"{command} left {first!r} and {second!r}{_others(left.alike)}, which are one file on Windows "
-            "and macOS: readers there get only one of the two. Rename one.",
+            "or macOS: readers there get only one of the two. Rename one.",
         )
     for lost in left.lost:
         if not lost.certain:

@@ -7,10 +7,9 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.walking import walk
+from ogdc_worker.merging import alike_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ogdc_worker.process.indexes import BrokenIndex
     from ogdc_worker.process.paths import ProcessPaths
 
@@ -33,7 +32,7 @@ class OutputDefects(NamedTuple):
     unlisted: tuple[str, ...] = ()
     """Published files whose names are not UTF-8."""
     alike: tuple[tuple[str, str], ...] = ()
-    """Published files whose names differ only in upper and lower case."""
+    """Published files whose names are the same on other systems."""
 
 
 def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
@@ -68,7 +67,7 @@ def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
 
         lost = list(find_lost(indexes, paths, is_last=is_last))
     unlisted = tuple(name for name in published if not name.isascii() and not _is_utf8(name))
-    return OutputDefects(is_empty, tuple(dangling), tuple(lost), unlisted, tuple(_alike(published)))
+    return OutputDefects(is_empty, tuple(dangling), tuple(lost), unlisted, tuple(alike_names(published)))
 
 
 def _is_utf8(name: str) -> bool:
@@ -77,12 +76,3 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _alike(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield names with one that differs from it only in upper and lower case."""
-    seen: dict[str, str] = {}
-    for name in names:
-        known = seen.setdefault(name.casefold(), name)
-        if known != name:
-            yield known, name

@@ -34,6 +34,7 @@ from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.trees import exchange, flush_entries, move_children, write_durably
 from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
+from ogdc_worker.merging import alike_names
 from ogdc_worker.publish.clearing import clear_away
 from ogdc_worker.publish.companions import crate_begun, flush_companions, make_companions, move_companions
 from ogdc_worker.publish.output_check import check_outputs
@@ -42,8 +43,10 @@ from ogdc_worker.stops import STOPS, Stopped
 from ogdc_worker.warning_files import gather_warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from ogdc_worker.publish.output_check import Outputs
     from ogdc_worker.publish.publication import Publication
     from ogdc_worker.report import Reporter
 
@@ -153,6 +156,7 @@ def _look_through(
     """
     outputs = publication.outputs()
     names = check_outputs(outputs, rights)
+    _warn_of_names(outputs, names, reporter)
     _keep_for_later_runs(publication, reporter)
     if missing is not None:
         from ogdc_worker.missing_items import RESULT_NAME
@@ -166,6 +170,26 @@ def _look_through(
         write_durably(path, f"{missing}\n".encode())
         rights.give(path)
     return names
+
+
+def _warn_of_names(outputs: Sequence[Outputs], names: Mapping[str, int], reporter: Reporter) -> None:
+    """Warn about files of different partitions that have one name on other systems."""
+    if len(outputs) == 1:  # its task has done so
+        return
+    found = [
+        (one, other)
+        for one, other in alike_names(names)
+        if names[one] != names[other] and not is_directory(f"{outputs[names[one]].directory}/{one}")
+    ]
+    if found:
+        one, other = found[0]
+        more = f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
+        reporter.warn(
+            "odd_name",
+            f"The partitions {outputs[names[one]].partition} and {outputs[names[other]].partition} left "
+            f"{one!r} and {other!r}{more}, which are one file on Windows or macOS: readers there get only "
+            "one of the two. Rename one.",
+        )
 
 
 def _publish_zip(publication: Publication, reporter: Reporter) -> None:

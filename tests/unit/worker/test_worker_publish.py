@@ -75,6 +75,20 @@ def private_files(volume: Path) -> list[str]:
     return [name for name, value in tree(volume / layout.PRIVATE_DIR).items() if value is not None]
 
 
+@pytest.mark.parametrize("output", ["pvc", "temporary"])
+def test_names_of_two_partitions_that_are_one_elsewhere_cause_a_warning(
+    volume: Path, publication: Publication, output: str
+) -> None:
+    leave(volume, {"a": None, "a/Map.csv": b"1"})
+    leave(volume, {"A": None, "a": None, "a/map.csv": b"2"}, partition=1)
+    reporter = Reporter()
+    publish(publication._replace(partitions=2, output=output), reporter)
+    assert reporter.warnings is not None
+    (warning,) = reporter.warnings.first
+    assert warning.kind == "odd_name"
+    assert "partitions 0 and 1 left 'a/Map.csv' and 'a/map.csv'" in warning.message
+
+
 def test_everything_is_published_and_nothing_else_left(volume: Path, publication: Publication) -> None:
     leave(volume, RESULT)
     publish(publication, Reporter())

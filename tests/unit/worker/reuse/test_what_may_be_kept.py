@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ogdc_shared import run_warnings
+from ogdc_shared import layout, run_warnings
 from ogdc_shared.errors import CommandFailedError
 from ogdc_worker.process import partition
 from support.crashes import killed
@@ -75,6 +75,16 @@ def test_a_line_that_hides_a_program_killed_for_lack_of_memory_fails_and_nothing
 
     assert runs.run(line, partitions=ONE, unended=(stopped,)).left == [0]
     assert runs.run(line, partitions=ONE).left == []
+
+
+def test_a_killed_program_that_may_be_of_another_process_is_a_warning(
+    runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(layout.SHARED_CGROUP, "true")
+    runs.memory_events.write_text("oom_kill 3\n")
+    line = f'cp "$INPUT_DIR"/* "$OUTPUT_DIR"; echo oom_kill 4 > {runs.memory_events}'
+    assert "of another process of the container" in runs.run(line, partitions=ONE).warnings
+    assert runs.run(line, partitions=ONE).left == [0]
 
 
 def test_nothing_is_kept_if_a_killed_program_was_none_of_a_command(
