@@ -11,11 +11,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ogdc_shared.forks import forked, shares_of
+from ogdc_shared.forks import in_processes, shares_of
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import walk
 
@@ -59,12 +58,7 @@ def copy_tree(source: str, target: str) -> None:
 
 def _copy_files(files: Sequence[tuple[str, str]]) -> None:
     """Copy files to new paths; many files are copied by several processes."""
-    first, *others = shares_of(files, least=_SHARE)
-    with ExitStack() as stack:
-        results = [stack.enter_context(forked(partial(_copy_each, share))) for share in others]
-        _copy_each(first)
-        for result in results:
-            result()
+    in_processes(*(partial(_copy_each, share) for share in shares_of(files, least=_SHARE)))
 
 
 def _copy_each(files: Sequence[tuple[str, str]]) -> None:

@@ -12,7 +12,7 @@ import os
 import pickle
 import signal
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ogdc_shared.prctl import SET_DEATH_SIGNAL, prctl
@@ -45,6 +45,17 @@ def shares_of(work: Sequence[_T], *, least: int) -> list[Sequence[_T]]:
     count = min(_processors(), _MAX_SHARES, len(work) // least) if may_fork() else 1
     size = -(-len(work) // max(count, 1))
     return [work[begin : begin + size] for begin in range(0, len(work), size)] if work else [work]
+
+
+def in_processes(first: Callable[[], _T], *others: Callable[[], _T]) -> list[_T]:
+    """Call functions at the same time, and return their results in order.
+
+    The first one runs in this process, each of the others in a forked copy (see `forked`). An error of any of
+    them ends the others.
+    """
+    with ExitStack() as stack:
+        results = [stack.enter_context(forked(each)) for each in others]
+        return [first(), *(result() for result in results)]
 
 
 def _processors() -> int:

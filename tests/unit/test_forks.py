@@ -10,7 +10,7 @@ import pytest
 
 from ogdc_shared import forks
 from ogdc_shared.errors import CommandFailedError
-from ogdc_shared.forks import forked, shares_of
+from ogdc_shared.forks import forked, in_processes, shares_of
 
 
 def is_gone(pid: int) -> bool:
@@ -108,6 +108,24 @@ def test_shares_are_equal_and_as_many_as_are_worth_it(
     shares = shares_of(range(size), least=2)
     assert [len(share) for share in shares] == expected
     assert [each for share in shares for each in share] == [*range(size)]
+
+
+def test_functions_in_processes_run_at_once_and_give_their_results_in_order() -> None:
+    reader, writer = os.pipe()
+
+    def first() -> int:
+        assert os.read(reader, 1) == b"x"
+        return os.getpid()
+
+    def second() -> int:
+        os.write(writer, b"x")
+        return os.getppid()
+
+    assert in_processes(first, second) == [os.getpid()] * 2
+    with pytest.raises(ZeroDivisionError):
+        in_processes(lambda: 1, lambda: 1 // 0)
+    os.close(reader)
+    os.close(writer)
 
 
 def test_there_is_one_share_if_this_process_may_not_fork(monkeypatch: pytest.MonkeyPatch) -> None:

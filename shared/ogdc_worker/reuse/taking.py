@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared import layout
 from ogdc_shared.digests import digest, root_of
 from ogdc_shared.errors import NO_ROOM, IntegrityError, OgdcError
-from ogdc_shared.forks import forked, shares_of
+from ogdc_shared.forks import in_processes, shares_of
 from ogdc_shared.plan import Partition, manifests_of, split_pack
 from ogdc_shared.removal import remove
 from ogdc_worker.expected import Expected, check_recipe, read_plan
@@ -172,18 +172,18 @@ class _Taking:
 
     def of_all(self, partitions: list[Partition], files: _Files) -> dict[int, Taken]:
         """Return what was reused by the number of its partition; many partitions take several processes."""
-        fetched = self._fetched(partitions)
-        first, *others = shares_of(partitions, least=_SHARE)
+        fetched, shares = self._fetched(partitions), shares_of(partitions, least=_SHARE)
         with ExitStack() as stack:
-            begun = []
-            for share in others:
-                theirs = _Files(*(stack.enter_context(tempfile.TemporaryFile()) for _ in _Files._fields))
-                begun.append(
-                    (stack.enter_context(forked(partial(self._of_share, share, fetched, theirs))), theirs)
-                )
-            taken = self._of_share(first, fetched, files)
-            for result, theirs in begun:
-                taken |= _appended(result(), theirs, files)
+            of_others = [
+                _Files(*(stack.enter_context(tempfile.TemporaryFile()) for _ in _Files._fields))
+                for _ in shares[1:]
+            ]
+            written = zip(shares, [files, *of_others], strict=True)
+            taken, *others = in_processes(
+                *(partial(self._of_share, share, fetched, each) for share, each in written)
+            )
+            for more, theirs in zip(others, of_others, strict=True):
+                taken |= _appended(more, theirs, files)
         return taken
 
     def _of_share(
