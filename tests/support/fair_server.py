@@ -1,6 +1,6 @@
-"""A server of connections as the functions have it, with an application that says which process answers.
+"""An HTTP server like that of the functions, whose application returns the id of its process.
 
-It is no part of a test's module: the process is forked from one that can import only this package.
+It is not in a test's module, because its process is forked from one that can only import this package.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ SECONDS = 60
 
 
 @contextmanager
-def served(*, processes: int, threads: int, together: Barrier | None = None) -> Iterator[int]:
-    """Serve until the block ends; yields the port, once connections are taken."""
+def served(
+    *, processes: int, threads: int, together: Barrier | None = None, head_seconds: float = SECONDS
+) -> Iterator[int]:
+    """Serve until the block ends, and yield the port once connections are accepted."""
     (port,) = free_ports(1)
-    server = forked(_serve, port, processes, threads, together)
+    server = forked(_serve, port, processes, threads, together, head_seconds)
     server.start()
     try:
         deadline = time.monotonic() + SECONDS
@@ -62,8 +64,8 @@ def _is_listening(port: int) -> bool:
     return True
 
 
-def _serve(port: int, processes: int, threads: int, together: Barrier | None) -> None:
-    """Answer with the process id: after 10 ms, or once as many requests are at work as `together` says."""
+def _serve(port: int, processes: int, threads: int, together: Barrier | None, head_seconds: float) -> None:
+    """Answer with the process id after 10 ms, or once `together` has as many requests as it waits for."""
     from functions_framework._http.gunicorn import GunicornApplication
 
     def application(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -77,6 +79,7 @@ def _serve(port: int, processes: int, threads: int, together: Barrier | None) ->
     os.setsid()
     os.environ["THREADS"] = str(threads)
     if together is not None:
-        fair_worker._PATIENCE = math.inf
+        fair_worker._PATIENCE, fair_worker._SILENCE = math.inf, SECONDS
+    fair_worker._HEAD_SECONDS = head_seconds
     configure_gunicorn()
     GunicornApplication(application, "127.0.0.1", port, False, workers=processes).run()  # type: ignore[no-untyped-call]

@@ -67,6 +67,22 @@ def wait_until_all_are_accepted(port: int) -> None:
         time.sleep(0.01)
 
 
+def test_silent_connections_and_unfinished_heads_do_not_hold_a_thread():
+    with served(processes=1, threads=1, head_seconds=0.2) as port:
+        silent = [connect(port) for _ in range(13)]  # at five seconds each, more than SECONDS
+        unfinished = [connect(port) for _ in range(2)]
+        for connection in unfinished:
+            connection.sock.sendall(b"GET / HTTP/1.1\r\nHost:")
+        with closing(connect(port)) as other:
+            assert ask(other).isdigit()
+        for connection in unfinished:
+            assert connection.sock.recv(1) == b""
+        for connection in silent:
+            assert ask(connection).isdigit()
+        for connection in (*silent, *unfinished):
+            connection.close()
+
+
 def test_a_busy_connection_does_not_block_others():
     over = Event()
 
