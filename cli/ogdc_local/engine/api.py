@@ -151,11 +151,11 @@ class Api:
         if manifest["metadata"].get("namespace", self._namespace) != self._namespace:
             raise InvalidRequestError(f"metadata.namespace: the only namespace here is {self._namespace!r}.")
         try:
-            uid = self._store.create(manifest, namespace=self._namespace)
+            uid, document = self._store.create(manifest, namespace=self._namespace)
         except WorkflowExistsError as exc:
             raise ApiError(HTTPStatus.CONFLICT, str(exc)) from exc
         self._notice(uid, program)
-        return self._document(program.name)
+        return Answer([document.encode()])
 
     def _get(self, request: Request) -> Answer:
         return self._document(request.name)

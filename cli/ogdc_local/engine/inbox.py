@@ -17,6 +17,7 @@ class Inbox:
         self._lock = threading.Lock()
         self._reader, self._writer = os.pipe()
         self._closed = False
+        self._is_readable = False
         for descriptor in (self._reader, self._writer):
             os.set_blocking(descriptor, False)
 
@@ -31,14 +32,17 @@ class Inbox:
 
     def wake(self) -> None:
         """Make the descriptor readable."""
-        with self._lock, suppress(BlockingIOError):
-            if not self._closed:
+        with self._lock:
+            if not (self._closed or self._is_readable):
                 os.write(self._writer, b".")
+                self._is_readable = True
 
     def take(self) -> Iterator[Callable[[], None]]:
         """Yield the calls so far, in order."""
-        with suppress(BlockingIOError):
-            os.read(self._reader, 4096)
+        with self._lock:
+            if self._is_readable:
+                os.read(self._reader, 1)
+                self._is_readable = False
         with suppress(Empty):
             while True:
                 yield self._calls.get_nowait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from ogdc_shared.argo.pod_names import fnv1a
@@ -42,6 +43,7 @@ def node_id(workflow: str, name: str) -> str:
     return workflow if name == workflow else f"{workflow}-{fnv1a(name)}"
 
 
+@lru_cache(maxsize=16)  # many nodes begin at the same moment
 def timestamp(seconds: float) -> str:
     """Format seconds since 1970 as RFC 3339 in UTC."""
     return datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

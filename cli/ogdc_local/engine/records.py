@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ogdc_local.engine.nodes import Node, forgotten_by_retry, timestamp
+from ogdc_shared.phases import Phase
 
 _COLUMNS = Node._fields
 
@@ -61,11 +62,21 @@ def uid_of(connection: sqlite3.Connection, name: str) -> str | None:
     return row[0] if row else None
 
 
-def tick(connection: sqlite3.Connection) -> int:
-    """Increment and return the revision."""
+def tick(connection: sqlite3.Connection) -> None:
+    """Increment the revision, which later statements of the transaction take from `clock`."""
     connection.execute("UPDATE clock SET revision = revision + 1")
-    (revision,) = connection.execute("SELECT revision FROM clock").fetchone()
-    return int(revision)
+
+
+def read_new(connection: sqlite3.Connection, uid: str) -> Saved | None:
+    """Return a workflow that is as it was created, without its manifest; None if it is not."""
+    rows = connection.execute(
+        "SELECT name, namespace FROM workflows AS w WHERE uid = ? AND phase = 'Pending' AND shutdown IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.uid = w.uid)",
+        (uid,),
+    ).fetchall()
+    for name, namespace in rows:
+        return Saved(uid, name, namespace, "{}", "{}", WorkflowRow(Phase.PENDING), None, ())
+    return None
 
 
 def read_nodes(connection: sqlite3.Connection, uid: str) -> Iterator[Node]:
@@ -78,11 +89,11 @@ def read_nodes(connection: sqlite3.Connection, uid: str) -> Iterator[Node]:
 
 def write_changes(connection: sqlite3.Connection, change: Changes) -> None:
     """Record changes to a workflow; ignored if it was deleted meanwhile."""
-    head = change.head
+    tick(connection)
     found = connection.execute(
         "UPDATE workflows SET phase = ?, message = ?, progress = ?, started_at = ?, finished_at = ?,"
-        " expires_at = ?, revision = ? WHERE uid = ?",
-        (*head, tick(connection), change.uid),
+        " expires_at = ?, revision = (SELECT revision FROM clock) WHERE uid = ?",
+        (*change.head, change.uid),
     ).rowcount
     if not found:
         return
@@ -114,21 +125,24 @@ def reset(connection: sqlite3.Connection, uid: str) -> None:
         " WHERE uid = ? AND type IN ('DAG', 'TaskGroup') AND phase IN ('Failed', 'Error')",
         (uid,),
     )
+    tick(connection)
     connection.execute(
         "UPDATE workflows SET phase = 'Running', message = NULL, started_at = ?, finished_at = NULL,"
-        " expires_at = NULL, shutdown = NULL, revision = ? WHERE uid = ?",
-        (timestamp(time.time()), tick(connection), uid),
+        " expires_at = NULL, shutdown = NULL, revision = (SELECT revision FROM clock) WHERE uid = ?",
+        (timestamp(time.time()), uid),
     )
 
 
 def give_up(connection: sqlite3.Connection, uid: str, message: str) -> None:
     """End a workflow as Error, and replace invalid JSON that would keep it from being read."""
     now = timestamp(time.time())
+    tick(connection)
     connection.execute(
-        "UPDATE workflows SET phase = 'Error', message = ?, finished_at = ?, expires_at = NULL, revision = ?,"
+        "UPDATE workflows SET phase = 'Error', message = ?, finished_at = ?, expires_at = NULL,"
+        " revision = (SELECT revision FROM clock),"
         " labels = iif(json_valid(labels), labels, '{}'), spec = iif(json_valid(spec), spec, '{}'),"
         " annotations = iif(json_valid(annotations), annotations, '{}') WHERE uid = ?",
-        (message, now, tick(connection), uid),
+        (message, now, uid),
     )
     connection.execute(
         "UPDATE nodes SET inputs = iif(json_valid(inputs), inputs, NULL),"

@@ -162,7 +162,7 @@ class Scheduler:
     def _fill_slots(self, now: float) -> None:
         """Fill free slots: first for workflows with the fewest pods, and among those in turn."""
         held = self._runner.slots_held()
-        waiting = self._workflows.turns()
+        waiting = self._workflows.turns() if held.total() < self._slots else []
         while waiting and held.total() < self._slots:
             uid = min(waiting, key=held.__getitem__)
             waiting.remove(uid)

@@ -27,6 +27,7 @@ from ogdc_local.engine.records import (
     Saved,
     WorkflowRow,
     give_up,
+    read_new,
     read_nodes,
     reset,
     tick,
@@ -94,6 +95,8 @@ class Store:
         self._lock = threading.Lock()
         self._readers: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._document = (_HERE / "document.sql").read_text()
+        self._is_lasting = True
+        """Whether the writing connection waits for the disk at each commit, as a new connection does."""
         try:
             self._writer = self._connect()
             with _closed_on_failure(self._writer):
@@ -173,6 +176,11 @@ class Store:
                 found,
             ).fetchall()
 
+    def load_new(self, uid: str) -> Saved | None:
+        """Read a workflow that is as `create` has left it, without its manifest; None if it is not."""
+        with self._lent() as connection:
+            return read_new(connection, uid)
+
     def load(self, uid: str) -> Saved | None:
         """Read an unfinished workflow; None if it was deleted or has ended."""
         with self._reader() as connection:
@@ -203,8 +211,8 @@ class Store:
 
     # --- writing --------------------------------------------------------------------------------------------
 
-    def create(self, manifest: dict[str, Any], *, namespace: str) -> str:
-        """Record a new workflow and return its uid.
+    def create(self, manifest: dict[str, Any], *, namespace: str) -> tuple[str, str]:
+        """Record a new workflow and return its uid and its JSON.
 
         Raises:
             WorkflowExistsError: there is already one with that name.
@@ -212,26 +220,22 @@ class Store:
         metadata = manifest["metadata"]
         uid = str(uuid.uuid4())
         now = timestamp(time.time())
-        texts = (metadata.get("labels") or {}, metadata.get("annotations") or {}, manifest["spec"])
+        parts = (metadata.get("labels") or {}, metadata.get("annotations") or {}, manifest["spec"])
+        jsons = [msgspec.json.encode(part).decode() for part in parts]
         try:
             with self._transaction() as connection:
+                tick(connection)
                 connection.execute(
                     "INSERT INTO workflows"
-                    " (uid, name, namespace, created_at, revision, labels, annotations, spec, phase)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'Pending')",
-                    (
-                        uid,
-                        metadata["name"],
-                        namespace,
-                        now,
-                        tick(connection),
-                        *(msgspec.json.encode(text).decode() for text in texts),
-                    ),
+                    " (uid, name, namespace, created_at, labels, annotations, spec, phase, revision)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, 'Pending', (SELECT revision FROM clock))",
+                    (uid, metadata["name"], namespace, now, *jsons),
                 )
+                (document,) = connection.execute(f"{self._document} WHERE w.uid = ?", (uid,)).fetchone()
         except sqlite3.IntegrityError as exc:
             raise WorkflowExistsError(f'workflows.argoproj.io "{metadata["name"]}" already exists') from exc
         self._on_change(uid, Change.MADE)
-        return uid
+        return uid, document
 
     def save(self, batch: Iterable[Changes], *, lasting: bool = True) -> None:
         """Record a batch of changes atomically; changes to deleted workflows are ignored.
@@ -263,9 +267,11 @@ class Store:
             uid = uid_of(connection, name)
             if uid is None:
                 return None
+            tick(connection)
             changed = connection.execute(
-                "UPDATE workflows SET shutdown = ?, revision = ? WHERE uid = ? AND finished_at IS NULL",
-                (strategy, tick(connection), uid),
+                "UPDATE workflows SET shutdown = ?, revision = (SELECT revision FROM clock)"
+                " WHERE uid = ? AND finished_at IS NULL",
+                (strategy, uid),
             ).rowcount
             if not changed:
                 raise WorkflowStateError(f'cannot shutdown a completed workflow: workflow: "{name}"')
@@ -299,7 +305,10 @@ class Store:
             uid = uid_of(connection, name)
             if uid is None:
                 return None
-            connection.execute("UPDATE workflows SET revision = ? WHERE uid = ?", (tick(connection), uid))
+            tick(connection)
+            connection.execute(
+                "UPDATE workflows SET revision = (SELECT revision FROM clock) WHERE uid = ?", (uid,)
+            )
             (body,) = connection.execute(f"{self._document} WHERE w.uid = ?", (uid,)).fetchone()
             connection.execute("INSERT INTO deletions VALUES (?, ?, ?)", (uid, name, body))
             connection.execute("DELETE FROM workflows WHERE uid = ?", (uid,))
@@ -343,28 +352,38 @@ class Store:
                 raise sqlite3.DatabaseError(verdict)
 
     def _one(self, query: str, *parameters: str) -> Any:
-        with self._reader() as connection:
-            row = connection.execute(query, parameters).fetchone()
-        return row[0] if row else None
+        with self._lent() as connection:
+            rows = connection.execute(query, parameters).fetchall()
+        return rows[0][0] if rows else None
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for reading one consistent state."""
+        """Lend a connection for reading one consistent state with several statements."""
+        with self._lent() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection; each statement reads a state of its own, and all its rows have to be fetched."""
         try:
             connection = self._readers.get_nowait()
         except Empty:
             connection = self._connect()
-        connection.execute("BEGIN")
         try:
             yield connection
         finally:
-            connection.execute("ROLLBACK")
             self._readers.put(connection)
 
     @contextmanager
     def _transaction(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._writer.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+            if lasting is not self._is_lasting:
+                self._writer.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+                self._is_lasting = lasting
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer

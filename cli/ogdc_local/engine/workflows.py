@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator
+from math import inf
 from typing import TypeVar
 
 from ogdc_local.engine.faults import reason_of
@@ -56,6 +57,8 @@ class Workflows:
         self._due: dict[str, float] = {}
         """Uid → when the workflow has to be checked next, in seconds since 1970; only those that have to
         be."""
+        self._first_due = inf
+        """No time in `_due` is before this one."""
         self._touched: set[Flow] = set()
         """Workflows with unrecorded decisions or progress."""
         self._decided = False
@@ -85,7 +88,7 @@ class Workflows:
             program: Its program, if the manifest was parsed already.
         """
         try:
-            saved = self._store.load(uid)
+            saved = (self._store.load_new(uid) if program else None) or self._store.load(uid)
         except Exception as exc:
             if not is_away(exc):
                 self._give_up(uid, exc)
@@ -152,8 +155,10 @@ class Workflows:
 
     def check_times(self, now: float) -> None:
         """Handle deadlines and retries that are due, and load the workflows that could not be read."""
-        for uid in [uid for uid, at in self._due.items() if at <= now]:
-            self.contained(uid, self._check_flow, self._flows[uid], now)
+        if now >= self._first_due:
+            for uid in [uid for uid, at in self._due.items() if at <= now]:
+                self.contained(uid, self._check_flow, self._flows[uid], now)
+            self._first_due = min(self._due.values(), default=inf)
         for uid in [*self._unread]:
             self._unread.discard(uid)
             self.refresh(uid)
@@ -176,6 +181,7 @@ class Workflows:
         times = [at for at in (flow.deadline, flow.wakes_at) if at is not None]
         if times and not flow.over:
             self._due[flow.uid] = min(times)
+            self._first_due = min(self._first_due, *times)
         else:
             self._due.pop(flow.uid, None)
 
@@ -185,7 +191,7 @@ class Workflows:
         Args:
             retry_at: When to repeat a failed access to the disk.
         """
-        yield from self._due.values()
+        yield self._first_due
         if self._unread or self._given_up:
             yield retry_at
 

@@ -191,7 +191,7 @@ def test_a_manifest_that_a_later_version_cannot_run_ends_in_error(tmp_path: Path
     with Machine(tmp_path) as machine:
         manifest = workflow("old", tasks=[task("hello")], templates=[shell("hello", "true")])
         manifest["spec"]["hooks"] = {}
-        uid = machine.engine._store.create(manifest, namespace="ogdc")
+        uid, _ = machine.engine._store.create(manifest, namespace="ogdc")
         assert uid
     with Machine(tmp_path) as machine:
         found = machine.wait("old")

@@ -87,7 +87,9 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
 def test_resource_versions_increase_across_all_workflows(tmp_path: Path) -> None:
     changes: list[tuple[str, Change]] = []
     store = Store(tmp_path / "e.sqlite", on_change=lambda uid, change: changes.append((uid, change)))
-    uids = [store.create({"metadata": {"name": name}, "spec": {}}, namespace="n") for name in ("a", "b")]
+    created = [store.create({"metadata": {"name": name}, "spec": {}}, namespace="n") for name in ("a", "b")]
+    uids = [uid for uid, _ in created]
+    assert created[1][1] == store.document("b")
     with pytest.raises(WorkflowExistsError):
         store.create({"metadata": {"name": "a"}, "spec": {}}, namespace="n")
     assert store.shut_down("a", "Stop") == uids[0]
