@@ -64,7 +64,8 @@ class RunningPod:
         self.prepared = None
         try:
             if self._stop_reason is not None:
-                return PodResult(Phase.FAILED, self._stop_reason)
+                before = ", after an attempt that was interrupted" if self.attempt.resumed else ""
+                return PodResult(Phase.FAILED, f"{self._stop_reason}{before}")
             output = prepared.output
             self.task = ContainerSequence(sandbox, prepared.containers, log=output.writer, mark=output.mark)
             self.output = output

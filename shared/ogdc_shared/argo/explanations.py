@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ogdc_shared.argo.retry import OUT_OF_LOG, OUT_OF_MEMORY, OUT_OF_SCRATCH
-from ogdc_shared.layout import NOT_VISIBLE, PROCESS
+from ogdc_shared.layout import NOT_VISIBLE, PROCESS, PUBLISH
+from ogdc_shared.outputs.output_type import OutputType
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import FAILED_PHASES
 from ogdc_shared.shortening import shortened
 
@@ -20,6 +23,7 @@ _TOO_LONG = (
     r"Step exceeded its deadline|retry exceeded workflow deadline"
     r"|Pod was active on the node longer than the specified deadline|Workflow exceeded its deadline"
 )
+_STOPPED = r"workflow shutdown with strategy: +\w+|Step exceeded its deadline"
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 _WAITING = (
     (
@@ -90,18 +94,34 @@ def is_cut_off(message: str | None) -> bool:
     return bool(message and re.match(_TOO_LONG, message))
 
 
-def may_have_left(phase: str, message: str | None) -> str | None:
+def may_have_left(phase: str, message: str | None, spec: dict[str, Any], *, ran: bool) -> str | None:
     """Return what a `publish` that was stopped may have left; None if nothing.
+
+    If no pod of it is known to have run (`ran`), and none is known to have ended, it was waiting for one.
+
+    A zip is only offered if its run has succeeded.
 
     Only the worker itself knows. Argo does not wait for it: when a workflow is terminated, the nodes of its
     pods fail at once, and the pods may go on for their grace period.
     """
-    if phase not in FAILED_PHASES or NOT_VISIBLE in (message or ""):
+    if phase not in FAILED_PHASES or NOT_VISIBLE in (message or "") or _makes_zip(spec):
+        return None
+    if not ran and re.fullmatch(_STOPPED, message or ""):
         return None
     return (
         "It was publishing, so its result may be in place although the run does not offer it. "
         "ogdc-runner retry completes it."
     )
+
+
+def _makes_zip(spec: dict[str, Any]) -> bool:
+    """Whether a workflow's `publish` makes a zip, according to its arguments."""
+    publish = next((each for each in _objects(spec, "templates") if each.get("name") == PUBLISH), {})
+    arguments = _object(publish, "container").get("args")
+    if not isinstance(arguments, list):
+        return False
+    output = dict(pairwise(arguments)).get("--output", "")
+    return output in {*OutputType} and policy_of(output).is_zip
 
 
 def _failed(message: str, _limits: Limits, _progress: str | None) -> str:

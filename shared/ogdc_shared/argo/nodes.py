@@ -51,6 +51,8 @@ class Node(msgspec.Struct, rename="camel", gc=False):
     progress: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
+    host_node_name: str | None = None
+    """Missing if its pod was never scheduled; the local engine does not set it."""
     children: list[str] | None = None
     node_flag: Flag | None = None
     inputs: Ports | None = None

@@ -63,6 +63,8 @@ class _Seen(NamedTuple):
     message: str | None
     since: datetime | None
     """Since when it has been waiting to start, or None."""
+    ran: bool
+    """Whether a pod of it is known to have run."""
 
 
 class WorkflowState(NamedTuple):
@@ -172,7 +174,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         waiting_since=min(since, default=None),
         cut_off=phase in FAILED_PHASES and is_cut_off(reason.message if reason else message),
         shut_down=phase in FAILED_PHASES and reason is None and stopped,
-        left=publish and may_have_left(publish.task.phase, publish.message),
+        left=publish and may_have_left(publish.task.phase, publish.message, spec, ran=publish.ran),
     )
 
 
@@ -211,7 +213,8 @@ def _tasks(nodes: dict[str, Node], *, limits: Callable[[str], Limits]) -> Iterat
     }
     for node_id, pod_ids in attempts.items():
         if pod_ids:
-            yield _task(node_id, node=nodes[node_id], pod=nodes[pod_ids[-1]], limits=limits)
+            seen = _task(node_id, node=nodes[node_id], pod=nodes[pod_ids[-1]], limits=limits)
+            yield seen._replace(ran=seen.ran or len(pod_ids) > 1)
     for node_id in pods.difference(*attempts.values()):
         flag = nodes[node_id].node_flag
         if flag is None or not flag.retried:
@@ -236,7 +239,8 @@ def _task(node_id: str, *, node: Node, pod: Node, limits: Callable[[str], Limits
         started_at=_time(node.started_at, "startedAt"),
         finished_at=None if tried_again else _time(pod.finished_at, "finishedAt"),
     )
-    return _Seen(task, message, _time(pod.started_at, "startedAt") if pod.phase == Phase.PENDING else None)
+    since = _time(pod.started_at, "startedAt") if pod.phase == Phase.PENDING else None
+    return _Seen(task, message, since, ran=bool(exit_code or pod.host_node_name))
 
 
 def _put_out(nodes: dict[str, Node], template: str, names: Container[str]) -> dict[str, int]:

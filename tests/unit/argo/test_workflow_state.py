@@ -19,6 +19,7 @@ from ogdc_shared.run_warnings import RunWarnings, before_a_failure, one_warning
 from support.workflows import workflow_object
 
 NAME = "tiles-abcdefghij"
+SHUT_DOWN = "workflow shutdown with strategy:  Terminate"
 
 
 def pod(node_id: str, display_name: str, *, template: str = "process", **fields: Any) -> dict[str, Any]:
@@ -181,7 +182,10 @@ def test_workflow_that_was_stopped_after_it_had_published_has_succeeded() -> Non
 @pytest.mark.parametrize(
     ("ended", "may_have"),
     [
-        ({"phase": "Failed", "message": "workflow shutdown with strategy:  Terminate"}, True),
+        ({"phase": "Failed", "message": SHUT_DOWN, "hostNodeName": "a"}, True),
+        ({"phase": "Failed", "message": SHUT_DOWN}, False),
+        ({"phase": "Failed", "message": f"{SHUT_DOWN}, after an attempt that was interrupted"}, True),
+        ({"phase": "Failed", "message": "Stopped with strategy 'Terminate'"}, True),
         (failed("workflow shutdown with strategy: Terminate: stopped", code="137"), True),
         (failed("workflow shutdown with strategy: Terminate", code="143"), True),
         (failed(f"workflow shutdown with strategy: Terminate: {NOT_VISIBLE}.", code="143"), False),
@@ -193,6 +197,22 @@ def test_workflow_that_was_stopped_while_it_published_says_if_that_may_be_done(
 ) -> None:
     state = stopped(pod("p0", "publish", template="publish", **ended))
     assert (state.phase, state.shut_down) == ("Failed", True)
+    assert ("may be in place" in (state.left or "")) == may_have
+
+
+def test_an_earlier_attempt_to_publish_may_have_left_its_result() -> None:
+    waits = pod("p1", "publish(1)", template="publish", phase="Failed", message=SHUT_DOWN)
+    attempts = [pod("p0", "publish(0)", template="publish", **failed("pod deleted")), waits]
+    state = stopped(retry("r", "publish", ["p0", "p1"], template="publish", phase="Failed"), *attempts)
+    assert "may be in place" in (state.left or "")
+
+
+@pytest.mark.parametrize(("output", "may_have"), [("pvc", True), ("dataone", True), ("temporary", False)])
+def test_a_zip_is_never_in_place_after_its_run_was_stopped(output: str, may_have: bool) -> None:
+    arguments = ["publish", "--run", NAME, "--output", output]
+    spec = {"shutdown": "Terminate", "templates": [{"name": "publish", "container": {"args": arguments}}]}
+    killed = pod("p0", "publish", template="publish", **failed(SHUT_DOWN, code="137"))
+    state = read_workflow(workflow(killed, spec=spec, phase="Failed"))
     assert ("may be in place" in (state.left or "")) == may_have
 
 
