@@ -19,6 +19,7 @@ from ogdc_worker.report import LAST_WORDS_BYTES, Reporter, clip
 from ogdc_worker.stops import STOPS, Stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
     from ogdc_worker.expected import Expected
@@ -27,8 +28,8 @@ FAILED = 1
 TRY_AGAIN = 75
 
 
-def main() -> NoReturn:
-    """Run the task given on the command line, then exit the process with `os._exit`.
+def main(leave: Callable[[int], NoReturn] = os._exit) -> NoReturn:
+    """Run the task given on the command line, then exit the process with `leave`.
 
     A normal interpreter shutdown takes longer than many commands do, and would interfere with threads that
     are still fetching when another one has failed.
@@ -43,7 +44,7 @@ def main() -> NoReturn:
     except Stopped as stopped:
         code = stopped.exit_code
     sys.stderr.flush()
-    os._exit(code)
+    leave(code)
 
 
 def run_task(arguments: list[str]) -> int:

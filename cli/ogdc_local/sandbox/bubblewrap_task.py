@@ -92,7 +92,7 @@ class BubblewrapTask:
             on_end(code >= 0)
         ended = Exit(code=128 - code) if code < 0 else Exit(code=code, started="exit-code" in report)
         if self._forked_by is not None and code >= 0 and ended.started:
-            ended = self._ended_worker(report, self._forked_by)
+            ended = self._ended_worker(report, self._forked_by, code)
         return ended if self._group is None else _leave(self._group, ended)
 
     def _look_at_memory(self) -> None:
@@ -103,10 +103,10 @@ class BubblewrapTask:
         if self._group.out_of_memory() is not None:
             self.kill()
 
-    def _ended_worker(self, report: dict[str, int], server: ForkServer) -> Exit:
-        """Return how a forked worker ended, regardless of how the sandbox's holder ended."""
-        if "worker-pid" in report:
-            return Exit(code=report.get("worker-exit", _KILLED))
+    def _ended_worker(self, report: dict[str, int], server: ForkServer, code: int) -> Exit:
+        """Return how a forked worker ended; `code` is the exit code of its sandbox's holder."""
+        if "worker-pid" in report and "join-error" not in report:
+            return Exit(code=report.get("worker-exit", _KILLED) if server.has_supervisors else code)
         number = report.get("join-error", errno.EAGAIN)
         if number != errno.EAGAIN:  # EAGAIN is temporary: too many processes of one user
             server.give_up(os.strerror(number))

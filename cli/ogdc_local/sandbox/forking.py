@@ -28,11 +28,12 @@ _LOG = logging.getLogger(__name__)
 _END_SECONDS = 5.0
 _MAX_KILLED = 3
 _INODE = struct.Struct("=Q")
-"""What a request begins with: which socket the holder has."""
+"""What the server is sent with a request's sockets: which one the holder has."""
 _AT_ONCE = {"LD_BIND_NOW": "1"}
 """The server looks up the functions of its libraries once, instead of each worker. Source: ld.so(8)."""
-HOLDER = ("/bin/sh", "-c", "{ echo && read -r end <&1; } 2> /dev/null")
-"""What holds a sandbox: it writes to its stdout, a socket, once it is there, and ends when that closes."""
+HOLDER = ("/bin/sh", "-c", '{ echo && read -r end <&1; } 2> /dev/null; exit "${end:-137}"')
+"""What holds a sandbox. It writes to its stdout, a socket, once it is there. It ends when that closes, with
+the exit code that it was sent, or 137 if the worker was killed and sent none."""
 
 
 class ForkServer:
@@ -46,6 +47,8 @@ class ForkServer:
             system_calls: The filter that restricts the system calls of workers.
             environ: The complete environment of the server.
         """
+        self.has_supervisors = uid is None
+        """Whether a supervisor reports how a worker ended. Otherwise the holder exits as the worker did."""
         self._words = ("" if uid is None else str(uid), system_calls.hex())
         self._environ = dict(environ)
         self._process: subprocess.Popen[bytes] | None = None
@@ -102,13 +105,14 @@ class ForkServer:
         """
         if self._control is None:
             return None
-        ours, holders = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        servers, holders = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        receiver, sender = socketpair(AF_UNIX, SOCK_SEQPACKET)
         try:
-            ours.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
+            servers.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
             inode = os.fstat(holders.fileno()).st_ino
             request = json.dumps({"argv": list(argv), "env": dict(environ)}).encode()
-            send_fds(holders, [_INODE.pack(inode), request], list(descriptors), MSG_DONTWAIT)
-            send_fds(self._control, [b"1"], [ours.fileno()], MSG_DONTWAIT)
+            send_fds(sender, [request], list(descriptors), MSG_DONTWAIT)
+            send_fds(self._control, [_INODE.pack(inode)], [servers.fileno(), receiver.fileno()], MSG_DONTWAIT)
         except OSError as exc:
             _LOG.info("The fork server cannot be asked for a worker: %s", exc)
             holders.close()
@@ -116,7 +120,8 @@ class ForkServer:
                 self.close()  # the next task has another one started
             return None
         finally:
-            ours.close()
+            for each in (servers, receiver, sender):
+                each.close()
         return holders
 
     def give_up(self, reason: str) -> None:

@@ -11,13 +11,13 @@ import os
 import struct
 from contextlib import suppress
 
-_NEW_USER = 0x10000000
+_NEW_USER, _NEW_PID = 0x10000000, 0x20000000
 _NAMESPACES = tuple(
     (name, flag, os.readlink(f"/proc/self/ns/{name}"))
     for name, flag in {
         "user": _NEW_USER,
         "mnt": 0x00020000,
-        "pid": 0x20000000,
+        "pid": _NEW_PID,
         "net": 0x40000000,
         "ipc": 0x08000000,
         "uts": 0x04000000,
@@ -43,6 +43,26 @@ class _FilterProgram(ctypes.Structure):
     """The struct sock_fprog of linux/filter.h."""
 
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def fork_in(pidfd: int) -> int:
+    """Fork a child into the process namespace of another process; see `os.fork`.
+
+    Raises:
+        OSError: the kernel does not allow it, or the process has ended.
+    """
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    child = None
+    try:
+        _checked(_LIBC.setns(pidfd, _NEW_PID))
+        try:
+            child = os.fork()
+        finally:
+            if child != 0:
+                _checked(_LIBC.setns(own, _NEW_PID))
+    finally:
+        os.close(own)
+    return child
 
 
 def join(pid: int, pidfd: int) -> bool:
@@ -99,6 +119,18 @@ def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
     if system_calls:
         program = _FilterProgram(len(system_calls) // _INSTRUCTION_BYTES, system_calls)
         _prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(program))
+
+
+def require_process() -> None:
+    """Check that the user of this process may have one more.
+
+    Fork and exec check this, but not the call that changes the user. Source: setresuid(2), RLIMIT_NPROC.
+
+    Raises:
+        OSError: EAGAIN, it may not.
+    """
+    with suppress(FileNotFoundError):
+        os.posix_spawn("", ["-"], {})  # no file has this name
 
 
 def close_above(last: int) -> None:

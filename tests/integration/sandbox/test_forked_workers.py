@@ -186,25 +186,35 @@ def test_a_process_holding_the_sandbox_neither_delays_nor_fakes_the_end(
     assert killed.run(sandbox)[0].code != 0
 
 
-def test_a_task_survives_its_fork_server_but_not_its_supervisor(sandbox: Bubblewrap, tmp_path: Path) -> None:
-    going_on = Task(tmp_path / "going on", "echo begun; read x < /tmp/go; echo done")
-    os.mkfifo(tmp_path / "going on/tmp/go")
-    (tmp_path / "going on/tmp/go").chmod(0o666)
-    lost = Task(tmp_path / "lost", "echo begun; sleep 60")
-    tasks = [each.start(sandbox) for each in (going_on, lost)]
-    for each in (going_on, lost):
-        each.await_output()
-    while (worker := tasks[1].worker()) is None:
-        time.sleep(0.005)
-    supervisor = os.pidfd_open(parent(worker))
-    ended = [supervisor, os.pidfd_open(worker)]
+def test_a_task_survives_its_fork_server(sandbox: Bubblewrap, tmp_path: Path) -> None:
+    tasks = []
+    for code in (0, 3):
+        task = Task(tmp_path / str(code), f"echo begun; read x < /tmp/go; echo done; exit {code}")
+        os.mkfifo(tmp_path / f"{code}/tmp/go")
+        (tmp_path / f"{code}/tmp/go").chmod(0o666)
+        tasks.append((task, task.start(sandbox)))
+    for task, _ in tasks:
+        task.await_output()
     server_of(sandbox).kill()
-    signal.pidfd_send_signal(supervisor, signal.SIGKILL)
-    assert wait(tasks[1]) == Exit(137)
-    for pidfd in ended:
-        await_end(pidfd)
-    (tmp_path / "going on/tmp/go").write_text("now\n")
-    assert (wait(tasks[0]), going_on.output()) == (Exit(0), "begun\ndone\n")
+    ends = []
+    for task, started in tasks:
+        (task.log.parent / "tmp/go").write_text("now\n")
+        ends.append((wait(started).code, task.output()))
+    assert ends == [(0, "begun\ndone\n"), (1, "begun\ndone\n")]
+
+
+def test_a_killed_worker_or_supervisor_ends_the_task(sandbox: Bubblewrap, tmp_path: Path) -> None:
+    until_ready(sandbox)
+    for name in ("worker", *([] if os.geteuid() == 0 else ["supervisor"])):
+        lost = Task(tmp_path / name, "echo begun; sleep 60")
+        task = lost.start(sandbox)
+        lost.await_output()
+        while (worker := task.worker()) is None:
+            time.sleep(0.005)
+        ended = os.pidfd_open(worker)
+        os.kill(worker if name == "worker" else parent(worker), signal.SIGKILL)
+        assert wait(task) == Exit(137)
+        await_end(ended)
 
 
 def test_a_task_starts_without_forking_if_its_server_has_ended(sandbox: Bubblewrap, tmp_path: Path) -> None:
