@@ -41,8 +41,9 @@ def withheld(text: str) -> str:
 
 def _redact(text: str) -> str:
     text = redact_text(text)
-    for pattern in (_ASSIGNED, _OPTION, _LOGIN):
-        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    for mark, pattern in (("=", _ASSIGNED), ("--", _OPTION), (":", _LOGIN)):
+        if mark in text:
+            text = pattern.sub(rf"\g<1>{HIDDEN}", text)
     return text
 
 
