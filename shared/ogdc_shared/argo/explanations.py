@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ogdc_shared.argo.retry import OUT_OF_LOG, OUT_OF_MEMORY, OUT_OF_SCRATCH
 from ogdc_shared.layout import NOT_VISIBLE, PROCESS, PUBLISH
 from ogdc_shared.outputs.output_type import OutputType
-from ogdc_shared.outputs.policies import policy_of
+from ogdc_shared.outputs.policies import OutputPolicy, policy_of
 from ogdc_shared.phases import FAILED_PHASES
 from ogdc_shared.shortening import shortened
 
@@ -104,24 +104,28 @@ def may_have_left(phase: str, message: str | None, spec: dict[str, Any], *, ran:
     Only the worker itself knows. Argo does not wait for it: when a workflow is terminated, the nodes of its
     pods fail at once, and the pods may go on for their grace period.
     """
-    if phase not in FAILED_PHASES or NOT_VISIBLE in (message or "") or _makes_zip(spec):
+    if phase not in FAILED_PHASES or NOT_VISIBLE in (message or ""):
         return None
     if not ran and re.fullmatch(_STOPPED, message or ""):
         return None
+    policy = _output_policy(spec)
+    if policy and policy.is_zip:
+        return None
+    at_node = ", and a part of its package at the member node," if policy and policy.to_node else ""
     return (
-        "It was publishing, so its result may be in place although the run does not offer it. "
+        f"It was publishing, so its result may be in place{at_node} although the run does not offer it. "
         "ogdc-runner retry completes it."
     )
 
 
-def _makes_zip(spec: dict[str, Any]) -> bool:
-    """Whether a workflow's `publish` makes a zip, according to its arguments."""
+def _output_policy(spec: dict[str, Any]) -> OutputPolicy | None:
+    """Read the type of output from the arguments of a workflow's `publish`; None if it is not there."""
     publish = next((each for each in _objects(spec, "templates") if each.get("name") == PUBLISH), {})
     arguments = _object(publish, "container").get("args")
     if not isinstance(arguments, list):
-        return False
+        return None
     output = dict(pairwise(arguments)).get("--output", "")
-    return output in {*OutputType} and policy_of(output).is_zip
+    return policy_of(output) if output in {*OutputType} else None
 
 
 def _failed(message: str, _limits: Limits, _progress: str | None) -> str:

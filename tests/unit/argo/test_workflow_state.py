@@ -214,6 +214,7 @@ def test_a_zip_is_never_in_place_after_its_run_was_stopped(output: str, may_have
     killed = pod("p0", "publish", template="publish", **failed(SHUT_DOWN, code="137"))
     state = read_workflow(workflow(killed, spec=spec, phase="Failed"))
     assert ("may be in place" in (state.left or "")) == may_have
+    assert ("member node" in (state.left or "")) == (output == "dataone")
 
 
 def test_lack_of_memory_is_a_reason_even_if_the_kernel_killed_the_task() -> None:
