@@ -8,14 +8,14 @@ Source: RFC 8259 section 8.2 (unpaired surrogates), SQLite's JSON_MAX_DEPTH, exe
 
 from __future__ import annotations
 
-import json
 import math
-from typing import Any, NoReturn
+from typing import Any
+
+import msgspec
 
 from ogdc_shared.errors import InvalidRequestError
 
 _MAX_DEPTH = 64
-_CONTAINERS = (dict, list)
 _MAX_NUMBER = 2**53
 """Larger JSON numbers are not exact in every implementation."""
 
@@ -27,26 +27,30 @@ def json_object(body: bytes) -> dict[str, Any]:
         InvalidRequestError: it is not a JSON object, or contains a value that cannot be stored.
     """
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
+        value = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise InvalidRequestError(f"the request's body is not JSON: {exc}") from exc
     if not isinstance(value, dict):
         raise InvalidRequestError("the request's body is not a JSON object")
-    _check(value)
+    _check(value, is_escaped=b"\\u" in body)
     return value
 
 
-def _check(value: dict[str, Any]) -> None:
+def _check(value: dict[str, Any], *, is_escaped: bool) -> None:
+    """Check depth and numbers; texts only if the JSON has escapes, since others cannot be wrong in UTF-8."""
     pending: list[tuple[dict[str, Any] | list[Any], int]] = [(value, 1)]
     while pending:
         found, depth = pending.pop()
-        parts = (*found.keys(), *found.values()) if isinstance(found, dict) else found
-        if parts and depth > _MAX_DEPTH:
+        if found and depth > _MAX_DEPTH:
             raise InvalidRequestError(f"the request's body nests more than {_MAX_DEPTH} levels deep")
-        for part in parts:
-            if isinstance(part, _CONTAINERS):
+        if is_escaped and isinstance(found, dict):
+            for key in found:
+                _check_single(key)
+        for part in found.values() if isinstance(found, dict) else found:
+            kind = type(part)
+            if kind is dict or kind is list:
                 pending.append((part, depth + 1))
-            elif not (isinstance(part, str) and part.isascii() and "\0" not in part):  # nearly all are so
+            elif is_escaped or kind is not str:
                 _check_single(part)
 
 
@@ -64,7 +68,3 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "?").encode(errors="replace").decode()
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number of JSON")

@@ -1,9 +1,13 @@
-"""Checks of single values of a manifest; a ManifestError names the value's path."""
+"""Checks of single values of a manifest; a ManifestError names the value's path.
+
+Paths and quantities are cached, because most workflows have the same ones.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from ogdc_local.engine.conversion import ManifestError
 from ogdc_local.engine.substitute import tags
@@ -22,11 +26,12 @@ GLOBALS = frozenset({"workflow.name", "workflow.namespace", *(f"workflow.labels.
 def check_tags(texts: Iterable[str], scope: Collection[str], where: str) -> None:
     """Reject texts with a `{{tag}}` that is not in `scope`."""
     for text in texts:
-        for tag in tags(text):
-            if tag not in scope:
-                raise ManifestError(
-                    f"{where}: {{{{{tag}}}}} is not supported by the engine of the local stack."
-                )
+        if "{{" in text:  # few have a tag
+            for tag in tags(text):
+                if tag not in scope:
+                    raise ManifestError(
+                        f"{where}: {{{{{tag}}}}} is not supported by the engine of the local stack."
+                    )
 
 
 def whole_number(value: str | int | None, where: str) -> int | None:
@@ -44,6 +49,7 @@ def checked_name(name: str | None, where: str) -> str:
     return name
 
 
+@lru_cache(maxsize=512)
 def absolute_path(path: str | None, where: str) -> str:
     """Return a normalized absolute path in a container, other than its root."""
     parts = [part for part in (path or "").split("/") if part not in {"", "."}]
@@ -52,6 +58,7 @@ def absolute_path(path: str | None, where: str) -> str:
     return f"/{'/'.join(parts)}"
 
 
+@lru_cache(maxsize=512)
 def byte_count(text: str | int | None, where: str) -> int | None:
     """Return a quantity such as 512Mi in bytes; None if it is missing."""
     try:

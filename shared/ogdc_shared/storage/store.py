@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -12,6 +13,8 @@ from ogdc_shared.errors import InvalidRequestError, OgdcError, StorageUnavailabl
 MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
 _AT_ONCE = 8
+_PLAIN_KEY = re.compile(r"[-\w][-\w.]*(?:/[-\w][-\w.]*)*", re.ASCII)
+"""Most keys, which are safe if they are no longer than a segment may be."""
 PIECE_BYTES = 1 << 20
 
 _T = TypeVar("_T")
@@ -137,6 +140,8 @@ def check_key(key: str) -> str:
     Raises:
         InvalidRequestError: the key is unsafe; the message says why.
     """
+    if len(key) <= MAX_SEGMENT_BYTES and _PLAIN_KEY.fullmatch(key):
+        return key
     problem = _key_problem(key)
     if problem:
         raise InvalidRequestError(f"{key[:200]!r} cannot be the key of an artifact: {problem}.")
