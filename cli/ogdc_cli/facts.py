@@ -52,7 +52,7 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _row(task: Facts) -> tuple[str, ...]:
-    named = (task.name, task.stage, task.phase)
+    named = (_called(task), task.stage, task.phase)
     if task.facts is None:
         is_lost = task.partition is not None and task.phase in TERMINAL_PHASES
         return (*named, "not recorded") if is_lost else named
@@ -67,6 +67,11 @@ def _row(task: Facts) -> tuple[str, ...]:
         size_in_words(ran.max_memory),
         _files(totals.wrote),
     )
+
+
+def _called(task: Facts) -> str:
+    """Return the name of a task as `logs --task` takes it."""
+    return task.name if task.partition is None else f"{task.stage}/{task.partition}"
 
 
 def _files(total: FileTotals) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ogdc_cli.amounts import counted
 from ogdc_cli.api import ApiClient, ApiError
-from ogdc_cli.tasklog import LogSummary
+from ogdc_cli.tasklog import LogSummary, Step
 from ogdc_cli.terminal import one_line, say
 from ogdc_shared.phases import TERMINAL_PHASES, Phase
 from ogdc_shared.shortening import shortened
@@ -30,7 +30,7 @@ _LOG_SECONDS = 0.2
 _QUIET_SECONDS = 1.0
 """How long the stack may wait for something new where no log is shown."""
 _FIRST_LOOK, _LOOK = 1000, 100
-"""Log lines to read; a step that began before them is not seen."""
+"""Log lines to read, first and later. Earlier steps are not shown."""
 _FEW_PARTITIONS = 8
 _CHATTER_SECONDS = 10.0
 _WIDTH = 200
@@ -46,6 +46,7 @@ def follow(
     quiet: bool = False,
     tasks: bool = True,
     patience: float | None = None,
+    shown: str = "",
 ) -> RunDetail:
     """Follow a run until it ends, and return it.
 
@@ -59,13 +60,14 @@ def follow(
         quiet: Whether to show no progress.
         tasks: Whether to return the run with its tasks.
         patience: How many seconds to wait for a service that does not respond; None means a moment.
+        shown: A part of the log that is not news (see `log_so_far`).
 
     Raises:
         ApiError: there is no such run, or the service does not respond.
     """
     look = client.poll(name, wait=_QUIET_SECONDS if quiet else _LOG_SECONDS)
     pause, lines, next_log = _FIRST_PAUSE, _FIRST_LOOK, 0.0
-    with _reporter(quiet=quiet) as report:
+    with _reporter(LogSummary(shown), quiet=quiet) as report:
         while True:
             asked = time.monotonic()
             run = _patiently(look, patience)
@@ -78,6 +80,11 @@ def follow(
                 return _patiently(lambda: client.run(name), patience) if tasks else run
             time.sleep(max(0.0, pause - (answered - asked)))
             pause = min(pause * _GROWTH, _MAX_PAUSE)
+
+
+def log_so_far(client: ApiClient, name: str) -> str:
+    """Return the end of a run's log, so that `follow` does not show it again after a retry."""
+    return _log(client, client.run(name, tasks=0), lines=_FIRST_LOOK)
 
 
 def _patiently(ask: Callable[[], RunDetail], patience: float | None) -> RunDetail:
@@ -105,12 +112,12 @@ def _log(client: ApiClient, run: RunDetail, *, lines: int) -> str:
         return ""
 
 
-def _reporter(*, quiet: bool) -> AbstractContextManager[Report]:
+def _reporter(summary: LogSummary, *, quiet: bool) -> AbstractContextManager[Report]:
     if quiet:
         return nullcontext(lambda run, log: None)
     if _can_renew_lines():
-        return _live()
-    return nullcontext(_plain())
+        return _live(summary)
+    return nullcontext(_plain(summary))
 
 
 def _can_renew_lines() -> bool:
@@ -119,21 +126,21 @@ def _can_renew_lines() -> bool:
     return sys.stderr.isatty() and is_utf8 and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _plain() -> Report:
+def _plain(summary: LogSummary) -> Report:
     """Print each step once, and now and then what the command at work has printed last."""
-    summary = LogSummary()
     shown, shown_at = "", 0.0
 
     def print_once(text: str, seconds: float) -> None:
         nonlocal shown, shown_at
         if text != shown:
+            seconds = max(seconds, shown_at)
             say(one_line(f"[{seconds:6.1f}s] {shortened(text, _WIDTH)}"), err=True)
             shown, shown_at = text, seconds
 
     def report(run: RunDetail, log: str) -> None:
         seconds = _elapsed(run)
         for step in _shortened(summary.update(log)):
-            print_once(step, seconds)
+            print_once(step.text, _age(run, step, now=seconds))
         if held := _held_up(run):
             print_once(held, seconds)
         elif run.status in TERMINAL_PHASES:
@@ -146,23 +153,25 @@ def _plain() -> Report:
     return report
 
 
-def _shortened(steps: list[str]) -> Iterator[str]:
+def _shortened(steps: list[Step]) -> Iterator[Step]:
     """Of files fetched one after the other, the last; there may be thousands."""
-    for fetching, group in groupby(steps, lambda step: step.startswith("fetched ")):
+    for fetching, group in groupby(steps, lambda step: step.text.startswith("fetched ")):
         found = list(group)
         if fetching and len(found) > 1:
-            yield f"{found[-1]} and {counted(len(found) - 1, 'other file')}"
+            others = counted(len(found) - 1, "other file")
+            yield Step(f"{found[-1].text} and {others}", found[-1].time)
         else:
             yield from found
 
 
 def _overview(run: RunDetail) -> str:
-    """Return the progress of a run in several partitions; empty for one, as its steps say more."""
-    if run.partitions == 1:
-        return ""
+    """Return the progress of a run in several partitions or stages; empty for one, as its steps say more."""
+    from ogdc_cli.facts import stages
     from ogdc_cli.partitions import summary
 
-    return summary(run)
+    if begun := stages(run):
+        return "; ".join(begun)
+    return "" if run.partitions == 1 else summary(run)
 
 
 def _held_up(run: RunDetail) -> str:
@@ -175,12 +184,12 @@ def _waiting(run: RunDetail) -> str:
 
 
 @contextmanager
-def _live() -> Iterator[Report]:
+def _live(summary: LogSummary) -> Iterator[Report]:
     """Show two lines that are updated in place: elapsed time and step, and the last line of output."""
     from rich.console import Console
     from rich.live import Live
 
-    picture = _Picture()
+    picture = _Picture(summary)
     console = Console(
         file=sys.__stderr__
     )  # past the guard of `terminal`: what the picture shows is printable
@@ -193,11 +202,11 @@ def _live() -> Iterator[Report]:
 class _Picture:
     """What a terminal shows of a run."""
 
-    def __init__(self) -> None:
+    def __init__(self, summary: LogSummary) -> None:
         from rich.spinner import Spinner
 
         self._spinner = Spinner("dots")
-        self._story = LogSummary()
+        self._story = summary
         self._step = "waiting to start"
         self._ahead = -time.monotonic()
         """What to add to the monotonic clock to have the run's age, in seconds."""
@@ -228,6 +237,15 @@ def _elapsed(run: RunDetail) -> float:
     """Return the seconds from a run's submission to its end, or to now."""
     until = run.finished_at or datetime.now(UTC)
     return max(0.0, (until - run.submitted_at).total_seconds())
+
+
+def _age(run: RunDetail, step: Step, *, now: float) -> float:
+    """Return the seconds from a run's submission to a step, or `now` if the clocks disagree."""
+    try:
+        seconds = (datetime.fromisoformat(step.time) - run.submitted_at).total_seconds()
+    except (TypeError, ValueError):  # a command may have printed the line
+        return now
+    return seconds if 0 <= seconds <= now else now
 
 
 def _clock(seconds: float) -> str:

@@ -37,6 +37,8 @@ _STEPS = {
 }
 """Step of a task without a command's number → what had finished by its end."""
 _ENDINGS = frozenset({"command_finished", "command_failed", "failed", "stopped"})
+_REMEMBERED = 10_000
+"""Events of a log that are recognized when it is read again; a reading has at most 1,000 lines."""
 _TASK = re.compile(r"\[([^\]\s]+)\] (.*)", re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*[mK]")
 """What sets a colour, or clears a line before it is written anew."""
@@ -70,6 +72,14 @@ def plain(text: str) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
+class Step(NamedTuple):
+    """A step or a warning of a run."""
+
+    text: str
+    time: str
+    """When it was logged, in ISO 8601."""
+
+
 class LogSummary:
     """What is known of a run from repeatedly reading the end of its log.
 
@@ -78,39 +88,40 @@ class LogSummary:
         last: The last line that a command has printed in this step.
     """
 
-    def __init__(self) -> None:
-        self.step = ""
-        self.last = ""
-        self._seen: dict[str, tuple[str, set[str]]] = {}
-        """Task → time of its last event that was taken in, and all its events of that time."""
+    def __init__(self, log: str = "") -> None:
+        """Take the beginning of a log as known; its steps are not news, and none of them is current."""
+        self._seen: dict[str, None] = {}
+        """The last events that were processed. They contain their times, so each is unique in a task."""
+        self.step = self.last = ""
+        self.update(log)
+        self.step = self.last = ""
 
-    def update(self, log: str) -> list[str]:
+    def update(self, log: str) -> list[Step]:
         """Process the current end of the log.
 
         Returns:
-            Descriptions of new steps and warnings since the last call.
+            New steps and warnings since the last call.
         """
-        steps: list[str] = []
+        steps: list[Step] = []
         for line in map(read_line, log.split("\n")):
             if line.event is None:
                 self.last = described(line).strip() or self.last
                 continue
             self.last = ""
-            is_new = self._note(line, line.event["time"])
-            if line.event["event"] == "warning":
-                steps += [described(line)] if is_new else []
-            elif _begins_step(line.event):
-                self.step = described(line)
-                steps += [self.step] if is_new else []
+            is_warning = line.event["event"] == "warning"
+            if self._note(line.text) and (is_warning or _begins_step(line.event)):
+                steps.append(Step(described(line), line.event["time"]))
+                self.step = self.step if is_warning else steps[-1].text
         return steps
 
-    def _note(self, line: Line, time: str) -> bool:
+    def _note(self, text: str) -> bool:
         """Remember an event; False if it was processed before."""
-        last, texts = self._seen.get(line.task, ("", set()))
-        if time < last or line.text in texts:
-            return False
-        self._seen[line.task] = (time, {line.text} if time > last else texts | {line.text})
-        return True
+        is_new = text not in self._seen
+        self._seen.pop(text, None)
+        self._seen[text] = None
+        if len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return is_new
 
 
 def _event(text: str) -> dict[str, str] | None:

@@ -36,6 +36,11 @@ def stage_of(task: str) -> str:
     return (task.removeprefix(f"{LIST}-") if task != LIST else PROCESS) if is_list_task(task) else task
 
 
+def task_name(template: str, partition: int | None) -> str:
+    """Return the name by which users request a task: `process/0`, or `publish` without a partition."""
+    return template if partition is None else f"{template}/{partition}"
+
+
 def stages_before(before: str | None, reads: tuple[str, ...]) -> list[str]:
     """Return the stages that have to end before another begins, each once.
 

@@ -184,9 +184,10 @@ def retry(name: RunArgument, wait: WaitOption = False, as_json: JsonOption = Fal
     from ogdc_cli.outcome import retrying
 
     client, name = chosen(name)
+    shown = _log_so_far(client, name) if wait and not as_json else ""
     run = client.retry(name)
     if wait:
-        _finish(client, name, as_json=as_json)
+        _finish(client, name, as_json=as_json, shown=shown)
     else:
         _changed(run, retrying, as_json=as_json)
 
@@ -264,14 +265,20 @@ def ui(
         say("No browser can be opened here; open that address in one.", err=True)
 
 
-def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
+def _log_so_far(client: ApiClient, name: str) -> str:
+    from ogdc_cli.progress import log_so_far
+
+    return log_so_far(client, name)
+
+
+def _finish(client: ApiClient, name: str, *, as_json: bool, shown: str = "") -> None:
     """Follow a run to its end, print how it ended, and leave with 1 unless it succeeded."""
     from ogdc_cli.interrupts import INTERRUPTS
     from ogdc_cli.outcome import outcome
     from ogdc_cli.progress import follow
 
     try:
-        run = follow(client, name, quiet=as_json)
+        run = follow(client, name, quiet=as_json, shown=shown)
     except INTERRUPTS:
         say(f"{name} continues in the background. To stop it: ogdc-runner cancel {name}", err=True)
         raise

@@ -7,14 +7,17 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import chain, count
 
+from ogdc_shared.argo.state import TaskState
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
 from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.errors import ArgoUnavailableError, OutputUnavailableError
+from ogdc_shared.layout import task_name
 from ogdc_shared.line_blocks import whole_lines
 from ogdc_shared.phases import TERMINAL_PHASES
+from ogdc_shared.runs.log_labels import with_task_names
 from ogdc_shared.runs.read import recorded_run
-from ogdc_shared.runs.task_logs import called, kept_log, open_task_log
+from ogdc_shared.runs.task_logs import kept_log, open_task_log
 from ogdc_shared.telemetry.tracing import Scope, current, within
 
 _TASKS = 1000
@@ -40,7 +43,7 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
     """
     run = recorded_run(context, name)
     _require_logs(run)
-    blocks = _kept_logs(context, run) if run.deleted_at else context.argo.logs(name, tail=tail)
+    blocks = _kept_logs(context, run) if run.deleted_at else _pod_logs(context, run, tail=tail)
     first = next(blocks, b"")
     if not first and run.deleted_at is not None:
         raise OutputUnavailableError(
@@ -71,13 +74,24 @@ def task_log(context: Context, name: str, task: str, *, tail: int | None = None)
 
 def _kept_logs(context: Context, run: Run) -> Iterator[bytes]:
     """Yield the stored logs of a run's tasks by partition, each line labelled with its task."""
+    for task in chain.from_iterable(_tasks(context, run)):
+        label = f"[{task_name(task.template, task.partition)}] ".encode()
+        for block in whole_lines(kept_log(context, run, task) or ()):
+            yield label + block.removesuffix(b"\n").replace(b"\n", b"\n" + label) + b"\n"
+
+
+def _pod_logs(context: Context, run: Run, *, tail: int | None) -> Iterator[bytes]:
+    """Yield what the pods of a run have printed, each line labelled with its task."""
+    blocks = context.argo.logs(run.name, tail=tail)
+    return with_task_names(blocks, run=run.name, pages=_tasks(context, run))
+
+
+def _tasks(context: Context, run: Run) -> Iterator[list[TaskState]]:
+    """Yield pages of a run's tasks, by partition."""
     for offset in count(0, _TASKS):
         with context.database.autocommit() as conn:
             tasks = list_tasks(conn, run.id, limit=_TASKS, offset=offset)
-        for task in tasks:
-            label = f"[{called(task)}] ".encode()
-            for block in whole_lines(kept_log(context, run, task) or ()):
-                yield label + block.removesuffix(b"\n").replace(b"\n", b"\n" + label) + b"\n"
+        yield tasks
         if len(tasks) < _TASKS:
             return
 

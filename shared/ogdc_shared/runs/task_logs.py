@@ -99,11 +99,6 @@ def kept_log(context: Context, run: Run, task: TaskState) -> Iterator[bytes] | N
     return None if log is None else log.read(0, log.size)
 
 
-def called(task: TaskState) -> str:
-    """Return the name by which a task is requested."""
-    return task.template if task.partition is None else f"{task.template}/{task.partition}"
-
-
 def part_after(log: TaskLog, begin: int, limit: int) -> LogPart:
     """Read up to `limit` bytes of whole lines from an offset; a longer line is cut."""
     begin = min(begin, log.size)
@@ -151,8 +146,9 @@ def _find(context: Context, run: Run, task: str) -> TaskState:
             found = find_task(conn, run.id, template, int(number) if number else None)
     if found is None:
         raise OutputUnavailableError(
-            f"No task {task[:100]!r} of run {run.name} has begun; give STAGE/PARTITION such as process/0, "
-            "or one without a partition, such as publish.",
+            f"Run {run.name} has no task {task[:100]!r}, or it has not started. Give STAGE/PARTITION such as "
+            "process/0, or a task without partitions such as publish. To list the tasks: "
+            f"`ogdc-runner status --tasks {run.name}`.",
             elsewhere=True,
         )
     return found

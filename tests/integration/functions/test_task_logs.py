@@ -134,6 +134,25 @@ def test_the_log_of_a_running_task_comes_from_its_pods(
     ]
 
 
+def test_lines_of_a_running_run_have_the_names_that_its_tasks_are_requested_by(
+    run: str, status: FlaskClient, argo: ArgoServer
+) -> None:
+    nodes = [("process(1:1)(1)", "process"), ("process(0:0)(0)", "process"), ("publish", "publish")]
+    second, first, last = (pod_name(run, node=f"{run}.{node}", template=name) for node, name in nodes)
+    lines = [(second, "a"), (second, "[b] c"), (first, "d"), (second, "e"), (last, "f")]
+    argo.logs[run] = [*lines, (f"{run}-process-9", "g")]
+    assert status.get(f"/runs/{run}/logs").text.splitlines() == [
+        "[process/1] a",
+        "[process/1] [b] c",
+        "[process/0] d",
+        "[process/1] e",
+        "[publish] f",
+        "[process-9] g",
+    ]
+    argo.logs[run] = lines[:2]
+    assert status.get(f"/runs/{run}/logs").text == "[process/1] a\n[process/1] [b] c\n"
+
+
 def test_the_log_of_a_task_without_retries_comes_from_its_pod(run, status, argo: ArgoServer) -> None:
     pod = pod_name(run, node=f"{run}.process(1:1)", template="process")
     argo.logs[run] = [(pod, "one")]

@@ -29,7 +29,7 @@ def run(*found: Stage) -> RunDetail:
 def test_a_task_is_a_row() -> None:
     summary: Any = FactsSummary(succeeded=False, totals=TOTALS)
     _, row = rows([Facts("process(0:0)", "process", 0, "Failed", summary, "http://x/y")])
-    assert row[:3] == ("process(0:0)", "process", "Failed")
+    assert row[:3] == ("process/0", "process", "Failed")
     assert row[4:7] == ("3, 1 failed", "1.5", "0.5")
     assert [cell.split()[0] for cell in (row[3], row[8])] == ["2", "1"]
 
@@ -55,7 +55,9 @@ def test_reused_partitions_are_marked_in_a_column() -> None:
 def test_tasks_are_listed_by_stage_and_partition() -> None:
     stages = ("publish", None), ("top", 0), ("build", 1), ("reuse", None), ("build", None), ("process", 0)
     tasks = [Facts(stage, stage, partition, "Running", None, None) for stage, partition in stages]
-    assert [row[0] for row in rows(tasks)[1:]] == ["reuse", "process", "build", "build", "top", "publish"]
+    assert [row[0] for row in rows(tasks)[1:]] == [
+        *("reuse", "process/0", "build", "build/1", "top/0", "publish")
+    ]
 
 
 def test_stages_are_shown_if_there_are_several() -> None:

@@ -116,6 +116,26 @@ def test_time_counts_from_the_submission(service: Service, capsys: pytest.Captur
     assert capsys.readouterr().err.startswith("[3600.")
 
 
+def test_a_step_has_the_time_at_which_it_began(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    service.submitted_at = datetime(2026, 1, 1, tzinfo=UTC)
+    service.looks = [("Succeeded", started(1, 1) + started(2, 5))]
+    progress.follow(service.client, "r", shown=started(1, 1))
+    assert capsys.readouterr().err == "[   5.0s] command 2 of 9: do 2\n"
+
+
+def test_a_run_of_several_stages_is_shown_by_all_of_them(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = [
+        {"stage": "process", "tasks": 1, "counts": {"Succeeded": 1}},
+        {"stage": "build", "tasks": 3, "counts": {"Running": 1, "Succeeded": 2}},
+    ]
+    service.facts = {"partitions": 1, "stages": stages}
+    service.looks = [("Running", ""), ("Succeeded", "")]
+    progress.follow(service.client, "r")
+    assert printed(capsys) == ["stage process: 1 Succeeded; stage build: 1 Running, 2 Succeeded"]
+
+
 def test_an_unavailable_log_does_not_end_the_waiting(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,10 @@ def test_a_line_that_is_nested_too_deep_to_be_read_is_shown_as_it_is() -> None:
     assert described(read_line(f"[process-1] {text}")) == text
 
 
+def news(summary: LogSummary, log: str) -> list[str]:
+    return [step.text for step in summary.update(log)]
+
+
 def test_story_tells_each_step_once_however_often_it_is_read() -> None:
     summary = LogSummary()
     log = [
@@ -104,27 +108,27 @@ def test_story_tells_each_step_once_however_often_it_is_read() -> None:
         event("fetched", time="1", name="b", size=1),
         command(1, "first", time="1"),
     ]
-    assert summary.update("\n".join(log)) == [
+    assert news(summary, "\n".join(log)) == [
         "fetched a (1 B)",
         "fetched b (1 B)",
         "command 1 of 3: first",
     ]
     log += ["[process-1] chatter", event("command_finished", time="2", number=1, of=3, seconds=1)]
     log += [command(2, "second", time="3"), "[process-1] \x1b[1mbold\x1b[0m  "]
-    assert summary.update("\n".join(log[2:])) == ["command 2 of 3: second"]
+    assert news(summary, "\n".join(log[2:])) == ["command 2 of 3: second"]
     assert (summary.step, summary.last) == ("command 2 of 3: second", "bold")
-    assert summary.update("\n".join(log)) == []
+    assert news(summary, "\n".join(log)) == []
 
 
 def test_story_tells_the_end_of_the_last_command_and_of_no_other() -> None:
     ends = [event("command_finished", time=str(n), number=n, of=2, seconds=n) for n in (1, 2)]
-    assert LogSummary().update("\n".join(ends)) == ["command 2 of 2 finished after 2 s"]
+    assert news(LogSummary(), "\n".join(ends)) == ["command 2 of 2 finished after 2 s"]
 
 
 def test_story_keeps_tasks_apart() -> None:
     summary = LogSummary()
     summary.update(event("published", time="9", task="publish-1", output="pvc"))
-    assert summary.update(event("resumed", time="1", task="process-2", after="place")) == [
+    assert news(summary, event("resumed", time="1", task="process-2", after="place")) == [
         "continues after fetching its inputs"
     ]
 
@@ -137,13 +141,21 @@ def test_reused_partitions_are_counted() -> None:
         event("resumed", time="4", task="process-3", after="hand on 2"),
         event("resumed", time="5", task="process-4", after="check"),
     ]
-    assert LogSummary().update("\n".join(log)) == [
+    assert news(LogSummary(), "\n".join(log)) == [
         "reused 3 of 3 partitions from earlier runs",
         "reused 1 of 3 partitions from earlier runs, and the first commands of 2 partitions",
         "continues after command 1",
         "continues after command 2",
         "continues after the last command",
     ]
+
+
+def test_known_steps_are_no_news_even_after_their_task_got_its_name() -> None:
+    before = command(1, "first", time="1")
+    summary = LogSummary(before)
+    assert summary.step == ""
+    steps = summary.update(f"{before.replace('process-1', 'process/0')}\n{command(2, 'second', time='3')}")
+    assert [(step.text, step.time) for step in steps] == [("command 2 of 3: second", "3")]
 
 
 def test_output_of_a_command_is_dropped_after_its_step() -> None:
@@ -158,7 +170,7 @@ def test_a_warning_is_shown_once_and_is_not_a_step() -> None:
     summary = LogSummary()
     begun = '{"time": "10:00", "event": "command_started", "number": 1, "of": 1, "command": "x"}'
     warned = '{"time": "10:01", "event": "warning", "kind": "k", "message": "no\\nCRS"}'
-    assert summary.update(begun) == ["command 1 of 1: x"]
-    assert summary.update(f"{begun}\n{warned}") == ["warning: no CRS"]
-    assert summary.update(f"{begun}\n{warned}") == []
+    assert news(summary, begun) == ["command 1 of 1: x"]
+    assert news(summary, f"{begun}\n{warned}") == ["warning: no CRS"]
+    assert news(summary, f"{begun}\n{warned}") == []
     assert summary.step == "command 1 of 1: x"
