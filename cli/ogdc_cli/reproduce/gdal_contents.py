@@ -20,7 +20,7 @@ ogr.UseExceptions()
 osr.UseExceptions()
 
 _RASTERS, _VECTORS = {"GTiff"}, {"GPKG", "ESRI Shapefile", "FlatGeobuf"}
-_MOST, _MAX_SHOWN = 20, 200
+_MAX_DIFFERENCES, _MAX_SHOWN = 20, 200
 """Differences that are named, and characters of each value."""
 _WHEN_AND_BY = {"TIFFTAG_DATETIME", "TIFFTAG_SOFTWARE", "DBF_DATE_LAST_UPDATE"}
 """Metadata of how a file was written, not of what is in it."""
@@ -258,4 +258,4 @@ if __name__ == "__main__":
     ]
     if all(map(is_known, opened)) and len({each.GetDriver().ShortName for each in opened}) == 1:
         found = list(compare(*opened))
-        json.dump({"same": not found, "differences": found[:_MOST]}, sys.stdout)
+        json.dump({"same": not found, "differences": found[:_MAX_DIFFERENCES]}, sys.stdout)
