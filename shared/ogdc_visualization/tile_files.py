@@ -14,17 +14,18 @@ def tile_path(
     root: Path, config: VisualizationConfig, directory: str, tile: Tile, extension: str, *, style: str = ""
 ) -> Path:
     """Return the path of a tile's file below `root`, in the order that `tile_path_structure` says."""
-    return root / _path(config, directory, extension, style, *map(str, tile))
+    x, y, z = map(str, tile)
+    return root / _path(config, directory, extension, style=style, x=x, y=y, z=z)
 
 
 def tile_template(config: VisualizationConfig, directory: str, extension: str, *, style: str) -> str:
     """Return the path of tiles from the output's root as a URL has it, with `{z}`, `{x}` and `{y}`."""
-    path = _path(config, quote(directory), extension, quote(style), "{x}", "{y}", "{z}")
+    path = _path(config, quote(directory), extension, style=quote(style), x="{x}", y="{y}", z="{z}")
     return path.as_posix()
 
 
-def _path(  # noqa: PLR0917  two places call it
-    config: VisualizationConfig, directory: str, extension: str, style: str, x: str, y: str, z: str
+def _path(
+    config: VisualizationConfig, directory: str, extension: str, *, style: str, x: str, y: str, z: str
 ) -> PurePosixPath:
     parts = {"style": style, "tms": config.tms_id, "z": z, "x": x, "y": y}
     path = PurePosixPath(directory, *(parts[part] for part in config.tile_path_structure))

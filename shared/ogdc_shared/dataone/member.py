@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 OUTPUT, PROGRAM, ACCOUNT, METADATA, MAP = "output", "program", "account", "metadata", "map"
 """Roles. To DataONE the first three are data: an output, the recipe's program, and the packed crate."""
@@ -27,12 +27,3 @@ class Member(NamedTuple):
     def name(self) -> str:
         """The last component of the path."""
         return self.path.rpartition("/")[2]
-
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> Member:
-        """Create a member from the result of `_asdict`.
-
-        Raises:
-            TypeError: fields are missing or unknown.
-        """
-        return cls(**fields)

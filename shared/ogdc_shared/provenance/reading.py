@@ -20,7 +20,7 @@ from ogdc_shared.provenance.recipe_copy import RECIPE
 from ogdc_shared.provenance.tables import FILES
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
 _MAX_METADATA = 64 << 20
 """Maximum size of a crate's metadata in bytes; it does not grow with the number of files."""
@@ -106,7 +106,7 @@ def read_instruments(archive: Path | BinaryIO) -> dict[str, str]:
     return found
 
 
-def read_metadata(crate: Path) -> dict[str, dict[str, object]]:
+def read_metadata(crate: Path) -> dict[str, dict[str, Any]]:
     """Read the entities of a crate by their `@id`.
 
     Raises:

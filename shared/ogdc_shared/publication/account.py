@@ -91,7 +91,7 @@ def read_account(crate: Path, name: str) -> Account:
             raise InvalidRequestError(
                 f"Run {name} did not succeed. Only a run that succeeded can be published."
             )
-        agent = read_orcid(str(entities["./"]["author"]["@id"]))  # type: ignore[index]
+        agent = read_orcid(str(entities["./"]["author"]["@id"]))
         version = next(e["softwareVersion"] for e in entities.values() if e.get("name") == "ogdc-runner")
         return Account(
             run_id=str(run["identifier"]).removeprefix("urn:uuid:"),

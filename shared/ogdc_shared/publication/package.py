@@ -125,7 +125,7 @@ def read_ledger(directory: Path) -> Package | None:
         return None
     try:
         fields: dict[str, Any] = json.loads(path.read_bytes())
-        return Package(**fields | {"members": tuple(Member.of(each) for each in fields["members"])})
+        return Package(**fields | {"members": tuple(Member(**each) for each in fields["members"])})
     except (ValueError, TypeError, KeyError, RecursionError) as exc:
         raise InvalidRequestError(
             f"{path} is damaged ({type(exc).__name__}). Remove {directory} and publish again."

@@ -41,14 +41,14 @@ class Product(NamedTuple):
     role: str
 
 
-def write_products(  # noqa: PLR0917  one place calls it
+def write_products(
     roots: Sequence[Path],
     config: VisualizationConfig,
+    *,
     grid: Grid,
     tiles: Tiles,
     ranges: Ranges,
     colors: Mapping[str, NDArray[np.uint8]],
-    *,
     created: datetime,
     warn: Callable[[str], None],
 ) -> None:

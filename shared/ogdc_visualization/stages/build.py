@@ -43,17 +43,20 @@ def build(config: VisualizationConfig, inputs: Path, output: Path, *, most: int 
             limit=most or MAX_WEIGHT,
         )
         for block in share.of(blocks):
-            files, facts = _build_block(config, grid, block, store, output / "result", colors)
+            files, facts = _build_block(
+                config, grid, block, store=store, result=output / "result", colors=colors
+            )
             write_facts(output / block_name(block.tile) / FACTS, facts)
             extremes = merge_extremes((extremes, files.extremes))
     write_ranges(output / RANGES, extremes)
     write_colors(output, colors)
 
 
-def _build_block(  # noqa: PLR0917  one place calls it
+def _build_block(
     config: VisualizationConfig,
     grid: Grid,
     block: Block,
+    *,
     store: FeatureStore,
     result: Path,
     colors: Colors,

@@ -33,15 +33,16 @@ def scatter(
     for name in _names(config, inputs, warn):
         # A unique name for each file, which stays the same if the file is read again.
         directory = output / hashlib.sha256(name.encode()).hexdigest()[:16]
-        _scatter_file(inputs / name, name, directory, config, warn, footprints)
+        _scatter_file(inputs / name, name, directory, config=config, warn=warn, footprints=footprints)
     if any(output.glob("*")):  # colors alone would look like an output of this stage
         write_colors(output, colors)
 
 
-def _scatter_file(  # noqa: PLR0917  one place calls it
+def _scatter_file(
     path: Path,
     name: str,
     directory: Path,
+    *,
     config: VisualizationConfig,
     warn: Warn,
     footprints: Path | None,

@@ -60,7 +60,7 @@ def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> 
     _paint_waiting(config, above, Pictures(config, output, colors), roots, extremes)
     if len(found.leaves.places):
         files.tileset.write_tilesets(found.leaves)
-    _write_products(config, tiles, roots, extremes, colors, warn)
+    _write_products(config, tiles, roots, extremes=extremes, colors=colors, warn=warn)
 
 
 def _find(paths: Iterable[Path], tables: Tables) -> _Found:
@@ -75,10 +75,11 @@ def _find(paths: Iterable[Path], tables: Tables) -> _Found:
     return _Found(blocks, _tiles(tiles), Leaves(*map(np.concatenate, zip(*leaves, strict=True))))
 
 
-def _write_products(  # noqa: PLR0917  one place calls it
+def _write_products(
     config: VisualizationConfig,
     tiles: Mapping[int, NDArray[np.int64]],
     roots: tuple[Path, ...],
+    *,
     extremes: Extremes,
     colors: Colors,
     warn: Warn,
@@ -92,7 +93,10 @@ def _write_products(  # noqa: PLR0917  one place calls it
         _write_updated(config, roots[0], ranges)
     if tiles:
         grid = load_grid(config.tms_id)
-        write_products(roots, config, grid, tiles, ranges, colors, created=datetime.now(UTC), warn=warn)
+        now = datetime.now(UTC)
+        write_products(
+            roots, config, grid=grid, tiles=tiles, ranges=ranges, colors=colors, created=now, warn=warn
+        )
 
 
 def _raise_pyramid(

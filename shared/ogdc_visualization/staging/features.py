@@ -85,7 +85,9 @@ def read_features(
         _check_unstaged(rows.columns, filename, config)
         if len(rows.wkb):
             crs = _crs_of(rows.crs, config, filename)
-            features = _features(rows, read, crs, filename, config, grid, findings)
+            features = _features(
+                rows, filename, first=read, crs=crs, config=config, grid=grid, findings=findings
+            )
             read, shown = read + len(rows.wkb), shown + len(features.rows)
             if len(features.rows):
                 yield features
@@ -99,11 +101,12 @@ def read_features(
         warn(f"{filename} holds no polygon that can be shown" if read else f"{filename} holds no polygon")
 
 
-def _features(  # noqa: PLR0917  one place calls it
+def _features(
     rows: Rows,
+    filename: str,
+    *,
     first: int,
     crs: pyproj.CRS,
-    filename: str,
     config: VisualizationConfig,
     grid: Grid,
     findings: Findings,

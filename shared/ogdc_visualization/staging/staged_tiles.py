@@ -51,15 +51,16 @@ def read_staged_tiles(
         repair(geometries, findings)
         used = np.flatnonzero(shapely.is_geometry(geometries))
         if len(used):
-            yield _staged(rows, geometries, used, read, filename, config)
+            yield _staged(rows, geometries, used, first=read, filename=filename, config=config)
         read += len(rows.wkb)
     findings.tell(filename, warn)
 
 
-def _staged(  # noqa: PLR0917  one place calls it
+def _staged(
     rows: Rows,
     geometries: NDArray[np.object_],
     used: NDArray[np.int64],
+    *,
     first: int,
     filename: str,
     config: VisualizationConfig,

@@ -80,7 +80,8 @@ def _intersected(
     y0, y1 = _range((grid.north - bounds[:, 3]) / side, (grid.north - bounds[:, 1]) / side, rows)
     counts = np.maximum(x1 - x0 + 1, 0) * np.maximum(y1 - y0 + 1, 0)
     found = [
-        _place(geometries, batch, (x0, x1, y0), counts, grid, level) for batch in batches(counts, _BATCH)
+        _place(geometries, batch, (x0, x1, y0), counts, grid=grid, level=level)
+        for batch in batches(counts, _BATCH)
     ]
     feature, x, y = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return feature, x, y
@@ -96,11 +97,12 @@ def _range(
     )
 
 
-def _place(  # noqa: PLR0917  one place calls it
+def _place(
     geometries: NDArray[np.object_],
     which: slice,
     ranges: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     counts: NDArray[np.int64],
+    *,
     grid: Grid,
     level: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

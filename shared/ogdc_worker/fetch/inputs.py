@@ -32,7 +32,7 @@ from ogdc_worker.fetch.partial_file import SYNCED_BYTES, PartialFile, boot_id
 from ogdc_worker.fetch.threads import in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ogdc_shared.errors import OgdcError
     from ogdc_shared.plan import InputFile
@@ -109,19 +109,19 @@ def fetch_inputs(
         UnusableInputError: an input has a wrong size or checksum, or the same name as another.
     """
     _open_store(store)
-    fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials, cache=cache)
-    fetching.validators = validators
-
-    def wait(notice: RetryNotice) -> None:
-        warn(notice)
-        pause(notice.seconds)
-
-    def fetch(number: int) -> Fetched | _Unfetched:
-        return fetching.try_to_fetch(number, wait=wait, progress=progress)
-
+    fetching = _Fetching(
+        files,
+        store=store,
+        sources=_sources(files, recipe, credentials),
+        cache=cache,
+        warn=warn,
+        pause=pause,
+        progress=progress,
+        validators=validators,
+    )
     owners: dict[str, str] = {}
     try:
-        for outcome in in_threads(fetch, len(files), at_once=THREADS):
+        for outcome in in_threads(fetching.try_to_fetch, len(files), at_once=THREADS):
             if isinstance(outcome, _Unfetched):
                 _do_without(outcome, missing)
                 continue
@@ -196,29 +196,30 @@ class _Fetching:
         files: Sequence[InputFile],
         *,
         store: str,
-        recipe: str,
-        credentials: str,
+        sources: Mapping[str, Source],
         cache: InputCache | None,
+        warn: Callable[[RetryNotice], None],
+        pause: Callable[[float], None],
+        progress: FetchProgress | None,
+        validators: dict[str, tuple[str, str]] | None,
     ) -> None:
         self._files = files
         self._store = store
-        self._sources = _sources(files, recipe, credentials)
+        self._sources = sources
         self._cache = cache
-        self.validators: dict[str, tuple[str, str]] | None = None
-        """Receives ETag and Last-Modified by source, or None if nobody needs them."""
+        self._warn = warn
+        self._pause = pause
+        self._progress = progress
+        self._validators = validators
         self._names = Counter(_default_name(file) for file in files)
 
-    def try_to_fetch(
-        self, number: int, *, wait: Callable[[RetryNotice], None], progress: FetchProgress | None
-    ) -> Fetched | _Unfetched:
+    def try_to_fetch(self, number: int) -> Fetched | _Unfetched:
         try:
-            return self.fetch(number, wait=wait, progress=progress)
+            return self._fetch(number)
         except (InputNotFoundError, UnusableInputError, SourceUnavailableError) as exc:
             return _Unfetched(number, exc)
 
-    def fetch(
-        self, number: int, *, wait: Callable[[RetryNotice], None], progress: FetchProgress | None
-    ) -> Fetched:
+    def _fetch(self, number: int) -> Fetched:
         started = time.monotonic()
         file, place = self._files[number], f"{self._store}/{number}"
         os.makedirs(place, exist_ok=True)
@@ -229,8 +230,8 @@ class _Fetching:
             found = self._cached(file, part)
             cached = found is not None
             if found is None:
-                note = progress.of(number, file) if progress else lambda _have, _size: None
-                found = self._downloaded(file, part, wait=wait, progress=note)
+                note = self._progress.of(number, file) if self._progress else lambda _have, _size: None
+                found = self._downloaded(file, part, progress=note)
             response, checksum = found
             url = response.url if response.url != file.source else None
             name = self._name(file, response)
@@ -241,12 +242,12 @@ class _Fetching:
                 raise
             os.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
             part.become(f"{place}/{name}")
-        if progress:
-            progress.finished(number)
+        if self._progress:
+            self._progress.finished(number)
         seconds = round(time.monotonic() - started, 3)
         size = os.path.getsize(f"{place}/{name}")
-        if self.validators is not None and (response.etag or response.modified):
-            self.validators[file.source] = response.etag, response.modified
+        if self._validators is not None and (response.etag or response.modified):
+            self._validators[file.source] = response.etag, response.modified
         doubt = doubt_of(f"{place}/{name}", name=name, source=file.source)
         return Fetched(file.source, name, size, seconds, cached, url or None, checksum, doubt)
 
@@ -268,6 +269,10 @@ class _Fetching:
             f"{fetched} were fetched)."
         )
 
+    def _wait(self, notice: RetryNotice) -> None:
+        self._warn(notice)
+        self._pause(notice.seconds)
+
     def _absent(self, number: int) -> str | None:
         """Return the source of an input if its server says that it does not exist, else None."""
         file = self._files[number]
@@ -286,7 +291,6 @@ class _Fetching:
         file: InputFile,
         part: PartialFile,
         *,
-        wait: Callable[[RetryNotice], None],
         progress: Callable[[int, int | None], None],
     ) -> Downloaded:
         source = self._sources[file.kind]
@@ -296,7 +300,7 @@ class _Fetching:
             source=source,
             part=part,
             name=lambda response: self._name(file, response),
-            wait=wait,
+            wait=self._wait,
             progress=progress,
         )
         if self._cache and file.kind == "url" and begun_here:  # a command may have written the beginning
