@@ -180,7 +180,7 @@ def test_a_file_with_a_checksum_is_not_revalidated(runs: Runs, server: FileServe
     runs.fetch(file)
     assert runs.fetch(file)[1][0].cached
     assert _sent(server) == [200]
-    with pytest.raises(UnusableInputError, match="its sha256 is .* instead of 0000"):
+    with pytest.raises(UnusableInputError, match=r"its sha256 is .* instead of 0000"):
         runs.fetch(file._replace(checksum=Checksum("sha256", "0" * 64)))
 
 
