@@ -11,7 +11,8 @@ Publishing a directory takes these steps, each of which may be interrupted and r
 4. Rename the staging directory to the recipe's id, which makes the result visible. An existing directory of
    that name is exchanged atomically; if the file system cannot do that, it is moved away before. From here on
    a cancel no longer stops the task, except in step 6.
-5. Remove what was replaced and the run's workspaces, or leave them to `tidy` (see `clearing`).
+5. Remove what was replaced and the run's workspaces, or leave them to `tidy` (see `clearing`). A cancel ends
+   this step early.
 6. If requested, upload a package to a member node (see `node`).
 
 Unlike `process`, this mounts the whole volume, and runs no command of a recipe. It treats what commands left
@@ -311,13 +312,27 @@ def _check_target(publication: Publication) -> None:
 
 
 def _clean_up(publication: Publication, reporter: Reporter) -> None:
-    """Remove what is no longer needed; failures are only logged."""
+    """Remove what is no longer needed; failures are only logged.
+
+    If the task is asked to stop, it leaves the rest to `tidy`. Otherwise a slow disk could make it be killed,
+    and the run would fail although its result is in place.
+
+    Raises:
+        Stopped: the upload to a node is still to be done.
+    """
     workspaces = (layout.workspace(publication.run, stage) for stage, _ in publication.stages())
-    for place in (layout.staging(publication.run), layout.replaced(publication.run), *workspaces):
-        try:
-            clear_away(publication.volume, place)
-        except OSError as exc:
-            reporter.event("left_behind", place=place, reason=str(exc))
+    try:
+        STOPS.release()
+        for place in (layout.staging(publication.run), layout.replaced(publication.run), *workspaces):
+            try:
+                clear_away(publication.volume, place)
+            except OSError as exc:
+                reporter.event("left_behind", place=place, reason=str(exc))
+        STOPS.hold()
+    except Stopped:
+        if publication.node is not None:
+            raise
+        reporter.event("left_behind", place=layout.WORKSPACES, reason="the task was asked to stop")
 
 
 def _receipt(publication: Publication, warnings: RunWarnings | None) -> bytes:

@@ -284,6 +284,26 @@ def test_a_cancel_comes_before_the_result_is_visible_or_not_at_all(
 
 
 @pytest.mark.usefixtures("stops")
+@pytest.mark.parametrize("asked_at", ["exchange", "clear_away"])
+def test_a_publisher_that_is_stopped_does_not_go_on_removing_files(
+    volume: Path, publication: Publication, monkeypatch: pytest.MonkeyPatch, asked_at: str
+) -> None:
+    """On a slow disk it would be killed, and the run would fail although its result is in place."""
+    original = getattr(result, asked_at)
+
+    def stop(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments)
+
+    monkeypatch.setattr(result, asked_at, stop)
+    plant(volume / "seal-tags", {"old.tif": b"old"})
+    workspace = leave(volume, RESULT).parent
+    publish(publication._replace(overwrite=True), Reporter())
+    assert tree(volume / "seal-tags") == RESULT
+    assert workspace.exists()
+
+
+@pytest.mark.usefixtures("stops")
 @pytest.mark.parametrize("is_again", [False, True])
 def test_a_publisher_that_is_stopped_says_that_nothing_is_visible_only_if_that_is_true(
     volume: Path, publication: Publication, monkeypatch: pytest.MonkeyPatch, is_again: bool
