@@ -257,6 +257,7 @@ def stops() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     STOPS.handle()
     yield
+    STOPS.handle()  # forgets what has arrived
     for number, handler in before.items():
         signal.signal(number, handler)
 
