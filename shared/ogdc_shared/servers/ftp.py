@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ftplib
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -11,10 +12,9 @@ from ogdc_shared import connections
 from ogdc_shared.connections import cut_where_late
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.reach import Reach, checked_addresses
-from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
+from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response, unresolved
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
 SECONDS = 60.0
@@ -90,6 +90,8 @@ def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Response:
         ) from exc
     except ftplib.all_errors as exc:
         connection.close()
+        if isinstance(exc, socket.gaierror):
+            raise unresolved(parts.hostname, exc) from exc
         raise InterruptedFetchError(_message(exc)) from exc
     return Response(pieces=_pieces(connection, transfer, path, size), size=size)
 

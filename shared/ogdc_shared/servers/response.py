@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable
 
 PIECE_BYTES = 1 << 20
@@ -50,3 +51,19 @@ class InterruptedFetchError(Exception):
         super().__init__(message)
         self.pause = pause
         self.slow = slow
+
+
+class UnknownServerError(InterruptedFetchError):
+    """DNS answered that there is no server with that name, so trying again hardly helps."""
+
+
+def unresolved(host: str, error: socket.gaierror) -> InterruptedFetchError:
+    """Return the error for a server whose name could not be resolved.
+
+    Only an answer that the name does not exist, or has no address, is final; DNS may also be unavailable.
+    """
+    import socket
+
+    if error.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}:
+        return UnknownServerError(f"there is no server named {host!r}")
+    return InterruptedFetchError(f"the name {host!r} cannot be looked up, as DNS does not answer")

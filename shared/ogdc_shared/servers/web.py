@@ -8,6 +8,7 @@ sign-on require.
 from __future__ import annotations
 
 from http.client import HTTPException, IncompleteRead
+from socket import gaierror
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -28,7 +29,7 @@ from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.servers import headers
 from ogdc_shared.servers.credentials import Credentials, without_login
 from ogdc_shared.servers.proxies import proxy_of
-from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
+from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response, unresolved
 from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
@@ -298,13 +299,13 @@ def _translated(url: str, exc: HTTPError) -> Exception:
             f"{url!r} cannot be fetched: its server's certificate is not trusted ({distrust}). "
             "Check the address; SSL_CERT_FILE can name a file with the certificates to trust."
         )
+    if isinstance(reason, NameResolutionError) and isinstance(cause := reason.__cause__, gaierror):
+        return unresolved(reason.conn.host, cause)
     return InterruptedFetchError(_in_words(reason))
 
 
 def _in_words(reason: object) -> str:
     """Why there is no connection, without the names of classes that urllib3 puts before it."""
-    if isinstance(reason, NameResolutionError):
-        return "the name of its server is not known here"
     cause = reason.__cause__ if isinstance(reason, NewConnectionError) else None
     if isinstance(reason, ProtocolError) and len(reason.args) > 1:
         cause = reason.args[1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.errors import SourceUnavailableError, UnusableInputError
-from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
+from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
+from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response, UnknownServerError
 from ogdc_worker.fetch.content import file_pieces, is_decoded
 from ogdc_worker.fetch.recipe_files import read_recipe_file
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 6
 """Number of consecutive failed attempts, without any new byte, before giving up."""
+NAME_ATTEMPTS = 3
+"""The same if DNS answers that there is no such server, which may be wrong while a network starts."""
 FIRST_PAUSE = 0.5
 """Seconds before the first retry; doubled for each further one."""
 MAX_PAUSE = 60.0
@@ -111,7 +113,7 @@ def download(
         progress: Called with the number of bytes so far and the total, or None if the total is unknown.
 
     Raises:
-        InputNotFoundError: there is no such file, or the server sent a web page instead.
+        InputNotFoundError: there is no such file or server, or the server sent a web page instead.
         SourceUnavailableError: too many attempts failed.
         UnusableInputError: the size or checksum differs from what the recipe gives.
     """
@@ -123,12 +125,19 @@ def download(
         except InterruptedFetchError as exc:
             failures = 1 if part.size > most and not exc.slow else failures + 1
             most = max(most, part.size)
-            if failures == ATTEMPTS:
-                raise SourceUnavailableError(
-                    f"{file.source!r} could not be fetched, {ATTEMPTS} times in a row: {exc}."
-                ) from exc
+            of = NAME_ATTEMPTS if isinstance(exc, UnknownServerError) else ATTEMPTS
+            if failures >= of:
+                raise _given_up(file.source, exc) from exc
             seconds = _pause(exc, failures)
-            wait(RetryNotice(file.source, reason=str(exc), attempt=failures, of=ATTEMPTS, seconds=seconds))
+            wait(RetryNotice(file.source, reason=str(exc), attempt=failures, of=of, seconds=seconds))
+
+
+def _given_up(source: str, exc: InterruptedFetchError) -> InputNotFoundError | SourceUnavailableError:
+    if isinstance(exc, UnknownServerError):
+        return InputNotFoundError(
+            f"{source!r} cannot be fetched: {exc}. Check the address, and whether this network knows it."
+        )
+    return SourceUnavailableError(f"{source!r} could not be fetched, {ATTEMPTS} times in a row: {exc}.")
 
 
 def _pause(exc: InterruptedFetchError, failures: int) -> float:

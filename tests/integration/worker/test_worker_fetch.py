@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ from ogdc_shared.errors import (
     UnusableInputError,
 )
 from ogdc_shared.plan import Checksum, InputFile
-from ogdc_worker.fetch.download import ATTEMPTS, FIRST_PAUSE
+from ogdc_worker.fetch.download import ATTEMPTS, FIRST_PAUSE, NAME_ATTEMPTS
 from ogdc_worker.fetch.inputs import THREADS, Fetched, fetch_inputs, place_inputs
 from ogdc_worker.fetch.partial_file import SYNCED_BYTES
 from ogdc_worker.fetch.recipe_files import copy_files
@@ -595,6 +596,32 @@ def test_ftp_files_that_are_not_whole_are_tried_again(
     ):
         fetching.fetch(f"{url}/a.bin")
     assert len(fetching.pauses) == ATTEMPTS - 1
+
+
+@pytest.mark.parametrize("scheme", ["https", "ftp"])
+@pytest.mark.parametrize(
+    ("code", "error", "attempts", "why"),
+    [
+        (socket.EAI_NONAME, InputNotFoundError, NAME_ATTEMPTS, "no server named 'data.example.org'"),
+        (socket.EAI_AGAIN, SourceUnavailableError, ATTEMPTS, "'data.example.org' cannot be looked up"),
+    ],
+)
+def test_a_name_that_does_not_exist_is_given_up_sooner_than_an_outage_of_dns(
+    fetching: Fetching,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    code: int,
+    error: type[Exception],
+    attempts: int,
+    why: str,
+) -> None:
+    def unresolved(*_args: object, **_options: object) -> None:
+        raise socket.gaierror(code, "as DNS answers")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    with pytest.raises(error, match=why):
+        fetching.fetch(f"{scheme}://data.example.org/a.bin")
+    assert len(fetching.pauses) == attempts - 1
 
 
 def test_an_ftp_server_that_wants_a_login_says_so(fetching: Fetching) -> None:
