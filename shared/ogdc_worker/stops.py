@@ -25,7 +25,7 @@ class Stops:
     def __init__(self) -> None:
         self._is_held = False
         self._held: int | None = None
-        """The signal that has arrived, or None."""
+        """The signal that arrived meanwhile, or None."""
 
     def handle(self) -> None:
         """Raise `Stopped` on the first signal, which ends the running command as it propagates."""
@@ -37,15 +37,19 @@ class Stops:
         """Hold signals back until `release`, or for good if the task ends before."""
         self._is_held = True
 
+    def hold_back(self, stopped: Stopped) -> None:
+        """Hold back a signal that was raised, until `release`."""
+        self._is_held, self._held = True, stopped.exit_code - 128
+
     def release(self) -> None:
-        """Handle a signal that has arrived, and further ones at once."""
+        """Handle a signal that was held back, and further ones at once."""
         self._is_held = False
         if self._held is not None:
             self._stop(self._held, None)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        self._held = number
         if self._is_held:
+            self._held = number
             return
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)

@@ -316,9 +316,6 @@ def _clean_up(publication: Publication, reporter: Reporter) -> None:
 
     If the task is asked to stop, it leaves the rest to `tidy`. Otherwise a slow disk could make it be killed,
     and the run would fail although its result is in place.
-
-    Raises:
-        Stopped: the upload to a node is still to be done.
     """
     workspaces = (layout.workspace(publication.run, stage) for stage, _ in publication.stages())
     try:
@@ -329,9 +326,8 @@ def _clean_up(publication: Publication, reporter: Reporter) -> None:
             except OSError as exc:
                 reporter.event("left_behind", place=place, reason=str(exc))
         STOPS.hold()
-    except Stopped:
-        if publication.node is not None:
-            raise
+    except Stopped as stopped:
+        STOPS.hold_back(stopped)
         reporter.event("left_behind", place=layout.WORKSPACES, reason="the task was asked to stop")
 
 
