@@ -16,7 +16,7 @@ ISSUER = "https://login.example.org"
 
 
 class Member(NamedTuple):
-    """A user with an API token of theirs."""
+    """A user and their API token."""
 
     id: UUID
     name: str
@@ -40,7 +40,7 @@ def bearer(token: str) -> dict[str, str]:
 def member(
     database: Database, name: str, role: Role = Role.SUBMITTER, *, issuer: str = ISSUER, days: int = 1
 ) -> Member:
-    """Record a user, and make them a token that may do all that they may."""
+    """Add a user and create a token with all of their permissions."""
     token = new_token()
     with database.transaction() as conn:
         user = add_user(conn, NewUser(issuer, name, name, role))

@@ -1,4 +1,4 @@
-"""Answers of the API to make services and commands of: plausible, and each field open to be chosen."""
+"""Plausible answers of the API, in which tests can choose each field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ogdc_shared.api.answers import RunDetail
 
 
 def run_fields(**fields: Any) -> dict[str, Any]:
-    """What `GET /runs/{name}` answers about a run of one partition that has succeeded."""
+    """Return the answer to `GET /runs/{name}` for a run of one partition that succeeded."""
     return {
         "name": "seals-1",
         "run_id": str(UUID(int=1)),
@@ -44,5 +44,5 @@ def run_fields(**fields: Any) -> dict[str, Any]:
 
 
 def run_detail(**fields: Any) -> RunDetail:
-    """The same as the command line has it."""
+    """Return the same answer as the command line decodes it."""
     return msgspec.convert(run_fields(**fields), RunDetail)

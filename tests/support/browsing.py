@@ -19,13 +19,13 @@ playwright = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is not installed: `scripts/bootstrap browser` does that"
 )
 _PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-"""The first has no windows, and takes a third less processor time."""
+"""Preferred first: the headless shell takes a third less processor time."""
 CHROMIUM = next(filter(None, map(shutil.which, _PROGRAMS)), None)
 if CHROMIUM is None:
     pytest.skip("there is no chromium: apt-get install chromium-headless-shell", allow_module_level=True)
 
 STEP_MS = 120_000
-"""What a step may take on a busy machine."""
+"""Time limit of a step in milliseconds, for a busy machine."""
 DESK = {"width": 1200, "height": 900}
 expect = playwright.expect
 expect.set_options(timeout=STEP_MS)
@@ -33,7 +33,7 @@ expect.set_options(timeout=STEP_MS)
 
 @contextmanager
 def open_browser() -> Iterator[Any]:
-    """Start a browser that nobody sees."""
+    """Start a headless browser."""
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
@@ -44,7 +44,7 @@ def open_browser() -> Iterator[Any]:
 
 @contextmanager
 def open_tab(browser: Any) -> Iterator[Any]:
-    """Open a tab in which no script fails, no policy is violated, and nobody else is asked."""
+    """Open a tab; the test fails on a script error, a violated policy or a request to another host."""
     with browser.new_context(viewport=DESK) as context:
         context.set_default_timeout(STEP_MS)
         page = context.new_page()
@@ -81,7 +81,7 @@ def submitted(stack: Stack, recipe: Path, *options: str) -> str:
 
 
 def check_accessible(page: Any) -> None:
-    """By axe-core, which takes what it needs by the debugger's way, past the page's policy."""
+    """Check accessibility with axe-core, which is injected through the debugger, past the page's policy."""
     from axe_playwright_python.sync_playwright import Axe
 
     options = {
@@ -93,7 +93,7 @@ def check_accessible(page: Any) -> None:
 
 
 def check_view(page: Any) -> None:
-    """It is accessible, on a desk and on a phone, where it fits."""
+    """Check that the page is accessible on a desktop and on a phone, and fits the phone."""
     check_accessible(page)
     check_fits(page)
     check_accessible(page)
@@ -101,13 +101,13 @@ def check_view(page: Any) -> None:
 
 
 def check_fits(page: Any, width: int = 360) -> None:
-    """The page is no wider than a phone: only what scrolls by itself is."""
+    """Check that the page is not wider than a phone, except for parts that scroll."""
     page.set_viewport_size({"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def made_up(page: Any, path: str, answer: Any, status: int = 200) -> None:
-    """Answer in the API's place, at a path and with any query."""
+    """Answer requests to a path, with any query, in place of the API."""
     body = json.dumps(answer)
     page.route(
         re.compile(rf":\d+{re.escape(path)}(\?.*)?$"),

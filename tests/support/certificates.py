@@ -19,13 +19,13 @@ class Certificate(NamedTuple):
     """A server's certificate for 127.0.0.1."""
 
     path: Path
-    """What a client that is to trust it needs."""
+    """File of the certificates that a client has to trust."""
     context: ssl.SSLContext
-    """What a server that shows it needs."""
+    """TLS context for the server."""
 
 
 def self_signed(directory: Path) -> Certificate:
-    """Make a certificate; the test is skipped where there is no openssl."""
+    """Create a certificate; the test is skipped if openssl is missing."""
     path, key = directory / "server.pem", directory / "server.key"
     command = [
         "openssl",
@@ -48,7 +48,7 @@ def self_signed(directory: Path) -> Certificate:
 
 
 def issued_by_a_cluster(directory: Path) -> Certificate:
-    """Make one whose authority is as a cluster's may be: its own lacks extensions that RFC 5280 wants."""
+    """Create one whose authority lacks extensions that RFC 5280 requires, as those of some clusters do."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     names = [
         x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("authority", "server")

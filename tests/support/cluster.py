@@ -27,7 +27,7 @@ _CALL_SECONDS = 120.0
 
 
 class Cluster:
-    """What a kubeconfig's current context leads to."""
+    """The cluster of a kubeconfig's current context."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self._kubectl = ["kubectl", "--kubeconfig", str(kubeconfig)]
@@ -51,11 +51,11 @@ class Cluster:
         return found
 
     def has(self, namespace: str, name: str) -> bool:
-        """Whether there is an object, named as `kind/name`."""
+        """Whether an object exists, given as `kind/name`."""
         return bool(self.kubectl("--namespace", namespace, "get", name, "--ignore-not-found"))
 
     def secret(self, namespace: str, name: str) -> dict[str, str]:
-        """Read what is in a Secret."""
+        """Return the values of a Secret."""
         data = self.get(namespace, f"secret/{name}")["data"]
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
@@ -77,7 +77,7 @@ class Cluster:
 
     @contextmanager
     def forwarded(self, namespace: str, target: str, port: int, *, local: int | None = None) -> Iterator[int]:
-        """Reach a port in the cluster at a local one, at any that is free unless `local` says which."""
+        """Forward a local port, `local` or any free one, to a port in the cluster."""
         ports = f"{local or ''}:{port}"
         command = [*self._kubectl, "--namespace", namespace, "port-forward", target, ports]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -92,7 +92,7 @@ class Cluster:
 
 
 class Host:
-    """What answers to a host name behind a forwarded port; Knative tells its services apart by it."""
+    """A service behind a forwarded port; Knative selects it by the host name."""
 
     def __init__(self, name: str, *, port: int) -> None:
         self._name = name
@@ -101,7 +101,7 @@ class Host:
     def call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """Make a call, which has to succeed, and return the JSON that comes back; None: nothing does."""
+        """Send a request that has to succeed, and return its JSON, or None for an empty response."""
         sent = {"Host": self._name, **(headers or {})}
         response = self._pool.request(method, path, body=body, headers=sent)
         assert response.status < 300, f"{method} {path}: {response.status} {response.data[:500]!r}"
@@ -109,7 +109,7 @@ class Host:
 
 
 def until(question: Callable[[], _T], *, seconds: float, every: float = 1.0) -> _T:
-    """Ask until the answer is true, and return it.
+    """Call a function until it returns something true, and return that.
 
     Raises:
         AssertionError: it was not in time; the message is the last answer.

@@ -1,4 +1,4 @@
-"""Data directories of PostgreSQL, copied from one: making one, and its tables, takes ten times as long."""
+"""Data directories of PostgreSQL as copies of one, since creating one takes ten times as long."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ogdc_shared.db.migrate import migrate
 
 
 def plant(data: Path) -> None:
-    """Make what a server's first start would make, with the tables migrated."""
+    """Create the data directory that a server's first start would create, with migrated tables."""
     subprocess.run(["cp", "-a", _made(), data], check=True)  # owners as well
 
 
 def plant_state(paths: StatePaths) -> None:
-    """Make what a stack's first start would make of its record, where it has none."""
+    """Create the database that a stack's first start would create, unless it exists."""
     paths.create()
     if not any(paths.root.glob("pg-*")):
         plant(paths.postgres_data(find_binaries(paths.postgres_data, os.environ).major))

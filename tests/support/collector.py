@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry's, as small as can be: takes OTLP over HTTP and remembers it.
+"""A minimal OpenTelemetry collector that stores what it receives by OTLP over HTTP.
 
 ::
 
@@ -37,7 +37,7 @@ class Collector(FileServer):
         self.routes = dict.fromkeys(_KINDS, self._take)
 
     def spans(self) -> list[Any]:
-        """All spans, as OTLP has them."""
+        """All spans in OTLP's form."""
         return [
             span
             for message in self._messages("/v1/traces")
@@ -47,7 +47,7 @@ class Collector(FileServer):
         ]
 
     def points(self, name: str) -> list[Any]:
-        """The data points of a metric as they were sent last, of each process that sent some."""
+        """The latest data points of a metric from each process that sent some."""
         newest = {}
         for message in self._messages("/v1/metrics"):
             for resource in message.resource_metrics:
@@ -59,7 +59,7 @@ class Collector(FileServer):
         return [point for points in newest.values() for point in points]
 
     def resources(self) -> list[dict[str, Any]]:
-        """What spans and metrics named as their source."""
+        """The service names of spans and metrics."""
         return [
             attributes(part.resource)
             for _, message in self.messages

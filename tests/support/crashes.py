@@ -22,7 +22,7 @@ _CHANGES = {
     "os.rmdir",
     "os.truncate",
 }
-"""Audit events of what leaves a trace. Source: the Python Library Reference, "Audit events table"."""
+"""Audit events of changes to files. Source: the Python Library Reference, "Audit events table"."""
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -41,7 +41,7 @@ def crashes(prepare: Callable[[], None], action: Callable[[], None]) -> Iterator
 
 
 def killed(action: Callable[[], None], *, before: int | None = None) -> bool:
-    """Call `action` in a process of its own; True where it was killed before its `before`th change."""
+    """Call `action` in another process, and return whether it was killed before its `before`th change."""
     pid = os.fork()
     if pid == 0:
         _call(action, before)

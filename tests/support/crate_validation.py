@@ -15,10 +15,10 @@ NEEDED = [
         not PYTHON.exists(), reason="`make crates` makes the environment that validates crates"
     ),
 ]
-"""Marks of tests that take it."""
+"""Marks of tests that need it."""
 
 
 def validated(crate: Path) -> subprocess.CompletedProcess[str]:
-    """Ask it; it exits with 0 where a crate passes what is REQUIRED, and prints a line for each issue."""
+    """Run it. It exits with 0 if a crate passes what is REQUIRED, and prints a line for each issue."""
     words = [str(PYTHON), "-P", str(ROOT / "tests/support/validate_crate.py"), str(crate)]
     return subprocess.run(words, check=False, capture_output=True, text=True)

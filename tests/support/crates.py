@@ -1,4 +1,4 @@
-"""Looking at crates: what the profiles require, asked of the graph itself, and of what lies beside it."""
+"""Checks of crates: what the profiles require of the graph and of the files beside it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Crate:
         return [each for each in self.entities.values() if kind in _listed(each["@type"])]
 
     def named(self, name: str) -> Entity:
-        """The one entity of a name."""
+        """The entity with an id."""
         [found] = [each for each in self.entities.values() if each.get("name") == name]
         return found
 
@@ -73,11 +73,11 @@ class Crate:
 
     @property
     def run(self) -> Entity:
-        """The action that stands for the whole run."""
+        """The action of the whole run."""
         return self.entities["#run"]
 
     def check(self) -> None:
-        """Hold the crate to what RO-Crate 1.1 and the profiles of runs (0.5) require."""
+        """Check that the crate meets RO-Crate 1.1 and the profiles of runs (0.5)."""
         for entity in self.entities.values():
             self._check_references(entity)
         root, descriptor = self.entities["./"], self.entities["ro-crate-metadata.json"]
@@ -90,7 +90,7 @@ class Crate:
                 self._check_payload(entity)
 
     def _check_references(self, value: Any) -> None:
-        """Whatever is referred to is in the crate, or is a page of the web."""
+        """Check that all references lead to entities of the crate or to web pages."""
         for each in _listed(value):
             if isinstance(each, dict) and each.keys() == {"@id"}:
                 known = each["@id"] in self.entities or each["@id"].startswith(("http://", "https://"))
@@ -140,20 +140,20 @@ def _listed(value: Any) -> list[Any]:
 
 
 def outputs_alone(found: Mapping[str, _T]) -> dict[str, _T]:
-    """What a result holds, by path, without the crate that has to be with it."""
+    """Return the files of a result by path, without its crate, which has to exist."""
     assert ".provenance/ro-crate-metadata.json" in found
     return {name: value for name, value in found.items() if name.split("/")[0] != ".provenance"}
 
 
 def outputs_in(directory: Path) -> list[Path]:
-    """What lies at the top of a published directory, but for the crate that has to be there."""
+    """Return the names at the top of a published directory, without its crate, which has to exist."""
     crate = directory / ".provenance"
     assert (crate / "ro-crate-metadata.json").is_file()
     return [path for path in directory.iterdir() if path != crate]
 
 
 def facts_document(stage: str = "process", **sections: Any) -> str:
-    """A document as the worker leaves it: `head`, and lists of fetched, read, ran, wrote and described."""
+    """Return a task's facts as the worker writes them: `head`, then the lists of its sections."""
     head = json.dumps({"version": 1, "stage": stage} | sections.get("head", {}), separators=(",", ":"))
     text = head.removesuffix("}") + ",\n"
     names = ("commands", "fetched", "read", "ran", "wrote", "described")

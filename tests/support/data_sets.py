@@ -1,4 +1,4 @@
-"""From a recipe to a published data set by the commands that a user types."""
+"""Running a recipe and publishing its result with the commands that a user types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.stack import Stack
 
 ADA = f"http://orcid.org/{ORCID}"
 MADE = {"d/words.txt": b"some words\n", "ü b.csv": b"x,y\n"}
-"""What the recipe makes."""
+"""The outputs of the recipe."""
 COMMANDS = (
     "mkdir /output_dir/d && cp /input_dir/words.txt /output_dir/d && echo x,y > '/output_dir/ü b.csv'\n"
 )
@@ -26,7 +26,7 @@ def run_of(
     words: str = "some words\n",
     **metadata: Any,
 ) -> str:
-    """Run a recipe that says what its result is; returns the run's name."""
+    """Run a recipe with metadata of its result, and return the run's name."""
     recipe = make_recipe(
         directory,
         name=name,
@@ -42,7 +42,7 @@ def run_of(
 
 
 def publish(stack: Stack, run: str, node: str, token: str, *options: str, cwd: Path) -> Any:
-    """Publish a run's result; returns what the command prints as JSON."""
+    """Publish a run's result, and return the JSON that the command prints."""
     arguments = ("publish", run, "--to", "dataone", "--node", node, "--json", *options)
     done = stack.cli(*arguments, cwd=cwd, DATAONE_TOKEN=token)
     assert done.code == 0, done
@@ -51,6 +51,6 @@ def publish(stack: Stack, run: str, node: str, token: str, *options: str, cwd: P
 
 
 def members(directory: Path) -> dict[str, dict[str, Any]]:
-    """The objects of a package in a directory, by path."""
+    """Return the objects of a package in a directory, by path."""
     listed = json.loads((directory / "package.json").read_bytes())
     return {each["path"]: each for each in listed["members"]}

@@ -1,4 +1,4 @@
-"""A DataONE member node as far as we ask it: the Solr query of a package's files, and the files.
+"""A DataONE member node with the calls that we use: the Solr query of a package's files, and the files.
 
 ::
 
@@ -24,18 +24,18 @@ BASE = "/metacat/d1/mn"
 
 
 class DataFile(NamedTuple):
-    """One object of a package."""
+    """An object of a package."""
 
     identifier: str
     name: str | None
     content: bytes = b""
     metadata: bool = False
-    """Whether it describes the package instead of being part of the data."""
+    """Whether it is the package's metadata instead of data."""
     checksum_algorithm: str = "SHA-256"
     series: str | None = None
-    """The identifier that all versions of it share."""
+    """The identifier of its series of versions, or None."""
     obsoleted_by: str | None = None
-    """The identifier of the version after it."""
+    """The identifier of the next version, or None."""
 
 
 class MemberNode:
@@ -73,7 +73,7 @@ class MemberNode:
         return Answer(body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
 
     def _named(self, query: str) -> set[DataFile]:
-        """The objects that have one of the identifiers; a resource map is one, too."""
+        """Return the objects with one of the identifiers; a resource map is also an object."""
         wanted = {(field, _unquoted(value)) for field, value in _PHRASE.findall(query)}
         files = {file for files in self.packages.values() for file in files}
         maps = {DataFile(name, None) for name in self.packages if ("id", name) in wanted}

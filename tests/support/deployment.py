@@ -25,11 +25,11 @@ TESTS = Path(__file__).parents[1]
 
 
 class Service(NamedTuple):
-    """A deployment that answers."""
+    """A running deployment."""
 
     url: str
     root: Path
-    """Its file system as it sees it."""
+    """The root of the file system that it sees."""
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def deployed(environ: Mapping[str, str], *, prefix: Sequence[str] = ()) -> Itera
 
 
 def settings_of(database: DatabaseSettings, *, argo_url: str, artifacts: Path) -> dict[str, str]:
-    """The environment of a deployment in open mode."""
+    """Return the environment of a deployment in open mode."""
     return {
         "ACCESS_MODE": "open",
         "OGDC_DB_HOST": str(database.host),

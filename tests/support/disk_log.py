@@ -1,4 +1,4 @@
-"""What reaches the disk, and in which order: short of a power cut nothing else shows what would survive one.
+"""A log of what reaches the disk, and in which order, to find out what would survive a power cut.
 
 ::
 
@@ -26,7 +26,7 @@ class Event(NamedTuple):
 
 
 class DiskLog:
-    """Notes what this process syncs, renames and writes by `os`, from here to the end of the test.
+    """Records what this process syncs, renames and writes with `os` until the end of the test.
 
     Attributes:
         events: In their order.
@@ -42,19 +42,19 @@ class DiskLog:
             monkeypatch.setattr(os, name, _before(getattr(os, name), self._rename))
 
     def sync(self, path: Path) -> Event:
-        """What brings to disk what `path` holds."""
+        """Return the event that syncs the content of `path`."""
         return Event("sync", os.lstat(path).st_ino)
 
     def rename(self, path: Path) -> Event:
-        """What gives a place to what is at `path` now."""
+        """Return the event that moved a file to `path`."""
         return Event("rename", os.lstat(path).st_ino)
 
     def write(self, path: Path) -> Event:
-        """What is written to what is at `path` now."""
+        """Return the event of a write to the file at `path`."""
         return Event("write", os.lstat(path).st_ino)
 
     def has(self, *wanted: Event) -> bool:
-        """Whether these happened in this order, whatever happened in between."""
+        """Whether these events happened in this order, with any others in between."""
         events = iter(self.events)
         return all(event in events for event in wanted)
 

@@ -31,13 +31,13 @@ from support.workflows import workflow_object
 NAMESPACE = "ogdc"
 CLAIM = "workflow"
 PATIENCE = 300.0
-"""Seconds after which something will never come about, however slow the machine is."""
+"""Seconds after which a test gives up waiting, however slow the machine is."""
 
 _Json = dict[str, Any]
 
 
 def workflow(name: str, *, tasks: list[_Json], templates: list[_Json], **spec: Any) -> dict[str, Any]:
-    """A Workflow of one DAG, with the claim and an empty directory as volumes."""
+    """Return a Workflow of one DAG, with the claim and an empty directory as volumes."""
     main = {"name": "main", "dag": {"tasks": tasks}}
     volumes = [
         {"name": "workflow", "persistentVolumeClaim": {"claimName": CLAIM}},
@@ -63,7 +63,7 @@ def fan_out(name: str, count: int, **fields: Any) -> dict[str, Any]:
 
 
 def shell(name: str, script: str, *, mounts: list[_Json] | None = None, **fields: Any) -> dict[str, Any]:
-    """A template that runs a script; `$1` is its parameter `partition` where it has one."""
+    """Return a template that runs a script, with its parameter `partition`, if it has one, as `$1`."""
     parameters = [{"name": "partition"}] if fields.pop("partitioned", False) else []
     return {
         "name": name,
@@ -84,17 +84,17 @@ def mount(path: str, *, volume: str = "workflow", part: str | None = None, **fie
 
 
 def file_artifact(name: str, *, path: str, key: str) -> dict[str, Any]:
-    """An artifact that is taken as it is."""
+    """Return an artifact that is not packed."""
     return {"name": name, "path": path, "s3": {"key": key}, "archive": {"none": {}}}
 
 
 def own_label() -> str:
-    """What tells an engine's containers from those of all other tests, which may run at the same time."""
+    """Return a label that no other test's containers have, which may run at the same time."""
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
 class Machine:
-    """An engine from `__enter__` to `__exit__`, and again with the same state when entered again."""
+    """An engine from `__enter__` to `__exit__`; it has the same state when entered again."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Machine:
         self.engine.stop()
 
     def call(self, method: str, path: str = "", body: Any = None, **query: str) -> tuple[int, Any]:
-        """One call of the API: (HTTP status, answer)."""
+        """Call the API, and return the HTTP status and the answer."""
         status, data = self.call_raw(method, path, body, **query)
         return status, json.loads(data)
 
@@ -172,7 +172,7 @@ class Machine:
         return answer
 
     def wait(self, name: str) -> dict[str, Any]:
-        """The workflow once it has ended."""
+        """Wait until the workflow has ended, and return it."""
         return self.wait_until(name, lambda found: "finishedAt" in found["status"])
 
     def wait_until(self, name: str, fulfilled: Any) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class Machine:
         return found
 
     def wait_for_file(self, path: Path, start: str = "") -> str:
-        """What a file holds, once it holds something, or something that begins so."""
+        """Wait until a file has content, or content with this beginning, and return it."""
         deadline = time.monotonic() + PATIENCE
         while not path.exists() or not path.read_text() or not path.read_text().startswith(start):
             assert time.monotonic() < deadline, f"{path} never appeared, or never began with {start!r}"
@@ -198,7 +198,7 @@ class Machine:
 
 
 def engine_threads(before: Collection[threading.Thread]) -> list[threading.Thread]:
-    """The engine's threads that were not there before, once they have had time to end."""
+    """Return the engine's threads that did not exist before and do not end in time."""
     new = [thread for thread in threading.enumerate() if thread not in before]
     mine = [thread for thread in new if thread.name.startswith("ogdc-engine")]
     for thread in mine:

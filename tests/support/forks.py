@@ -53,7 +53,7 @@ class Ended(NamedTuple):
 
 
 def forked(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
-    """Make the process that calls `target`; it is not started yet.
+    """Create a process that calls `target`, without starting it.
 
     The server that forks it starts in `/`, because gunicorn keeps the directory in which it was imported, and
     a test's own directory is removed after the test.
@@ -64,7 +64,7 @@ def forked(target: Callable[..., None], *arguments: object) -> ForkServerProcess
 
 
 def can_fork(environ: Mapping[str, str]) -> bool:
-    """Whether nothing of an environment had to be there when the interpreter starts."""
+    """Whether an environment contains nothing that the interpreter reads at its start."""
     return _of_the_interpreter(environ) == _of_the_interpreter(os.environ)
 
 
@@ -105,7 +105,7 @@ def _be(
     cwd: Path,
     outputs: Sequence[Path],
 ) -> None:
-    """Be a program, in a process just forked."""
+    """Run a program in a process that was just forked."""
     take_streams(Path(os.devnull), *outputs)
     sys.argv = [main.__module__, *arguments]
     tempfile.tempdir = None

@@ -1,4 +1,4 @@
-"""A small disk that is full every now and then.
+"""A small disk that is full at random times.
 
 ::
 
@@ -20,7 +20,7 @@ _MAX_SECONDS = 8.0
 
 
 class Filler:
-    """Whoever takes up all that is left of a disk, and gives it back some seconds later.
+    """Takes all free space of a disk, and frees it some seconds later.
 
     Attributes:
         times: How often it did.
@@ -32,7 +32,7 @@ class Filler:
         self._chance = random.Random(seed)
 
     def make(self, seconds: float) -> None:
-        """Fill the disk at random moments for so long; it is not full afterwards."""
+        """Fill the disk at random moments for a time; it is not full afterwards."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             time.sleep(min(self._chance.expovariate(1 / _EVERY_SECONDS), left))
@@ -42,7 +42,7 @@ class Filler:
                 self._file.unlink(missing_ok=True)
 
     def _fill(self, until: float) -> None:
-        """Take what there is, and what others give back meanwhile."""
+        """Take all free space, and what others free meanwhile."""
         self.times += 1
         with self._file.open("wb") as file:
             taken = 0
@@ -52,7 +52,7 @@ class Filler:
 
 
 def _take_all(file: int, taken: int) -> int:
-    """Have a file grow until there is no room for a block more; returns how large it is then."""
+    """Extend a file until the disk is full, and return its size."""
     size = _MAX_SIZE
     while size >= _BLOCK:
         try:

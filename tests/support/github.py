@@ -1,4 +1,4 @@
-"""The two calls of GitHub's REST API that fsspec's github file system makes, answered from a directory.
+"""The two calls of GitHub's REST API that fsspec's github file system uses, answered from a directory.
 
 Source: GitHub REST API, "Git trees" (Get a tree) and "Repository contents" (Get repository content).
 """

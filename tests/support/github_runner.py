@@ -1,4 +1,4 @@
-"""What GitHub's runner makes of action.yml, as far as that uses it: steps, inputs, files and commands.
+"""GitHub's runner with the features that action.yml uses: steps, inputs, files and commands.
 
 Source: actions/runner, src/Runner.Common/ActionCommand.cs, src/Runner.Worker/ActionCommandManager.cs,
 FileCommandManager.cs and Handlers/ScriptHandlerHelpers.cs.
@@ -38,7 +38,7 @@ _V1 = re.compile(r".*?##\[(?P<name>[^\s\]]+)(?: (?P<properties>[^\]]*))?\](?P<da
 
 
 class Command(NamedTuple):
-    """A workflow command that the runner obeys."""
+    """A workflow command that the runner executes."""
 
     name: str
     properties: dict[str, str]
@@ -75,7 +75,7 @@ class Runner:
         self._environ = user_environment(root / "home") | dict(environ or {})
 
     def take_program(self, start: str = "-m ogdc_cli") -> None:
-        """Have the command line of these tests in place of what is installed; `start` follows Python."""
+        """Install the command line under test in place of a release; `start` are Python's arguments."""
         program = self.temp / "ogdc-runner" / "bin" / "ogdc-runner"
         program.parent.mkdir(parents=True)
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {start} "$@"\n')
@@ -121,7 +121,7 @@ class Runner:
         return Step(process.returncode, log, self.outputs(), (self.temp / "summary").read_text())
 
     def outputs(self) -> dict[str, str]:
-        """What the step has set so far."""
+        """Return the outputs that the step has set so far."""
         return dict(outputs((self.temp / "output").read_text()))
 
     def _step_environment(self, step: dict[str, Any], inputs: dict[str, str]) -> dict[str, str]:

@@ -20,12 +20,12 @@ from support.ports import free_ports
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-gmn/bin/python"
 _MADE = ROOT / ".venv-gmn/requirements.txt"
-"""There once all is installed."""
+"""Exists once everything is installed."""
 NEEDED = [
     pytest.mark.gmn,
     pytest.mark.skipif(not _MADE.exists(), reason="scripts/gmn has not made GMN's environment; it says why"),
 ]
-"""Marks of tests that take it."""
+"""Marks of tests that need it."""
 _PROGRAM = Path(__file__).parent / "gmn_node.py"
 _SECONDS = 300
 
@@ -38,7 +38,7 @@ class Gmn:
     """
 
     def __init__(self, directory: Path, database: DatabaseSettings, writers: tuple[str, ...]) -> None:
-        """Start nothing yet.
+        """Prepare the node without starting it.
 
         Args:
             directory: Where it has its files.
@@ -79,17 +79,17 @@ class Gmn:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Id of its process."""
         return self._process.pid
 
     def token(self, subject: str, *, seconds: float = 3600) -> str:
-        """A token of somebody, as the coordinating node makes them."""
+        """Return a token of a person, in the form of the coordinating node."""
         now = int(time.time())
         claims = {"sub": subject, "userId": subject, "iat": now, "exp": now + int(seconds)}
         return jwt.encode(claims, self._key, algorithm="RS256")
 
     def read_back(self, resource_map: str, directory: Path) -> str:
-        """What dataone.libclient, a client of others, reads of a public package: a line for each member."""
+        """Return what dataone.libclient, an independent client, reads of a package: a line per member."""
         done = subprocess.run(
             [PYTHON, "-P", _PROGRAM.with_name("gmn_reader.py"), self.url, resource_map, directory],
             check=False,

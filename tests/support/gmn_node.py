@@ -1,4 +1,4 @@
-"""A program for the environment of GMN: a member node on loopback, of a directory and an empty database.
+"""A program for GMN's environment: a member node on loopback with a directory and an empty database.
 
     python gmn_node.py DIRECTORY PORT DATABASE_HOST DATABASE_USER DATABASE WRITER...
 
@@ -21,7 +21,7 @@ ROOT = Path(DIRECTORY).absolute()
 
 
 def settings() -> types.ModuleType:
-    """GMN's own, for a node that stands alone."""
+    """GMN's own settings for a node without a coordinating node."""
     import d1_gmn.app.settings_default as default
 
     made = types.ModuleType("gmn_settings")
@@ -58,7 +58,7 @@ def settings() -> types.ModuleType:
 
 
 def adapt() -> None:
-    """Have it check tokens, and know SHA-256."""
+    """Enable the check of tokens and SHA-256."""
     import d1_common.cert.jwt
     import d1_common.cert.x509
     import d1_common.checksum
@@ -81,7 +81,7 @@ def adapt() -> None:
 
 
 def main() -> None:
-    """Make the tables, let the writers in, and serve."""
+    """Create the tables, allow the writers, and serve."""
     sys.modules["gmn_settings"] = settings()
     os.environ["DJANGO_SETTINGS_MODULE"] = "gmn_settings"
     (ROOT / "objects").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A program for the environment of GMN: reads a package by dataone.libclient, which is a client of others.
+"""A program for GMN's environment that reads a package with dataone.libclient, an independent client.
 
     python gmn_reader.py NODE MAP DIRECTORY
 
@@ -19,7 +19,7 @@ NODE, MAP, DIRECTORY = sys.argv[1:]
 
 
 def main() -> None:
-    """Read it."""
+    """Read a package."""
     client = d1_client.mnclient_2_0.MemberNodeClient_2_0(NODE)
     package = d1_common.resource_map.ResourceMap()
     package.deserialize(client.get(MAP).content, format="xml")

@@ -39,11 +39,11 @@ CHUNK = 64 * 1024
 
 @dataclass
 class Request:
-    """What a client asked for; `status` is set once the answer is chosen."""
+    """A request; `status` is set once the response is chosen."""
 
     method: str
     path: str
-    """Decoded, without the query."""
+    """The decoded path, without the query."""
     query: dict[str, list[str]]
     headers: Message
     body: bytes = b""
@@ -97,7 +97,7 @@ class FileServer:
 
     @property
     def url(self) -> str:
-        """Base URL, without a slash at the end."""
+        """Base URL without a slash at the end."""
         return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def fail(self, times: int = 1, *, status: int = 503, headers: Mapping[str, str] | None = None) -> None:
@@ -109,7 +109,7 @@ class FileServer:
         self._drops += [after] * times
 
     def paths(self) -> list[str]:
-        """The paths asked for, in order."""
+        """The requested paths, in order."""
         return [request.path for request in self.requests]
 
     def __enter__(self) -> FileServer:
@@ -136,7 +136,7 @@ class FileServer:
         return route(request) if route else self._file(request)
 
     def pieces(self, body: bytes) -> Iterator[bytes]:
-        """The body as it is sent: whole, cut short by `drop`, or stalled."""
+        """Yield the body as it is sent: whole, cut short by `drop`, or stalled."""
         with self._lock:
             cut = self._drops.pop(0) if self._drops and len(body) > self._drops[0] else None
         stall = self.stall_after
@@ -197,7 +197,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that closing waits for them, and no socket outlives its test
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Show what is no client that went away, which is part of many tests."""
+        """Print errors, except those of clients that went away, which are part of many tests."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -233,12 +233,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests look at `FileServer.requests`."""
+        """Log nothing; tests look at `FileServer.requests`."""
 
 
 @contextmanager
 def closed_port() -> Iterator[str]:
-    """The base URL of a port that nobody listens on, kept free of others meanwhile."""
+    """Yield the base URL of a port on which nothing listens; it is reserved meanwhile."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"

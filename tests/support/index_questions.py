@@ -55,7 +55,7 @@ _QUESTIONS = {
 
 
 def main(resource_map: str) -> None:
-    """Ask it."""
+    """Print the answers."""
     graph = rdflib.Graph().parse(resource_map, format="xml")
     answers = {
         field: sorted(

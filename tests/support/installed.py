@@ -26,7 +26,7 @@ _RUN_SECONDS = 300.0
 
 
 class Installed(NamedTuple):
-    """A deployment, and the ways into it."""
+    """A deployment and its addresses."""
 
     cluster: Cluster
     submit: Host
@@ -44,7 +44,7 @@ class Installed(NamedTuple):
         return str(answer["recipe_workflow_name"])
 
     def ended(self, name: str) -> dict[str, Any]:
-        """Wait until status tells of a run's end, and return what it tells."""
+        """Wait until a run has ended, and return its status."""
 
         def ended_run() -> dict[str, Any]:
             run: dict[str, Any] = self.status.call("GET", f"/runs/{name}")
@@ -53,12 +53,12 @@ class Installed(NamedTuple):
         return until(ended_run, seconds=_RUN_SECONDS, every=0.02)
 
     def tell(self, message: Message) -> None:
-        """Send the broker an event, as a source of this deployment does."""
+        """Send an event to the broker, like a source of this deployment."""
         event = _bearing(self.cluster.secret(NAMESPACE, "ogdc-events")["token"], message)
         self.broker.call("POST", f"/{NAMESPACE}/ogdc", event.body, event.headers)
 
     def instances(self) -> set[str]:
-        """Return the functions that have a pod now."""
+        """Return the functions that currently have a pod."""
         pods = self.cluster.get(NAMESPACE, "pods", "--selector", "serving.knative.dev/service")["items"]
         return {pod["metadata"]["labels"]["serving.knative.dev/service"] for pod in pods}
 
@@ -73,7 +73,7 @@ def _bearing(token: str, message: Message) -> Message:
 
 @contextmanager
 def reached(cluster: Cluster) -> Iterator[Installed]:
-    """Open the ways into what is installed."""
+    """Forward ports to what is installed."""
     with (
         cluster.forwarded("kourier-system", "service/kourier-internal", 80) as gateway,
         cluster.forwarded("knative-eventing", "service/broker-ingress", 80) as broker,

@@ -1,4 +1,4 @@
-"""An issuer whose keys a test holds: what it publishes, and tokens of every kind, right and wrong.
+"""An issuer with keys that the test has: its published documents, and valid and invalid tokens.
 
 ::
 
@@ -33,7 +33,7 @@ def _rsa_key(number: int) -> rsa.RSAPrivateKey:
 
 
 _TURNS = cycle(range(1, 3))
-"""Of RSA keys, since making one takes long: of two in a row each is another, and none is an issuer's own."""
+"""Numbers of RSA keys, which are reused since creating one takes long. Two in a row differ."""
 _MAKERS: dict[str, Any] = {
     "RS256": (lambda: _rsa_key(next(_TURNS)), RSAAlgorithm),
     "PS256": (lambda: _rsa_key(next(_TURNS)), RSAAlgorithm),
@@ -68,7 +68,7 @@ class Key(NamedTuple):
 
 
 _SPARE: list[Key] = []
-"""Keys of issuers that have ended; no two that run have the same."""
+"""Keys of issuers that have ended, for reuse; no two running issuers share one."""
 
 
 def _key_of_an_issuer() -> Key:
@@ -105,17 +105,17 @@ class Issuer(FileServer):
             _SPARE.append(self._lent)
 
     def claims(self, **more: Any) -> dict[str, Any]:
-        """Of a valid token; what is None is left out."""
+        """Return the claims of a valid token, without those that are None."""
         now = int(time.time())
         usual = {"iss": self.url, "sub": "ada", "aud": "ogdc", "iat": now, "exp": now + 3600, "typ": "Bearer"}
         return {name: value for name, value in (usual | more).items() if value is not None}
 
     def token(self, **claims: Any) -> str:
-        """A token, signed with the first key."""
+        """Return a token signed with the first key."""
         return self.keys[0].signed(self.claims(**claims))
 
     def asked(self, path: str) -> int:
-        """How often something was asked for."""
+        """Return how often a path was requested."""
         return self.paths().count(path)
 
     def _discovery(self, _request: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""Keycloak as DataONE runs it: a realm whose roles are client scopes, tokens without an audience, ORCID iDs.
+"""Keycloak as DataONE runs it: a realm with roles as client scopes, tokens without an audience, ORCID iDs.
 
 It is fetched from Maven Central (177 MB, once), and takes a minute to start, so its tests are asked for:
 `pytest -m keycloak`. It takes Java 17 or newer, and Maven.
@@ -85,22 +85,22 @@ class Keycloak:
         self._process.wait(300)
 
     def tokens(self, scope: str = "openid ogdc:submit") -> dict[str, Any]:
-        """All that the device grant gives, once the user has said yes in a browser."""
+        """Return the result of the device grant, after the user consented in a browser."""
         client = {"client_id": "ogdc-cli"}
         asked = self.post("auth/device", client | {"scope": scope})
         Browser().say_yes(asked["verification_uri_complete"])
         return self.post("token", client | {"grant_type": DEVICE_GRANT, "device_code": asked["device_code"]})
 
     def password_tokens(self, client_id: str, scope: str = "openid") -> dict[str, Any]:
-        """What a client gets that is told the user's password."""
+        """Return the tokens of a client that has the user's password."""
         return self.post("token", USER | {"grant_type": "password", "client_id": client_id, "scope": scope})
 
     def post(self, endpoint: str, form: Mapping[str, str]) -> dict[str, Any]:
-        """Send a form to one of the realm's endpoints and return the answer."""
+        """Send a form to an endpoint of the realm, and return the response."""
         return _send(f"{self.issuer}/protocol/openid-connect/{endpoint}", form=form)
 
     def add_key(self) -> None:
-        """Have the realm sign with a new key from now on."""
+        """Let the realm sign with a new key from now on."""
         kind = {"providerId": "rsa-generated", "providerType": "org.keycloak.keys.KeyProvider"}
         config = {"priority": ["900"], "enabled": ["true"], "active": ["true"], "algorithm": ["RS256"]}
         self._admin(f"{REALM}/components", {"name": "next", "config": config, **kind})
@@ -145,20 +145,20 @@ class Keycloak:
 
 
 class _Cookies(DefaultCookiePolicy):
-    """Takes this machine's addresses for safe without encryption, as browsers do and Keycloak expects."""
+    """Sends `Secure` cookies to this machine without encryption, as browsers do and Keycloak expects."""
 
     def return_ok_secure(self, cookie: Any, request: Any) -> bool:
         return True
 
 
 class Browser:
-    """Logs the user in by Keycloak's pages."""
+    """Logs the user in on Keycloak's pages."""
 
     def __init__(self) -> None:
         self._opener = _opener(HTTPCookieProcessor(CookieJar(_Cookies(rfc2965=False))))
 
     def say_yes(self, url: str) -> None:
-        """Fill in the forms that come, and grant what is asked for."""
+        """Fill in the forms, and grant what is requested."""
         page = self._open(url)
         while form := re.search(r'<form[^>]* action="([^"]+)"', page):
             hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
@@ -173,7 +173,7 @@ class Browser:
 
 
 def _profile() -> dict[str, Any]:
-    """Attributes that users have."""
+    """Attributes of users."""
     both = {"view": ["admin"], "edit": ["admin"]}
     names = ("username", "email", "firstName", "lastName", "orcid")
     return {"attributes": [{"name": name, "permissions": both} for name in names]}
@@ -202,7 +202,7 @@ def _clients() -> list[dict[str, Any]]:
 
 
 def _unpacked(directory: Path) -> Path:
-    """Fetch and unpack it; the tests are skipped where that cannot be."""
+    """Fetch and unpack Keycloak; the tests are skipped if that fails."""
     if shutil.which("mvn") is None or shutil.which("java") is None:
         pytest.skip("needs Java 17 and Maven")
     subprocess.run(

@@ -37,29 +37,29 @@ _WEIGHTS = {
 }
 """How often each part is killed, in relation to the others, while all are there."""
 _NOTHING_WHILE_UP, _NOTHING_WHILE_DOWN = 12, 30
-"""The same for killing nothing this time: a stack that is never left to start shows little."""
+"""Weight of killing nothing this time, because a stack that never finishes starting shows little."""
 _POD = {"sandbox", "worker", "command"}
 _STACK_MODULE = b"ogdc_local.stack.process"
 _RUN = re.compile(rb"/tasks/([^/\0]+)/")
 
 
 class Process(NamedTuple):
-    """A process as found, and what is known of it."""
+    """A process and what is known about it."""
 
     pid: int
     parent: int
     started: str
-    """Tells it from a later one of the same id."""
+    """Start time, which distinguishes it from a later process with the same id."""
     name: str
     command: bytes
     part: str = ""
     """`daemon`, `postmaster`, `backend`, `sandbox`, `worker` or `command`."""
     run: str | None = None
-    """The run it works for."""
+    """The run that it works for, or None."""
 
 
 class Kill(NamedTuple):
-    """A process that was killed."""
+    """A process that was killed, and when."""
 
     time: float
     """Seconds since 1970."""
@@ -71,7 +71,7 @@ class Kill(NamedTuple):
 
 
 class Disturbances:
-    """Whoever kills, and starts the stack again.
+    """Kills processes, and starts the stack again.
 
     Attributes:
         kills: What was killed, but for clients and starters.
@@ -79,7 +79,7 @@ class Disturbances:
     """
 
     def __init__(self, stack: Stack, *, seed: int, most_pod_kills: int) -> None:
-        """Nothing is killed yet.
+        """Prepare; nothing is killed yet.
 
         Args:
             stack: The stack, up.
@@ -95,7 +95,7 @@ class Disturbances:
         self._starter: subprocess.Popen[str] | None = None
 
     def make(self, seconds: float) -> None:
-        """Kill what there is, and start the stack again whenever it is down."""
+        """Kill processes, and start the stack again whenever it is down."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             time.sleep(min(self._chance.expovariate(5), 2.0))
@@ -127,7 +127,7 @@ class Disturbances:
                 self._chance.choice(targets[part])()
 
     def _targets(self) -> dict[str, list[Callable[[], None]]]:
-        """What could be killed, by part."""
+        """Return the processes that could be killed, by part."""
         targets: dict[str, list[Callable[[], None]]] = {}
         for process in processes_of(self._stack):
             if process.part not in _POD or self._pod_kills[process.run] < self._most_pod_kills:
@@ -148,7 +148,7 @@ class Disturbances:
 
 
 def processes_of(stack: Stack) -> list[Process]:
-    """The processes of a stack, up or left behind, that play one of the parts."""
+    """Yield the processes of a stack, running or left behind, that are one of the parts."""
     table = {process.pid: process for process in _all_processes()}
     children: dict[int, list[Process]] = {}
     for process in table.values():
@@ -167,7 +167,7 @@ def processes_of(stack: Stack) -> list[Process]:
 
 
 def kill(process: Process) -> Kill | None:
-    """Kill a process; None where it has ended by itself."""
+    """Kill a process, or return None if it has ended by itself."""
     try:
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:

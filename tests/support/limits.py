@@ -1,4 +1,4 @@
-"""Running out of what a machine has, for real."""
+"""Exhausting a resource of the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """The kernel refuses to make any file larger than this, as a full disk would."""
+    """Let the kernel refuse to make any file larger than this, like a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,4 @@
-"""A deployment that wants its callers to log in, as the command line sees it, and a user of it."""
+"""A deployment that requires a login, as the command line sees it, and a user of it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ME = {"name": "Ada", "issuer": "https://issuer", "subject": "ada", "role": "subm
 
 
 class Deployment:
-    """Lets in who shows a token that `accepts` does, and says that one logs in at `issuer`."""
+    """Accepts requests with a token that `accepts` returns True for; its issuer is `issuer`."""
 
     def __init__(self, directory: Path, *, issuer: str = "", accepts: Callable[[str], bool] = bool) -> None:
         self._server = FileServer(directory)
         self.accepts = accepts
         self.shown: list[str | None] = []
-        """The tokens that came, in order."""
+        """The received tokens, in order."""
         self.metadata: dict[str, Any] = {
             "resource": self.url,
             "authorization_servers": [issuer],
@@ -62,7 +62,7 @@ class Deployment:
 
 
 class User:
-    """Somebody with a home directory."""
+    """A user with a home directory."""
 
     def __init__(self, home: Path, url: str, **environ: str) -> None:
         self.home = home
@@ -80,7 +80,7 @@ class User:
         return self.store.read().deployments[key_of(self.url)]
 
     def keep(self, tokens: Mapping[str, Any], *, issuer: str | None, seconds: float = 3600) -> None:
-        """Keep what an issuer has given, as it will be so many seconds before its end."""
+        """Store tokens of an issuer as if they expired in `seconds`."""
         now = time.time()
         login = Login(
             access_token=tokens["access_token"],
@@ -96,7 +96,7 @@ class User:
 
 
 class Command:
-    """An `ogdc-runner` that goes on while its lines are read."""
+    """A running `ogdc-runner`, read line by line."""
 
     def __init__(self, user: User, *arguments: str, **environ: str) -> None:
         self.process = subprocess.Popen(
@@ -117,7 +117,7 @@ class Command:
         self.process.communicate()
 
     def line_with(self, words: str) -> str:
-        """Read on to the line that holds these words."""
+        """Read until a line contains these words, and return it."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if words in line:
@@ -132,7 +132,7 @@ class Command:
 
 
 def command_lines() -> bytes:
-    """The command lines of all processes there are."""
+    """Return the command lines of all processes."""
     found = b""
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""The manifests of `knative/` as an operator would apply them, and what is wrong with them."""
+"""The manifests of `knative/` as an operator would apply them, and checks of them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Manifest = dict[str, Any]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _MIN_KUBECTL = (1, 21)
-"""The first whose kustomize knows components."""
+"""The first version with a kustomize that supports components."""
 KUBERNETES = "1.33"
-"""What the manifests are held to; the oldest version that docs/install.md names."""
+"""Version of Kubernetes for checks: the oldest that docs/install.md names."""
 
 
 @cache
@@ -66,7 +66,7 @@ def group_of(manifest: Manifest) -> str:
 
 
 def problems(manifest: Manifest) -> str | None:
-    """Say what is wrong with a manifest by its kind's schema: a wrong value, or a field that is not there."""
+    """Return problems of a manifest by its kind's schema: wrong values and unknown fields."""
     kind = manifest["apiVersion"], manifest["kind"]
     try:
         if kind in MODELS:

@@ -1,4 +1,4 @@
-"""Descriptions of small maps, for what is made of finished tiles."""
+"""Descriptions of small maps, for products made of finished tiles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ COLORS = tuple((index, 255 - index, 0, 255) for index in range(256))
 
 
 def describe(limits: dict[int, Limits], **changes: object) -> MapDescription:
-    """A map on WGS1984Quad, whose tiles have 256 by 256 cells, with two layers."""
+    """Return a map on WGS1984Quad with tiles of 256 by 256 cells and two layers."""
     levels = range(max(limits) + 1)
     description = MapDescription(
         title="Lakes",
@@ -25,14 +25,14 @@ def describe(limits: dict[int, Limits], **changes: object) -> MapDescription:
 
 
 def make_layer(name: str, limits: dict[int, Limits]) -> Layer:
-    """A statistic whose values go from 0 to 1 at each level."""
+    """Return a statistic with values from 0 to 1 at each level."""
     return Layer(
         name, COLORS, dict.fromkeys(limits, (0.0, 1.0)), f"web_tiles/{name}/WGS1984Quad/{{z}}/{{x}}/{{y}}.png"
     )
 
 
 def polar_map(limits: dict[int, Limits]) -> MapDescription:
-    """A map on a grid around the north pole, one tile at level 0, in metres."""
+    """Return a map on a grid around the north pole in metres, with one tile at level 0."""
     side = 8_000_200.0
     levels = range(max(limits) + 1)
     return describe(

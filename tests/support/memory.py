@@ -1,4 +1,4 @@
-"""Where temporary files lie: in memory, where there is room; and in what pages that of tests lies.
+"""Temporary files in memory, if there is room, and huge pages for the tests' own memory.
 
 On a disk a thousand small files, as PostgreSQL has them, take twenty times as long, flushing them longer.
 """
@@ -11,18 +11,18 @@ import tempfile
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
-"""A file system in memory wherever Linux is; of 64 MB, and without programs, in most containers."""
+"""A file system in memory on every Linux; in most containers it has 64 MB and allows no programs."""
 MIN_FREE = 4 << 30
-"""Bytes; all tests together take a quarter of that."""
+"""Minimum free bytes; all tests together need a quarter of that."""
 
 _HUGE = 2 << 20
-"""Bytes of a huge page."""
+"""Size of a huge page in bytes."""
 _MADV_COLLAPSE = 25
 """Source: madvise(2); since Linux 6.1."""
 
 
 def use_memory() -> None:
-    """Have this process, and what it starts, make temporary files in memory, unless TMPDIR says where."""
+    """Let this process and its children create temporary files in memory, unless TMPDIR is set."""
     if "TMPDIR" not in os.environ and _has_room(MEMORY):
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
@@ -37,7 +37,7 @@ def _has_room(directory: Path) -> bool:
 
 
 def use_huge_pages() -> None:
-    """Move what this process has in memory into huge pages, where the system can.
+    """Move this process's memory into huge pages, if the system can.
 
     A fork copies the table of all pages, and a process that has collected the tests has fifty thousand small
     ones: tests that kill a process at each of its steps fork it a thousand times.

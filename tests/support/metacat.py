@@ -1,4 +1,4 @@
-"""What only Metacat does, in front of GMN: a stand-in, since Metacat itself takes Tomcat, Solr and more.
+"""Metacat's particular behaviour in front of GMN, since Metacat itself needs Tomcat, Solr and more.
 
 ::
 
@@ -55,7 +55,7 @@ class Metacat:
     """
 
     def __init__(self, gmn: str) -> None:
-        """Answer for a node whose base URL this is."""
+        """Forward to the GMN with this base URL."""
         self._gmn = urlsplit(gmn)
         self.asked: list[Asked] = []
         self.on_request: Callable[[Asked], Fault | None] = lambda _asked: None
@@ -81,11 +81,11 @@ class Metacat:
 
     @property
     def stored(self) -> set[str]:
-        """Identifiers of what was taken."""
+        """Identifiers of the objects that it accepted."""
         return {*self._stored}
 
     def catch_up(self) -> None:
-        """Have the index know what is there."""
+        """Update the index with all objects."""
         self._indexed = {pid: dict(record) for pid, record in self._stored.items()}
 
     def answer(self, asked: Asked) -> _Response:

@@ -1,4 +1,4 @@
-"""Ports for servers that cannot take any: nobody else gets them meanwhile.
+"""Free ports for servers that cannot choose one; they are reserved meanwhile.
 
 Where the system chooses by itself, for others' connections too, is left alone; so is what is bound already.
 """
@@ -10,12 +10,12 @@ import socket
 from contextlib import ExitStack
 
 _FIRST, _LAST = 15_000, 32_000
-"""Below what Linux gives out by itself (ip_local_port_range)."""
+"""Ports below those that Linux assigns by itself (ip_local_port_range)."""
 _CHANCE = random.SystemRandom()
 
 
 def free_ports(count: int) -> list[int]:
-    """Choose ports of 127.0.0.1 that nobody has."""
+    """Choose free ports of 127.0.0.1."""
     found: list[int] = []
     with ExitStack() as held:
         while len(found) < count:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: real, private, gone when they end."""
+"""A private PostgreSQL server for the tests, which is removed when they end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ogdc_shared.db.database import Database
 
 _TEMPLATE = "migrated"
 _MAX_USED = 256 << 10
-"""Bytes of a table; what has held more would leave its traces in the plans of queries."""
+"""Maximum bytes of a table in a reused database; a larger one would affect the plans of queries."""
 _FORM = """
 SELECT md5(
     string_agg(concat_ws(' ', relname, relkind, attname, atttypid, attnotnull), ',' ORDER BY relname, attnum)
@@ -40,7 +40,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 
 
 class PostgresServer:
-    """A server below `directory`, which has to be short: its path becomes part of a socket's name."""
+    """A server below `directory`. Its path must be short, because it is part of the socket's path."""
 
     def __init__(self, directory: Path) -> None:
         self._socket_dir = directory / "socket"
@@ -55,7 +55,7 @@ class PostgresServer:
 
     @property
     def pid(self) -> int:
-        """Of the process that starts the others."""
+        """Id of the main process."""
         assert self._postgres.pid is not None
         return self._postgres.pid
 
@@ -78,7 +78,7 @@ class PostgresServer:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Have no process of the server do anything for a while; its socket still takes connections."""
+        """Stop all processes of the server for a while; its socket still accepts connections."""
         first = self._postgres.pid
         assert first is not None
         os.kill(
@@ -97,12 +97,12 @@ class PostgresServer:
         return DatabaseSettings(host=str(self._socket_dir), name=name, user=USER)
 
     def make_template(self) -> DatabaseSettings:
-        """Make the database that `copy_template` copies; to be migrated by the caller."""
+        """Create the database that `copy_template` copies, for the caller to migrate."""
         self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
         return self.settings(_TEMPLATE)
 
     def make_database(self, *, template: str = _TEMPLATE, encoding: str = "UTF8") -> DatabaseSettings:
-        """Make a database of the test's own."""
+        """Create a database for one test."""
         self._made += 1
         name = f"test_{self._made}"
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING {}")
@@ -114,7 +114,7 @@ class PostgresServer:
         self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(settings.name)))
 
     def lend_database(self) -> DatabaseSettings:
-        """Give a migrated and empty database: one that was returned, else a new one."""
+        """Return a migrated and empty database: one that was given back, or a new one."""
         return self._emptied.pop() if self._emptied else self.make_database()
 
     def take_back(self, settings: DatabaseSettings) -> None:
@@ -148,7 +148,7 @@ class PostgresServer:
 
 
 def _empty(conn: psycopg.Connection, *, form: str) -> bool:
-    """Delete all rows, unless tables were changed or large, or somebody stays connected: False."""
+    """Delete all rows, and return whether the database can be reused: not if tables changed or are large."""
     sizes: dict[str, int] = dict(conn.execute(_TABLES).fetchall())
     if _only(conn, _OTHERS) is False or _only(conn, _FORM) != form or max(sizes.values()) > _MAX_USED:
         return False
@@ -165,7 +165,7 @@ def _only(conn: psycopg.Connection, query: LiteralString) -> Any:
 
 
 def wait_for_a_waiting_statement(database: Database) -> None:
-    """Wait until a statement of somebody else waits for a lock."""
+    """Wait until a statement of another connection waits for a lock."""
     deadline = time.monotonic() + 300
     query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     while True:

@@ -1,4 +1,4 @@
-"""Data sets for the tests: what an author says of one, and its objects."""
+"""Data sets for tests: an author's metadata, and objects."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ GIVEN = """<?xml version="1.0"?>
   </dataset>
 </eml:eml>
 """
-"""An author's own metadata in EML; `rights` and `methods` may be added."""
+"""An author's own EML, with places for `rights` and `methods`."""
 
 
 def member(role: str, path: str, **changed: Any) -> Member:
@@ -66,7 +66,7 @@ DATA = (member(OUTPUT, "d/ü.tif"), member(PROGRAM, "recipe/recipe.sh"), member(
 
 
 def data_set(members: tuple[Member, ...] = DATA, **changed: Any) -> DataSet:
-    """A data set; `changed` are keys of its metadata, of which None takes one away."""
+    """Return a data set; `changed` replaces keys of its metadata, or removes those that are None."""
     given = {key: value for key, value in (METADATA | changed).items() if value is not None}
     described = Words.of(Metadata.model_validate(given).model_dump(mode="json"))
     return DataSet("urn:uuid:m", described, "CC-BY-4.0", "2026-11-27", [["Command 1: cp a b"]], members)

@@ -1,4 +1,4 @@
-"""A deployment with one run that succeeded, as far as `publish` asks one."""
+"""A deployment with one run that succeeded, with the calls that `publish` uses."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def deployment(
     recipe: dict[str, bytes] | None = None,
     **run: Any,
 ) -> ApiClient:
-    """Make a deployment of one run.
+    """Create a deployment with one run.
 
     Args:
         scratch: A directory to make.

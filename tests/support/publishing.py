@@ -1,4 +1,4 @@
-"""What `publish` is to publish, in a directory of a test."""
+"""The input of the task `publish` in a test's directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.crates import RUN
 
 
 def publication_in(directory: Path) -> Publication:
-    """Make an empty volume, and say what is known of a run of one partition."""
+    """Create an empty volume and the description of a run of one partition."""
     (directory / "volume").mkdir()
     (directory / "run.json").write_text(RUN.to_json())
     return Publication(

@@ -1,4 +1,4 @@
-"""A DataONE member node in this process, as far as publishing asks one, with faults on request.
+"""A DataONE member node in this process, with the calls that publishing uses, and faults on request.
 
 ::
 
@@ -43,7 +43,7 @@ NEVER = 4_000_000_000
 
 
 class Fault(Enum):
-    """What may happen to a request."""
+    """A fault of a request."""
 
     LOST_REQUEST = "the connection ends before anything is done"
     LOST_ANSWER = "it is done, and the connection ends"
@@ -52,7 +52,7 @@ class Fault(Enum):
 
     @property
     def answer(self) -> _Response | None:
-        """What is answered in place of the node; None: the node itself is asked, or nobody answers."""
+        """Response in place of the node's own, or None if the node answers or nobody does."""
         return _FAULTY.get(self)
 
 
@@ -62,7 +62,7 @@ _FAULTY: dict[Fault, _Response] = {Fault.BUSY: (503, {}, b""), Fault.PROXY: (502
 
 @dataclass
 class Stored:
-    """An object."""
+    """An object of the node."""
 
     pid: str
     content: bytes
@@ -86,7 +86,7 @@ class Stored:
 
 
 class Asked(NamedTuple):
-    """A request, as it came."""
+    """A request as received."""
 
     method: str
     path: str
@@ -151,7 +151,7 @@ class PublishingNode:
         self._thread.join()
 
     def token(self, subject: str, *, expires_at: float = NEVER, is_known: bool = True) -> str:
-        """A token of somebody; `is_known`: whether the node takes it for genuine."""
+        """Return a token of a subject; `is_known` is whether the node accepts it as genuine."""
         claims = json.dumps({"sub": subject, "exp": expires_at}).encode()
         parts = (b'{"alg": "RS256"}', claims, b"signed" if is_known else b"forged")
         text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
@@ -160,16 +160,16 @@ class PublishingNode:
         return text
 
     def members(self, resource_map: str) -> set[str]:
-        """The objects that a map names."""
+        """Return the objects that a map lists."""
         return _named(self.objects[resource_map].content)
 
     def sent(self) -> list[Asked]:
-        """Requests that brought an object."""
+        """Return the requests that uploaded an object."""
         return [asked for asked in self.asked if asked.method in {"POST", "PUT"}]
 
     @contextmanager
     def take(self, asked: Asked) -> Iterator[Fault | None]:
-        """Take a request down; yields what is to happen to it."""
+        """Record a request, and yield its fault."""
         with self._lock:
             self.asked.append(asked)
             self._begun += 1
@@ -182,11 +182,11 @@ class PublishingNode:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered."""
+        """Whether a request is in progress."""
         return self._begun > 0
 
     def killed_at(self, number: int, publish: Callable[[], object], *, is_done: bool) -> bool:
-        """Publish in a process that is killed at a request; returns whether it came so far.
+        """Publish in a process that is killed at a request, and return whether it got that far.
 
         Args:
             number: Of the request.
@@ -286,7 +286,7 @@ class PublishingNode:
         return {"Content-Type": "text/xml"}, f"<identifier>{self.minted[-1]}</identifier>".encode()
 
     def _search(self, query: str, index: list[dict[str, Any]]) -> bytes:
-        """Find the records of which a value stands in a query as a phrase."""
+        """Return the records with a value that the query contains as a phrase."""
         found = [each for each in index if any(f'{key}:"{value}"' in query for key, value in each.items())]
         return json.dumps({"response": {"numFound": len(found), "docs": found}}).encode()
 
@@ -376,7 +376,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that closing waits for them, and no socket outlives its test
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is part of many tests."""
+        """Print nothing about killed clients, which are part of many tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -410,11 +410,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests look at `PublishingNode.asked`."""
+        """Log nothing; tests look at `PublishingNode.asked`."""
 
 
 def fields_of(headers: Message, body: bytes) -> dict[str, bytes]:
-    """The fields of a form. Source: RFC 7578."""
+    """Parse the fields of a form. Source: RFC 7578."""
     boundary = b"--" + headers["Content-Type"].partition("boundary=")[2].encode()
     found = {}
     for part in body.split(boundary)[1:-1]:

@@ -1,4 +1,4 @@
-"""A small recipe on disk, and what a copy of it has to hold."""
+"""A small recipe on disk, and the files that a copy of it must have."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FILES = {
 
 
 def write_recipe(directory: Path) -> Path:
-    """Make `directory` a recipe."""
+    """Write a recipe to `directory`."""
     plant(directory, dict(FILES))
     return directory
 
 
 def content(directory: Path) -> dict[str, bytes]:
-    """All files of a directory, by path."""
+    """Return all files of a directory, by path."""
     return {
         path.relative_to(directory).as_posix(): path.read_bytes()
         for path in directory.rglob("*")

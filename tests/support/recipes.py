@@ -1,4 +1,4 @@
-"""Recipes for tests: one that is right, to be made wrong in one place, and some of the kinds in use."""
+"""Recipes for tests: a valid one that tests make invalid in one place, and some of the kinds in use."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ GOOD_META: dict[str, Any] = {
 
 
 def good_meta(**changes: Any) -> dict[str, Any]:
-    """A `meta.yml` that is right, with top-level keys replaced; a key that is None is left out."""
+    """Return a valid `meta.yml` with top-level keys replaced, or removed if None."""
     meta = deepcopy(GOOD_META) | changes
     return {key: value for key, value in meta.items() if value is not None}
 
 
 def recipe_files(*, files: Mapping[str, str | bytes] | None = None, **changes: Any) -> dict[str, str | bytes]:
-    """The files of a recipe with one command, with keys of its meta (see `good_meta`) and files replaced."""
+    """Return the files of a recipe of one command, with keys of meta.yml (see `good_meta`) and files replaced."""
     return {
         "meta.yml": json.dumps(good_meta(**changes)),  # JSON is YAML
         "recipe.sh": "cp /input_dir/* /output_dir/\n",
@@ -80,7 +80,7 @@ def make_own_recipe(
 
 
 def inputs(*params: dict[str, Any]) -> dict[str, Any]:
-    """The `input` of a recipe."""
+    """Return the `input` of a recipe."""
     return {"params": list(params)}
 
 
@@ -250,4 +250,4 @@ input:
         "steps/all.sh": "cp /input_dir/*.tif /output_dir/\n",
     },
 }
-"""Recipes of the kinds in use, by what is particular about each; file name → content."""
+"""Recipes of the kinds in use, by their particularity; file name → content."""

@@ -1,4 +1,4 @@
-"""Records to put into a database: plausible, and each field open to be chosen."""
+"""Plausible records for a database, in which tests can choose each field."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONG_AGO = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def submit(conn: Connection, name: str, *, user: str = "anna", **fields: Any) -> Run:
-    """Record a submission; by default of a `pvc` recipe of which nothing was submitted before."""
+    """Record a submission, by default of a `pvc` recipe that was not submitted before."""
     new = NewRun(
         name=name,
         recipe_id=f"recipe-of-{name}",
@@ -33,7 +33,7 @@ def submit(conn: Connection, name: str, *, user: str = "anna", **fields: Any) ->
 
 
 def task(node_id: str, **fields: Any) -> TaskState:
-    """A running `process` task."""
+    """Return a running `process` task."""
     state = TaskState(
         node_id=node_id,
         name=f"process({node_id})",
@@ -50,7 +50,7 @@ def task(node_id: str, **fields: Any) -> TaskState:
 
 
 def state(name: str, version: int = 1, **fields: Any) -> WorkflowState:
-    """What Argo says of a running workflow."""
+    """Return Argo's state of a running workflow."""
     state = WorkflowState(
         name=name,
         namespace="qgnet",

@@ -22,17 +22,17 @@ BASE = "ba" * 32
 
 
 class Ended(NamedTuple):
-    """What became of a run."""
+    """The outcome of a run."""
 
     name: str
     left: list[int]
-    """The partitions that had to be run."""
+    """The partitions that were run."""
     taken: dict[str, list[Any]]
-    """By partition: the run, how many commands, whether all."""
+    """By partition: the run, the number of reused commands, and whether these are all."""
     result: dict[str, bytes]
-    """What was published, by name."""
+    """The published files, by name."""
     warnings: str
-    """What `publish` warned of."""
+    """Warnings of `publish`."""
 
 
 class ReusedRuns:
@@ -49,7 +49,7 @@ class ReusedRuns:
 
     @property
     def store(self) -> Path:
-        """Where results are kept."""
+        """The store of kept results."""
         return self.volume / layout.reuse_store(SCOPE)
 
     def run(
@@ -62,7 +62,7 @@ class ReusedRuns:
         base: str = BASE,
         **plan: Any,
     ) -> Ended:
-        """Run commands over files of the recipe, as they are now, and publish what they leave."""
+        """Run commands on the recipe's current files, and publish the result."""
         name = self.begin(*commands, partitions=partitions, checked=checked, base=base, **plan)
         left: list[int] = [*range(len(partitions))]
         taken: dict[str, list[Any]] = {}
@@ -76,7 +76,7 @@ class ReusedRuns:
     def begin(
         self, *commands: str, partitions: list[list[str]], checked: float = 0.0, base: str = BASE, **plan: Any
     ) -> str:
-        """Submit a run; returns its name."""
+        """Submit a run, and return its name."""
         self._count += 1
         name, files = (
             f"run-{self._count}",
@@ -127,7 +127,7 @@ class ReusedRuns:
         process(self.prepared(name, number), reporter, Expected(partition=number))
 
     def prepared(self, name: str, number: int) -> ProcessPaths:
-        """Make the directories of a task; returns where everything is."""
+        """Create the directories of a task, and return its paths."""
         place, workspace = self.directory / name, self.workspace(name, number)
         for each in ("input_dir", "output_dir"):
             (workspace / each).mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ class ReusedRuns:
         return Ended(name, left, taken, self.published(), warnings)
 
     def published(self) -> dict[str, bytes]:
-        """What is published now, by name."""
+        """Return the currently published files, by name."""
         top = self.volume / "lakes"
         return {
             path.relative_to(top).as_posix(): path.read_bytes()
@@ -187,11 +187,11 @@ class ReusedRuns:
         }
 
     def workspace(self, name: str, number: int) -> Path:
-        """The workspace of a partition."""
+        """Return the workspace of a partition."""
         return self.volume / layout.partition_workspace(name, number)
 
     def write(self, **files: str) -> None:
-        """Write files of the recipe, each with `.txt` behind its name."""
+        """Write files of the recipe, with the suffix `.txt`."""
         for name, text in files.items():
             self.recipe.chmod(0o755)
             path = self.recipe / f"{name}.txt"
@@ -200,7 +200,7 @@ class ReusedRuns:
 
 
 def let_clock_tick(path: Path) -> None:
-    """Return when a change would get a later change time than the file has; some kernels count in jiffies."""
+    """Wait until a change would get a later change time than the file has; some kernels count in jiffies."""
     probe = path.with_name(f".{path.name}-probe")
     while True:
         probe.write_text("")

@@ -1,4 +1,4 @@
-"""Recipes to submit, and the workflows they become, for tests of the services."""
+"""Recipes to submit and events of their workflows, for tests of the services."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support import recipes
 
 
 def recipe_files(name: str = "Seal tags", *, output: str = "pvc", **changed: str | None) -> dict[str, str]:
-    """A small recipe's files by name; `changed` replaces or, where None, removes one (`_` stands for `.`)."""
+    """Return a small recipe's files by name; `changed` replaces a file, or removes it if None (`_` is `.`)."""
     own = {"type": "file", "path": "data.csv"}
     contents = {"recipe.sh": "cp /input_dir/data.csv /output_dir/\n", "data.csv": "x,y\n1,2\n"}
     made = recipes.recipe_files(name=name, input=recipes.inputs(own), output={"type": output}, files=contents)
@@ -60,7 +60,7 @@ def started(client: FlaskClient, *, files: Mapping[str, str] | None = None, **he
 
 
 def event_headers(workflow: Mapping[str, Any], kind: str = "update") -> dict[str, str]:
-    """The headers of an event of an ApiServerSource, in binary mode; each is another event's."""
+    """Return headers of a new event of an ApiServerSource, in binary mode."""
     return {
         "Content-Type": "application/json",
         "ce-specversion": "1.0",
@@ -74,7 +74,7 @@ def event_headers(workflow: Mapping[str, Any], kind: str = "update") -> dict[str
 def tell(
     client: FlaskClient, workflow: Mapping[str, Any], *, kind: str = "update", **headers: str
 ) -> TestResponse:
-    """Post the event an ApiServerSource sends about a workflow, in binary mode, and ask what became of it."""
+    """Post the event of an ApiServerSource about a workflow, in binary mode, and ask for its outcome."""
     return client.post(
         "/",
         data=json.dumps(workflow),

@@ -21,14 +21,14 @@ from ogdc_shared.config import StorageSettings
 from support.ports import free_ports
 
 _load_file = cache(JSONFileLoader().load_file)
-"""Most tests have a session of boto3's, which would read its descriptions of services anew: 5 MB of JSON."""
+"""Shared, because each session of boto3 would read its descriptions of services again: 5 MB of JSON."""
 JSONFileLoader.load_file = lambda _, file_path: _load_file(file_path)  # type: ignore[method-assign,assignment]
 START_SECONDS = 300
 PARTS = ("master", "volume", "filer", "s3", "admin")
 
 
 class S3Server(NamedTuple):
-    """A running server. `url` and `public_url` are two host names of it; a link is good for one of them."""
+    """A running server. `url` and `public_url` have different host names; a link is valid for only one."""
 
     url: str
     public_url: str
@@ -38,7 +38,7 @@ class S3Server(NamedTuple):
 
     @property
     def settings(self) -> StorageSettings:
-        """What a deployment that uses this server is configured with."""
+        """Return the settings of a deployment that uses this server."""
         return StorageSettings(
             bucket=self.bucket,
             access_key=self.access_key,
@@ -120,7 +120,7 @@ def _program() -> str:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Until the server says that it is ready, which it does after the bucket is made."""
+    """Wait until the server is ready, which it reports after the bucket is created."""
     deadline = time.monotonic() + START_SECONDS
     while b"running and ready" not in log.read_bytes():
         if process.poll() is not None or time.monotonic() > deadline:

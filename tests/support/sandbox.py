@@ -1,4 +1,4 @@
-"""The worker in a container's surroundings: its absolute paths are real mounts, made by bubblewrap.
+"""The worker as in a container: its absolute paths are real mounts, made by bubblewrap.
 
 ::
 
@@ -52,7 +52,7 @@ class Result:
 
 
 class Task:
-    """One task that can be run again and again in the same place, as a retried pod is.
+    """A task that can be run repeatedly in the same place, like a retried pod.
 
     Attributes:
         arguments: What `ogdc-worker` is called with.
@@ -160,12 +160,12 @@ class ProcessTask(Task):
 
     @property
     def inputs(self) -> Path:
-        """What the task sees at `/input_dir`."""
+        """The directory that the task sees at `/input_dir`."""
         return self.workspace / "input_dir"
 
     @property
     def outputs(self) -> Path:
-        """What the task sees at `/output_dir`."""
+        """The directory that the task sees at `/output_dir`."""
         return self.workspace / "output_dir"
 
     def mounts(self) -> Mapping[str, Path]:
@@ -203,7 +203,7 @@ class ListTask(Task):
         }
 
     def found(self, path: str) -> str:
-        """What the task left in a file of its /tmp."""
+        """Return the content of a file that the task left in its /tmp."""
         return (self.tmp / Path(path).name).read_text()
 
 
@@ -218,7 +218,7 @@ class PublishTask(Task):
 
     @property
     def zip_path(self) -> Path:
-        """Where the zip of a temporary output is found afterwards."""
+        """Path of the zip of a temporary output."""
         return self.tmp / Path(layout.OUTPUT_ZIP_PATH).name
 
     def mounts(self) -> Mapping[str, Path]:
@@ -226,7 +226,7 @@ class PublishTask(Task):
 
 
 def bubblewrap() -> str:
-    """The path of bwrap; the test is skipped where it is missing or may not make namespaces."""
+    """Return the path of bwrap; the test is skipped if it is missing or may not create namespaces."""
     path = shutil.which("bwrap")
     if path is None:
         pytest.skip("bubblewrap is not installed")
@@ -248,7 +248,7 @@ def _machine() -> list[str]:
 
 
 def _python_below_tmp() -> Iterator[str]:
-    """What a clone in /tmp runs on; comes after the task's own mounts, one of which may be its /tmp."""
+    """Return mounts for a clone below /tmp; they come after the task's mounts, which may include /tmp."""
     packages = Path(ogdc_shared.__file__).parents[1]
     for needed in sorted({Path(sys.prefix), Path(sys.base_prefix), packages}):
         if needed.is_relative_to("/tmp"):

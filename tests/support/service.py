@@ -1,4 +1,4 @@
-"""The real functions behind one port, for callers who log in: PostgreSQL is real, Argo runs nothing."""
+"""The real functions behind one port, with logins. PostgreSQL is real; Argo runs nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIGNING_KEY = "0123456789abcdef"
 
 
 class Service:
-    """A deployment.
+    """A running deployment.
 
     Attributes:
         url: Its base URL.
@@ -33,7 +33,7 @@ class Service:
         self._context = context
 
     def token_of(self, name: str, role: Role = Role.ADMIN) -> str:
-        """Add a user of the service's own with an API token, as the operator does the first admin."""
+        """Add a user of the service itself with an API token, as the operator adds the first admin."""
         token = new_token()
         with self._context.database.transaction() as conn:
             user = add_user(conn, NewUser("ogdc", name, name, role))
@@ -41,7 +41,7 @@ class Service:
         return token
 
     def first_admin(self) -> str:
-        """Make the first admin, as the migration does, and return their token."""
+        """Create the first admin like the migration, and return their token."""
         token = make_first_admin(self._context.database)
         assert token is not None
         return token
@@ -51,7 +51,7 @@ class Service:
 def serving(
     database: DatabaseSettings, argo: ArgoServer, directory: Path, **environ: str
 ) -> Iterator[Service]:
-    """Serve the functions; `environ`, with `{url}` for theirs, goes before what they are told here."""
+    """Serve the functions; `environ`, with `{url}` for their URL, overrides the settings made here."""
     listener = listen(None)
     settings = Settings.from_env(
         {

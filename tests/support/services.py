@@ -1,4 +1,4 @@
-"""A service in a process of its own, under functions-framework's own server, that can be killed."""
+"""A service in its own process with functions-framework's server, which can be killed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ENTRYPOINTS = Path(__file__).parents[2] / "functions" / "entrypoints"
 
 
 class Service:
-    """Runs from `__enter__` to `__exit__`; `kill` ends it, and what it forked, as a power cut would."""
+    """Runs from `__enter__` to `__exit__`; `kill` ends it and its children, like a power cut."""
 
     def __init__(self, name: str, *, log: Path, processes: int | None = 1) -> None:
-        """Nothing is started; `processes` are those that answer, None: as many as the service wants."""
+        """Prepare; `processes` is their number, or None for the service's own choice."""
         self._name = name
         self._log = log
         self._environ = {name: value for name, value in os.environ.items() if name != "WORKERS"}
@@ -63,12 +63,12 @@ class Service:
         return self._process.exitcode
 
     def workers(self) -> list[int]:
-        """Ids of the processes that answer: the server's children."""
+        """Return the ids of the worker processes, the server's children."""
         pid = self._process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def lines(self) -> list[dict[str, Any]]:
-        """What the service has logged so far."""
+        """Return what the service has logged so far."""
         return [json.loads(line) for line in self._log.read_text().splitlines()]
 
     def kill(self) -> None:
@@ -92,7 +92,7 @@ class Service:
 
 
 def _serve(arguments: list[str], environ: Mapping[str, str], log: Path) -> None:
-    """Be functions-framework, in a process just forked."""
+    """Run functions-framework in a process that was just forked."""
     from functions_framework._cli import _cli
 
     os.setsid()

@@ -1,4 +1,4 @@
-"""A shell script with leave to mount a small disk of its own, as any user may in a namespace."""
+"""Running a shell script that may mount a small disk, in a user namespace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
 
 
 def output_with_small_disk(script: str, directory: Path) -> list[str]:
-    """Run a script, whose arguments are where to mount and a Python; return the lines that it prints.
+    """Run a script with the mount point and a Python as arguments, and return the lines that it prints.
 
     Where users cannot make such namespaces the test is skipped.
     """

@@ -46,7 +46,7 @@ _NOT_OURS = (
     "COV",
 )
 _IDLE_SECONDS = "300"
-"""After which a stack stops by itself whose test was killed."""
+"""Idle time after which a stack stops if its test was killed."""
 _START = (
     "import sys; from ogdc_local.stack.control import ensure_up; ensure_up(idle_timeout=float(sys.argv[1]))"
 )
@@ -78,7 +78,7 @@ class Response(NamedTuple):
 
 
 def user_environment(directory: Path, **more: str) -> dict[str, str]:
-    """What a user who has never seen the project has in the environment, at home in `directory`."""
+    """Return the environment of a new user with the home `directory`."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     for made in (directory, directory / "tmp"):
@@ -100,7 +100,7 @@ def run_cli(
 
 
 def start() -> None:
-    """Start a stack that stops after as many idle seconds as this program's argument says."""
+    """Start a stack that stops after the idle seconds given as this program's argument."""
     ensure_up(idle_timeout=float(sys.argv[1]))
 
 
@@ -122,7 +122,7 @@ def _run(command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, timeo
 def request(
     method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Ask for JSON."""
+    """Send a request, and return the JSON."""
     asked = urllib.request.Request(url, data=body, headers=dict(headers or {}), method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -134,7 +134,7 @@ def request(
 
 
 def wait_until(look: Callable[[], Any], *, seconds: float = 300) -> Any:
-    """What `look` returns, once that is something."""
+    """Call `look` until it returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not come about"
@@ -146,7 +146,7 @@ class Stack:
     """A local stack from `__enter__` to `__exit__`, with a home directory of its own."""
 
     def __init__(self, root: Path, *, prefix: Sequence[str] = (), **environ: str) -> None:
-        """Nothing is started.
+        """Prepare; nothing is started.
 
         Args:
             root: A short path, since a socket's name has to fit behind it.
@@ -172,7 +172,7 @@ class Stack:
         assert not left, f"`down` left processes running: {left}"
 
     def up(self) -> None:
-        """Start it, to idle no longer than a killed test session can be forgotten."""
+        """Start it, with an idle time that ends it soon after its test was killed."""
         plant_state(self.paths)
         given: Any = {"environ": self.environ, "cwd": self.root, "timeout": 300}
         if self._prefix or not can_fork(self.environ):
@@ -220,27 +220,27 @@ class Stack:
         )
 
     def run(self, name: str) -> dict[str, Any]:
-        """A run as the API tells of it."""
+        """Return a run as the API shows it."""
         response = self.api("GET", f"/runs/{name}")
         assert response.status == 200, response
         run: dict[str, Any] = response.body
         return run
 
     def wait(self, name: str, *, seconds: float = 300) -> dict[str, Any]:
-        """The run once it has ended."""
+        """Wait until the run has ended, and return it."""
         ended: dict[str, Any] = wait_until(
             lambda: run if (run := self.run(name))["status"] in TERMINAL else None, seconds=seconds
         )
         return ended
 
     def manifest(self, name: str) -> str:
-        """All that the engine was given of a run, and says of it, as JSON."""
+        """Return a run's manifest and state from the engine, as JSON."""
         response = self.api("GET", f"/api/v1/workflows/local/{name}")
         assert response.status == 200, response
         return json.dumps(response.body, ensure_ascii=False)
 
     def delete_workflow(self, name: str) -> None:
-        """Delete a workflow behind everybody's back; nothing but the engine itself can while it runs."""
+        """Delete a workflow without telling anybody; while it runs, only the engine itself can."""
         assert self.cli("down").code == 0
         store = Store(self.paths.engine_store, on_change=lambda uid, change: None)
         assert store.delete(name)
@@ -248,14 +248,14 @@ class Stack:
         self.up()
 
     def sql(self, statement: str, *parameters: object) -> None:
-        """Change the record behind everybody's back."""
+        """Change the database directly."""
         import psycopg
 
         with psycopg.connect(host=str(self.paths.socket_dir()), dbname=DATABASE, user=USER) as connection:
             connection.execute(statement, parameters)
 
     def traces(self) -> set[str]:
-        """Everything that a submission could leave: rows, artifacts, workspaces, logs and temporary files."""
+        """Return what a submission could leave: rows, artifacts, workspaces, logs and temporary files."""
         paths = ("artifacts", "volume", "volume/.ogdc/*", "tasks", "logs")
         found = {
             str(path.relative_to(self.paths.root))
@@ -268,7 +268,7 @@ class Stack:
 
     @contextmanager
     def leaving_nothing(self) -> Iterator[None]:
-        """Fail where the block leaves a trace; runs that were there before may go on and leave theirs."""
+        """Fail if the block leaves a trace; runs that existed before may continue and leave theirs."""
         runs = [run["name"] for run in self.api("GET", "/runs?limit=200").body["runs"]]
         before = self.traces()
         yield
@@ -276,7 +276,7 @@ class Stack:
         assert not left, f"left behind: {sorted(left)}"
 
     def processes(self) -> list[int]:
-        """Every process that has to do with the state directory, by command line or working directory."""
+        """Return every process with the state directory in its command line or as its working directory."""
         needle = os.fsencode(self.paths.root)
         found = []
         for proc in Path("/proc").glob("[0-9]*"):

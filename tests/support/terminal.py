@@ -1,4 +1,4 @@
-"""A command on a terminal of its own, as a person would see it."""
+"""Running a command on a terminal, as a person would see it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def on_terminal(
     command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, columns: int = 80
 ) -> tuple[int, str]:
-    """Run a command; returns its exit code and all that came to the screen."""
+    """Run a command, and return its exit code and all of its output."""
     pid, screen = pty.fork()
     if pid == 0:
         os.chdir(cwd)
@@ -36,5 +36,5 @@ def on_terminal(
 
 
 def lines(screen: str) -> list[str]:
-    """What was to be read on the screen at one time or another, line by line, without colours."""
+    """Return all lines that were on the screen at some time, without colours."""
     return [line.rstrip() for line in re.split(r"[\r\n]+", _CONTROL.sub("", screen)) if line.strip()]

@@ -1,4 +1,4 @@
-"""Who executed what, and when: commands of recipes tell a server that outlives everything they run on.
+"""Which commands ran, and when: commands of recipes report to a server that outlives the stack.
 
 ::
 
@@ -27,10 +27,10 @@ class Execution:
         self.token = token
         self.number = number
         self.file = file
-        """The input it is for; empty: all there are."""
+        """The input that it ran for, or empty for all."""
         self.started = time.time()
         self.finished = False
-        """Whether it came to its end by itself."""
+        """Whether it ended by itself."""
         self.gone: float | None = None
         """When its last process ended."""
 
@@ -61,18 +61,18 @@ class TraceServer:
         self._listener.close()
 
     def traced(self, command: str, *, token: str, number: int, seconds: float = 0.0) -> str:
-        """A recipe's command line that does `command` (without single quotes), and takes so long at least."""
+        """Return a command line that runs `command` (without single quotes) and takes at least `seconds`."""
         who = f"{token} {number} ${{INPUT_FILE##*/}}"
         script = f'exec 3<>/dev/tcp/127.0.0.1/{self._port} && echo "{who}" >&3 && read -r go <&3'
         then = f"{command} && echo finished >&3 && read -r go <&3"
         return f"bash -c '{script} && sleep {seconds:.2f} && {then}'"
 
     def executions(self, token: str) -> list[Execution]:
-        """What was executed under a token, in the order of the beginnings."""
+        """Return the executions with a token, in the order of their start."""
         return [execution for execution in list(self._executions) if execution.token == token]
 
     def running(self) -> list[Execution]:
-        """What has not ended."""
+        """Return the executions that have not ended."""
         return [execution for execution in list(self._executions) if execution.gone is None]
 
     def _serve(self) -> None:

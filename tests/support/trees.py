@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def tree(directory: Path) -> dict[str, bytes | str | None]:
-    """Everything below a directory: path → content; None for a directory, the target for a link."""
+    """Return everything below a directory: path → content, None for a directory, or the target of a link."""
     return {str(path.relative_to(directory)): _value(path) for path in sorted(directory.rglob("*"))}
 
 
 def plant(directory: Path, content: dict[str, bytes | str | None]) -> None:
-    """Make what `tree` would describe so."""
+    """Create the tree that `tree` would describe this way."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, value in content.items():
         path = directory / name
@@ -26,7 +26,7 @@ def plant(directory: Path, content: dict[str, bytes | str | None]) -> None:
 
 
 def dig(directory: Path, *, levels: int, name: str = "d") -> None:
-    """Make directories inside each other, as deep as asked: a path to the last may be too long to be used."""
+    """Create nested directories; the path of the innermost may be too long to be used."""
     here = os.open(directory, os.O_RDONLY)
     for _ in range(levels):
         os.mkdir(name, dir_fd=here)

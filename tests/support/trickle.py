@@ -1,4 +1,4 @@
-"""A server that never comes to the end of what it has to say."""
+"""Servers with responses that never end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def trickling_headers(*, every: float, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Serve connections a header line that goes on, a byte `every` so many seconds; yields a base URL."""
+    """Send a header line without end, a byte `every` so many seconds; yields a base URL."""
     over = threading.Event()
 
     def answer(connection: socket.socket) -> None:
@@ -29,7 +29,7 @@ def trickling_headers(*, every: float, tls: ssl.SSLContext | None = None) -> Ite
 
 @contextmanager
 def trickling_body(*, size: int, every: float) -> Iterator[str]:
-    """Answer connections with a body that comes a byte `every` so many seconds; yields a base URL."""
+    """Send a body a byte `every` so many seconds; yields a base URL."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -44,7 +44,7 @@ def trickling_body(*, size: int, every: float) -> Iterator[str]:
 
 @contextmanager
 def endless_body(head: bytes) -> Iterator[str]:
-    """Answer connections with a head, and bytes for as long as somebody takes them; yields a base URL."""
+    """Send a head, and bytes for as long as the client reads them; yields a base URL."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -58,7 +58,7 @@ def endless_body(head: bytes) -> Iterator[str]:
 
 @contextmanager
 def answering(whole: bytes) -> Iterator[str]:
-    """Answer connections with these bytes, and end them; yields a base URL."""
+    """Send these bytes and close the connection; yields a base URL."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -70,7 +70,7 @@ def answering(whole: bytes) -> Iterator[str]:
 
 @contextmanager
 def endless_trailers() -> Iterator[str]:
-    """Answer connections with a body in chunks, and trailers for as long as somebody takes them."""
+    """Send a chunked body, and trailers for as long as the client reads them."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -85,7 +85,7 @@ def endless_trailers() -> Iterator[str]:
 
 @contextmanager
 def _serving(answer: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Answer each connection by a thread of its own; yields a base URL."""
+    """Answer each connection in its own thread; yields a base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def converse(connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""What object stores send when something is uploaded, in every shape there is.
+"""Notifications of object stores about uploads, in all supported forms.
 
 Each function gives the headers and the body of one request about one object, as the documents cited in
 `ogdc_shared.triggers.notifications` describe them. `SHAPES` has all that tell an ETag.
@@ -21,7 +21,7 @@ class Message(NamedTuple):
 
 
 class Object(NamedTuple):
-    """What was uploaded."""
+    """An uploaded object."""
 
     bucket: str = "uploads"
     key: str = "incoming/2026/sea ice+snow.csv"
@@ -29,7 +29,7 @@ class Object(NamedTuple):
     etag: str = "b1946ac92492d2347c6235b4d2611184"
     version: str | None = None
     request: str = "C3D13FE58DE4C810"
-    """Tells one upload from another; the same however often it is reported."""
+    """Identifies the upload; it is the same in all reports of it."""
 
 
 def record(

@@ -1,4 +1,4 @@
-"""Rights bind everybody but root, so a test of them that root runs has to be somebody else for a moment."""
+"""Running a part of a test without root's powers, since permissions do not restrict root."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOBODY = 65534
 
 
 def as_ordinary_user(directory: Path, action: Callable[[Path], None]) -> None:
-    """Call `action` in a process that owns all below `directory` and has none of root's powers.
+    """Call `action` in a process that owns everything below `directory` and has none of root's powers.
 
     The process works in `directory` and is given the relative path to it: the directories above may be open
     to root alone.

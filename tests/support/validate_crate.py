@@ -1,4 +1,4 @@
-"""A program of its own, for a Python with roc-validator and rocrate: whether a crate is as profiles require.
+"""A program for a Python with roc-validator and rocrate: checks whether a crate meets the profiles.
 
 The documents that crates refer to are those that rocrate brings along, and the terms of runs below, so that
 no network is asked. Prints an issue a line.
@@ -38,7 +38,7 @@ def _answer(_session: requests.Session, _method: str, url: str, **_: Any) -> req
 
 
 def main(crate: str) -> int:
-    """Validate a crate; 0 where it passes what is REQUIRED."""
+    """Validate a crate, and return 0 if it passes what is REQUIRED."""
     requests.Session.request = _answer  # type: ignore[assignment,method-assign]
     settings = services.ValidationSettings(
         rocrate_uri=crate,

@@ -1,4 +1,4 @@
-"""A Workflow object: what every manifest and every state that Argo reports has in common."""
+"""A Workflow object with what every manifest and every state from Argo has in common."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def workflow_object(
     status: dict[str, Any] | None = None,
     **metadata: Any,
 ) -> dict[str, Any]:
-    """Make one; without a status it is a manifest."""
+    """Return a workflow; without a status it is a manifest."""
     made: dict[str, Any] = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
