@@ -25,7 +25,7 @@ def good_meta(**changes: Any) -> dict[str, Any]:
 
 
 def recipe_files(*, files: Mapping[str, str | bytes] | None = None, **changes: Any) -> dict[str, str | bytes]:
-    """Return the files of a recipe of one command; `changes` are those of `good_meta`, `files` replace others."""
+    """Return the files of a recipe of one command, with changes to meta.yml (`good_meta`) and to files."""
     return {
         "meta.yml": json.dumps(good_meta(**changes)),  # JSON is YAML
         "recipe.sh": "cp /input_dir/* /output_dir/\n",

@@ -17,7 +17,7 @@ from support import recipes
 
 
 def recipe_files(name: str = "Seal tags", *, output: str = "pvc", **changed: str | None) -> dict[str, str]:
-    """Return a small recipe's files by name; `changed` replaces a file or, if None, removes it (`_` is `.`)."""
+    """Return a small recipe's files by name; `changed` replaces or, if None, removes one (`_` is `.`)."""
     own = {"type": "file", "path": "data.csv"}
     contents = {"recipe.sh": "cp /input_dir/data.csv /output_dir/\n", "data.csv": "x,y\n1,2\n"}
     made = recipes.recipe_files(name=name, input=recipes.inputs(own), output={"type": output}, files=contents)
