@@ -28,10 +28,10 @@ def outcome(run: RunDetail) -> str:
 
 
 def status(run: Run) -> str:
-    """Return a run's status, whether it is queued, and its number of warnings."""
-    count = run.warning_count
-    queued = ", queued" if run.waiting_since else ""
-    return f"{run.status}{queued}, {counted(count, 'warning')}" if count else f"{run.status}{queued}"
+    """Return a run's status, whether it is queued or was cancelled, and its number of warnings."""
+    notes = ["queued"] if run.waiting_since else ["cancelled"] if run.cancelled_at else []
+    notes += [counted(run.warning_count, "warning")] if run.warning_count else []
+    return ", ".join((run.status, *notes))
 
 
 def parameters(run: RunDetail) -> list[str]:
@@ -61,7 +61,8 @@ def warnings(run: RunDetail) -> list[str]:
 def failure(run: Run) -> str:
     """Return why a run has no result, and what to look at."""
     name = run.name
-    reason = plain(run.message or "No reason is known.").replace("\n", "\n  ")
+    reason = plain(run.message or ("It was cancelled." if run.cancelled_at else "No reason is known."))
+    reason = reason.replace("\n", "\n  ")
     more = _removed(run) or f"See what it wrote: ogdc-runner logs {name}"
     return f"{name}: {run.status}. {reason}\n{more}"
 

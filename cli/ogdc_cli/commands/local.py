@@ -64,7 +64,7 @@ def run(
         print_json(fields(done.run) | {"outputs": [str(path) for path in done.outputs]})
     elif done.run.status == Phase.SUCCEEDED:
         say(f"{done.run.name}: Succeeded. Outputs:")
-        _print_outputs(done.outputs)
+        _print_outputs(done.run.name, done.outputs)
         for line in package(done.run):
             say(line)
         for line in warnings(done.run):
@@ -112,8 +112,8 @@ def down() -> None:
     say("The stack is down." if control.down() else "No stack was up.")
 
 
-def _print_outputs(paths: tuple[Path, ...]) -> None:
+def _print_outputs(run: str, paths: tuple[Path, ...]) -> None:
     for path in paths[:_LISTED]:
         say(one_line(f"  {path}"))
     if len(paths) > _LISTED:
-        say(f"  … and {len(paths) - _LISTED} more")
+        say(f"  … and {len(paths) - _LISTED:,} more; to list all: ogdc-runner outputs {run}")

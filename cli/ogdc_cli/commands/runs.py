@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ogdc_cli.api import ApiClient
-    from ogdc_shared.api.answers import Partition, Run
+    from ogdc_shared.api.answers import OutputEntry, Partition, Run
 
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Follow the run to its end; fail unless it succeeds.")
@@ -193,13 +193,25 @@ def retry(name: RunArgument, wait: WaitOption = False, as_json: JsonOption = Fal
 
 
 def outputs(name: RunArgument, as_json: JsonOption = False) -> None:
-    """List the files of a run's result, with their sizes in bytes."""
+    """List the files of a run's result, with their sizes in bytes; provenance and STAC items come last."""
+    from ogdc_shared.layout import PROVENANCE, STAC
+
     client, name = chosen(name)
     if as_json:
         print_json(list(client.outputs(name)))
         return
+    companions = []
     for file in client.outputs(name):
-        say(one_line(f"{file.size:>14,}  {file.path}"))
+        if file.path.partition("/")[0] in {PROVENANCE, STAC}:
+            companions.append(file)
+        else:
+            say(_listed(file))
+    for file in companions:
+        say(_listed(file))
+
+
+def _listed(file: OutputEntry) -> str:
+    return one_line(f"{file.size:>14,}  {file.path}")
 
 
 def get_output(

@@ -97,7 +97,7 @@ def load_recipe(directory: Path) -> Recipe:
         *script.advice,
         *_path_advice(meta, script, directory),
         *_network_advice(meta, script, sign),
-        *metadata_advice(meta),
+        *(metadata_advice(meta) if isinstance(meta.output, DataOneOutput) else ()),
     )
     return Recipe(
         recipe_id(meta.name),
@@ -251,7 +251,10 @@ def output_refusal(meta: RecipeMeta) -> str | None:
 
 
 def output_advice(meta: RecipeMeta) -> Iterator[str]:
-    """Advise on a valid recipe that deployments would reject; submitting it gives the same message."""
+    """Advise on what only matters before publication, or is rejected at submission with the same message.
+
+    So it is not repeated at each run. Runs that publish a data set themselves give advice on its metadata.
+    """
     if problem := output_refusal(meta):
         yield f"{problem} `run` and `submit` refuse the recipe."
     elif isinstance(meta.output, DataOneOutput) and meta.output.dataone_id:
@@ -262,6 +265,8 @@ def output_advice(meta: RecipeMeta) -> Iterator[str]:
             "`ogdc-runner publish RUN --to dataone`, or `type: dataone`, makes a package of it, with an "
             "identifier of its own."
         )
+    if not isinstance(meta.output, DataOneOutput):
+        yield from metadata_advice(meta)
 
 
 def _network_advice(meta: RecipeMeta, script: Script, sign: tuple[Command, str] | None) -> Iterator[str]:

@@ -9,7 +9,7 @@ from ogdc_shared.db.runs import Run
 from ogdc_shared.errors import OutputUnavailableError
 from ogdc_shared.layout import output_key
 from ogdc_shared.outputs.policies import policy_of
-from ogdc_shared.phases import TERMINAL_PHASES, Phase
+from ogdc_shared.phases import FAILED_PHASES, TERMINAL_PHASES, Phase
 from ogdc_shared.runs.read import reconciled_run
 from ogdc_shared.storage.store import Artifact
 
@@ -34,13 +34,15 @@ def zip_of(context: Context, run: Run) -> Artifact:
         OutputUnavailableError: as for `output_link`.
         StorageUnavailableError: the artifact store does not respond.
     """
-    if not policy_of(run.output_type).is_zip:
+    is_zip = policy_of(run.output_type).is_zip
+    if is_zip or run.status in FAILED_PHASES:
+        check_succeeded(run)
+    if not is_zip:
         raise OutputUnavailableError(
             f"Run {run.name} publishes to {run.recipe_id}/ on the workflow volume and has no zip. List its "
             "files with `ogdc-runner outputs`, and download one with `ogdc-runner get-output NAME PATH`.",
             elsewhere=True,
         )
-    check_succeeded(run)
     days = context.settings.temporary_output_days
     found = None if _is_over(run, days=days) else context.store.describe(output_key(run.name, run.recipe_id))
     if found is None:
@@ -61,9 +63,11 @@ def check_succeeded(run: Run) -> None:
             f"Run {run.name} has not ended ({run.status}); ask again when it has succeeded."
         )
     if run.status != Phase.SUCCEEDED:
-        reason = f": {run.message}" if run.message else ""
+        ended = "was cancelled" if run.cancelled_at else "failed"
+        reason = f" The reason: {run.message}" if run.message else ""
         raise OutputUnavailableError(
-            f"Run {run.name} has no output, because it ended as {run.status}{reason}"
+            f"Run {run.name} {ended}, so it has no result. Submit the recipe again after correcting it, or "
+            f"continue the run with `ogdc-runner retry {run.name}` if the recipe is right.{reason}"
         )
 
 

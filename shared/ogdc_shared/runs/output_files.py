@@ -131,7 +131,11 @@ def _check_publisher(run: Run, path: str) -> None:
     except (FileNotFoundError, ValueError, AttributeError):
         publisher = None
     if publisher != run.name:
-        by = f"by run {publisher}" if isinstance(publisher, str) else "by another run"
-        raise no_longer_kept(
-            f"The data that run {run.name} published to {run.recipe_id}/ were replaced {by}."
+        replaced = f"The data that run {run.name} published to {run.recipe_id}/ were replaced by"
+        if not isinstance(publisher, str):
+            raise no_longer_kept(f"{replaced} another run.")
+        raise OutputUnavailableError(
+            f"{replaced} run {publisher}. To list the current data: `ogdc-runner outputs {publisher}`. To "
+            f"publish those of {run.name} again, submit its recipe with --overwrite.",
+            expired=True,
         )

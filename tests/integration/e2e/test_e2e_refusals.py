@@ -266,7 +266,7 @@ def test_an_unavailable_output_is_explained(stack: Stack, recipe, tmp_path: Path
     (stack.paths.artifacts / "runs" / removed / "output" / "expired.zip").unlink()
     expected = {
         unfinished: (409, "has not ended"),
-        failed: (409, "has no output, because it ended as Failed: command 1 of 1 failed with exit code 9"),
+        failed: (409, "if the recipe is right. The reason: command 1 of 1 failed with exit code 9"),
         published: (404, "publishes to published/ on the workflow volume"),
         old: (410, "no longer kept: temporary outputs stay for 7 days. Submit the recipe again."),
         removed: (410, "no longer kept: temporary outputs stay for 7 days. Submit the recipe again."),

@@ -177,6 +177,11 @@ def test_outputs_of_an_unfinished_run_are_not_available(
     assert status.get(f"/runs/{name}/outputs").status_code == 409
     tell(argo_events, argo.advance(name, "Failed"))
     assert status.get(f"/runs/{name}/outputs/a").status_code == 409
+    refused = status.get(f"/output/{name}")
+    assert (refused.status_code, refused.get_json()["detail"].split(".")[0]) == (
+        409,
+        f"Run {name} failed, so it has no result",
+    )
     assert "outputs" not in status.get(f"/runs/{name}").get_json()["links"]
 
 
@@ -192,7 +197,10 @@ def test_replaced_outputs_are_410(publish, status: FlaskClient, volume: Path) ->
     note_publisher(volume, "another-run")
     response = status.get(f"/runs/{name}/outputs/table.csv")
     assert response.status_code == 410
-    assert "replaced by run another-run" in response.get_json()["detail"]
+    detail = response.get_json()["detail"]
+    assert (
+        "replaced by run another-run. To list the current data: `ogdc-runner outputs another-run`" in detail
+    )
     (volume / receipt("seal-tags")).unlink()
     assert status.get(f"/runs/{name}/outputs").status_code == 410
 

@@ -33,6 +33,11 @@ def test_a_change_reports_the_request_and_its_effect() -> None:
     assert retrying(run_detail()).startswith("Retrying seals-1. See how it goes with: ogdc-runner watch")
 
 
+def test_a_cancelled_run_is_marked() -> None:
+    cancelled = run_detail(status="Failed", cancelled_at="2026-01-02T03:04:05Z", warning_count=1)
+    assert status(cancelled) == "Failed, cancelled, 1 warning"
+
+
 def test_warnings_follow_the_result_and_omissions_are_counted() -> None:
     warned_run = run_detail(warning_count=3, warnings=warned("a is zero", "b has no\x1b[2J CRS"))
     assert outcome(warned_run).splitlines()[1:] == [

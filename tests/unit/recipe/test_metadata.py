@@ -11,6 +11,7 @@ from ogdc_shared.recipe.explain import explain
 from ogdc_shared.recipe.metadata_advice import metadata_advice
 from ogdc_shared.recipe.models import RecipeMeta
 from ogdc_shared.recipe.orcid import read_orcid
+from ogdc_shared.recipe.recipe import output_advice
 from support.publications import METADATA, ORCID
 
 RECIPE: dict[str, Any] = {
@@ -98,4 +99,5 @@ def test_metadata_needed_for_publishing_are_reported() -> None:
     )
     assert len(found) == len(message)
     assert all(part in line for part, line in zip(message, found, strict=True))
+    assert list(output_advice(RecipeMeta.model_validate(RECIPE | {"metadata": bare}))) == found
     assert list(metadata_advice(RecipeMeta.model_validate(RECIPE))) == []
