@@ -12,19 +12,24 @@ import json
 import logging
 import re
 import sqlite3
+import time
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
+from ogdc_local.engine.flow import Flow
 from ogdc_local.engine.json_request import json_object
 from ogdc_local.engine.logs import read_logs
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.pods import Pods
 from ogdc_local.engine.program import Program
+from ogdc_local.engine.records import WorkflowRow
 from ogdc_local.engine.store import Store, WorkflowExistsError, WorkflowStateError
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.line_blocks import LOG_BLOCKS
+from ogdc_shared.phases import Phase
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -73,7 +78,7 @@ class Api:
         pods: Pods,
         namespace: str,
         claims: Collection[str],
-        notice: Callable[[str, Program | None], None],
+        notice: Callable[[str, Flow | None], None],
         forget: Callable[[str, str], None],
         ready: Callable[[], bool],
     ) -> None:
@@ -84,8 +89,7 @@ class Api:
             pods: Has the logs.
             namespace: The only namespace.
             claims: Names of the volume claims.
-            notice: Called with the uid of a created or changed workflow, and with its program if it was
-                parsed.
+            notice: Called with the uid of a created or changed workflow, and with its flow if it is new.
             forget: Called with uid and name of a deleted workflow.
             ready: Whether the scheduler is running.
         """
@@ -151,10 +155,14 @@ class Api:
         if manifest["metadata"].get("namespace", self._namespace) != self._namespace:
             raise InvalidRequestError(f"metadata.namespace: the only namespace here is {self._namespace!r}.")
         try:
-            uid, document = self._store.create(manifest, namespace=self._namespace)
+            flow = _new_flow(program, namespace=self._namespace)
+            first = None if flow is None else flow.changes()
+            uid, document = self._store.create(manifest, namespace=self._namespace, first=first)
         except WorkflowExistsError as exc:
             raise ApiError(HTTPStatus.CONFLICT, str(exc)) from exc
-        self._notice(uid, program)
+        if flow is not None:
+            flow.recorded()
+        self._notice(uid, flow)
         return Answer([document.encode()])
 
     def _get(self, request: Request) -> Answer:
@@ -233,6 +241,17 @@ class Api:
         if document is None:
             raise _unknown(name)
         return Answer([document.encode()])
+
+
+def _new_flow(program: Program, *, namespace: str) -> Flow | None:
+    """Return the flow of a new workflow, or None if it fails or ends at once, which the scheduler handles."""
+    head = WorkflowRow(Phase.PENDING)
+    try:
+        flow = Flow(program, uid=str(uuid.uuid4()), namespace=namespace, head=head, nodes=(), now=time.time())
+    except Exception:
+        _LOG.exception("Workflow %s cannot begin.", program.name)
+        return None
+    return None if flow.over else flow
 
 
 def _unknown(name: str) -> ApiError:

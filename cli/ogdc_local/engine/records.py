@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ogdc_local.engine.nodes import Node, forgotten_by_retry, timestamp
-from ogdc_shared.phases import Phase
 
 _COLUMNS = Node._fields
 
@@ -65,18 +64,6 @@ def uid_of(connection: sqlite3.Connection, name: str) -> str | None:
 def tick(connection: sqlite3.Connection) -> None:
     """Increment the revision, which later statements of the transaction take from `clock`."""
     connection.execute("UPDATE clock SET revision = revision + 1")
-
-
-def read_new(connection: sqlite3.Connection, uid: str) -> Saved | None:
-    """Return a workflow that is as it was created, without its manifest; None if it is not."""
-    rows = connection.execute(
-        "SELECT name, namespace FROM workflows AS w WHERE uid = ? AND phase = 'Pending' AND shutdown IS NULL"
-        " AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.uid = w.uid)",
-        (uid,),
-    ).fetchall()
-    for name, namespace in rows:
-        return Saved(uid, name, namespace, "{}", "{}", WorkflowRow(Phase.PENDING), None, ())
-    return None
 
 
 def read_nodes(connection: sqlite3.Connection, uid: str) -> Iterator[Node]:

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Collection
 from functools import partial
 
+from ogdc_local.engine.flow import Flow
 from ogdc_local.engine.helpers import Helpers
 from ogdc_local.engine.inbox import Inbox
 from ogdc_local.engine.instances import PodResult
 from ogdc_local.engine.pod_runner import PodRunner
 from ogdc_local.engine.pods import Pods
-from ogdc_local.engine.program import Program
 from ogdc_local.engine.running_pod import RunningPod
 from ogdc_local.engine.store import Store
 from ogdc_local.engine.workflows import Workflows
@@ -99,9 +99,9 @@ class Scheduler:
 
     # --- called from any thread -----------------------------------------------------------------------------
 
-    def notice(self, uid: str, program: Program | None = None) -> None:
-        """Report that a workflow was created, retried or shut down, with its program if it was parsed."""
-        self._inbox.post(partial(self._workflows.refresh, uid, program))
+    def notice(self, uid: str, flow: Flow | None = None) -> None:
+        """Report that a workflow was created, retried or shut down; a new one with its recorded flow."""
+        self._inbox.post(partial(self._workflows.refresh, uid, flow))
 
     def forget(self, uid: str, name: str) -> None:
         """Report that a workflow was deleted."""

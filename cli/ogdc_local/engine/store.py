@@ -27,7 +27,6 @@ from ogdc_local.engine.records import (
     Saved,
     WorkflowRow,
     give_up,
-    read_new,
     read_nodes,
     reset,
     tick,
@@ -176,10 +175,10 @@ class Store:
                 found,
             ).fetchall()
 
-    def load_new(self, uid: str) -> Saved | None:
-        """Read a workflow that is as `create` has left it, without its manifest; None if it is not."""
-        with self._lent() as connection:
-            return read_new(connection, uid)
+    def goes_on(self, uid: str) -> bool:
+        """Whether a workflow exists, has not ended, and is not being stopped."""
+        query = "SELECT 1 FROM workflows WHERE uid = ? AND finished_at IS NULL AND shutdown IS NULL"
+        return self._one(query, uid) is not None
 
     def load(self, uid: str) -> Saved | None:
         """Read an unfinished workflow; None if it was deleted or has ended."""
@@ -211,14 +210,16 @@ class Store:
 
     # --- writing --------------------------------------------------------------------------------------------
 
-    def create(self, manifest: dict[str, Any], *, namespace: str) -> tuple[str, str]:
-        """Record a new workflow and return its uid and its JSON.
+    def create(
+        self, manifest: dict[str, Any], *, namespace: str, first: Changes | None = None
+    ) -> tuple[str, str]:
+        """Record a new workflow, and its first changes with it; return its uid and its JSON without them.
 
         Raises:
             WorkflowExistsError: there is already one with that name.
         """
         metadata = manifest["metadata"]
-        uid = str(uuid.uuid4())
+        uid = first.uid if first else str(uuid.uuid4())
         now = timestamp(time.time())
         parts = (metadata.get("labels") or {}, metadata.get("annotations") or {}, manifest["spec"])
         jsons = [msgspec.json.encode(part).decode() for part in parts]
@@ -232,6 +233,8 @@ class Store:
                     (uid, metadata["name"], namespace, now, *jsons),
                 )
                 (document,) = connection.execute(f"{self._document} WHERE w.uid = ?", (uid,)).fetchone()
+                if first is not None:
+                    write_changes(connection, first)
         except sqlite3.IntegrityError as exc:
             raise WorkflowExistsError(f'workflows.argoproj.io "{metadata["name"]}" already exists') from exc
         self._on_change(uid, Change.MADE)

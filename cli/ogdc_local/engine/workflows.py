@@ -19,7 +19,6 @@ from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.pod_runner import PodRunner
 from ogdc_local.engine.pods import Pods
-from ogdc_local.engine.program import Program
 from ogdc_local.engine.records import Saved
 from ogdc_local.engine.running_pod import TOO_LONG, RunningPod
 from ogdc_local.engine.store import Store, is_away
@@ -80,15 +79,18 @@ class Workflows:
 
     # --- loading --------------------------------------------------------------------------------------------
 
-    def refresh(self, uid: str, program: Program | None = None) -> None:
+    def refresh(self, uid: str, new: Flow | None = None) -> None:
         """Load a new or changed workflow from the store.
 
         Args:
             uid: The workflow's uid.
-            program: Its program, if the manifest was parsed already.
+            new: Its recorded flow, if it was just created.
         """
         try:
-            saved = (self._store.load_new(uid) if program else None) or self._store.load(uid)
+            if new is not None and uid not in self._flows and self._store.goes_on(uid):
+                self._add(new)
+                return
+            saved = self._store.load(uid)
         except Exception as exc:
             if not is_away(exc):
                 self._give_up(uid, exc)
@@ -97,31 +99,33 @@ class Workflows:
             self._unread.add(uid)
             return
         if saved is not None:
-            self.contained(uid, self._update, saved, program)
+            self.contained(uid, self._update, saved)
 
-    def _update(self, saved: Saved, program: Program | None) -> None:
+    def _update(self, saved: Saved) -> None:
         now = time.time()
-        flow = self._flows.get(saved.uid) or self._adopt(saved, program, now)
+        flow = self._flows.get(saved.uid) or self._adopt(saved, now)
         if saved.shutdown:
             flow.stop(f"Stopped with strategy '{saved.shutdown}'", now)
             self._touch(flow)
             reason = f"workflow shutdown with strategy:  {saved.shutdown}"
             self._runner.stop_pods(reason, now, of=flow)
 
-    def _adopt(self, saved: Saved, program: Program | None, now: float) -> Flow:
-        program = program or read_program(saved.manifest, claims=self._claims)
+    def _adopt(self, saved: Saved, now: float) -> Flow:
         flow = Flow(
-            program,
+            read_program(saved.manifest, claims=self._claims),
             uid=saved.uid,
             namespace=saved.namespace,
             head=saved.head,
             nodes=saved.nodes,
             now=now,
         )
-        self._flows[saved.uid] = flow
-        self._turns.append(saved.uid)
+        self._add(flow)
         self._touch(flow)
         return flow
+
+    def _add(self, flow: Flow) -> None:
+        self._flows[flow.uid] = flow
+        self._turns.append(flow.uid)
 
     # --- decisions ------------------------------------------------------------------------------------------
 

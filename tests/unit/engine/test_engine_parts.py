@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ogdc_local.engine.flow import Flow
+from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.nodes import node_id, parse_progress, seconds, timestamp
+from ogdc_local.engine.records import WorkflowRow
 from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_read
 from ogdc_local.engine.store import Change, Store, WorkflowExistsError
 from ogdc_local.engine.substitute import fill, tags
+from ogdc_local.engine.workflows import Workflows
 from ogdc_shared.argo.expressions import quotient
 from ogdc_shared.argo.pod_names import fnv1a, pod_name
 from ogdc_shared.errors import ConfigurationError
+from support.engine import CLAIM, shell, task, workflow
 
 
 @pytest.mark.parametrize(("text", "value"), [("", 2166136261), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
@@ -104,6 +111,30 @@ def test_resource_versions_increase_across_all_workflows(tmp_path: Path) -> None
     name, body = store.deleted_object(uids[1]) or ("", "")
     assert name == "b"
     assert '"resourceVersion":"5"' in body
+    store.close()
+
+
+def test_a_new_workflow_is_recorded_with_its_first_nodes_and_not_scheduled_once_deleted(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path / "e.sqlite", on_change=lambda uid, change: None)
+    unused: Any = None  # no pod starts here
+    workflows = Workflows(store=store, pods=unused, runner=unused, helpers=unused, claims=())
+    flows = {}
+    for name in ("kept", "deleted"):
+        manifest = workflow(name, tasks=[task("hello")], templates=[shell("hello", "true")])
+        program = read_program(manifest, claims={CLAIM})
+        flow = Flow(program, uid=f"uid-{name}", namespace="n", head=WorkflowRow("Pending"), nodes=(), now=1.0)
+        uid, answer = store.create(manifest, namespace="n", first=flow.changes())
+        flow.recorded()
+        flows[uid] = flow
+        assert json.loads(answer)["status"] == {"phase": "Pending", "nodes": {}}
+    store.delete("deleted")
+    for uid, flow in flows.items():
+        workflows.refresh(uid, flow)
+    assert workflows.turns() == ["uid-kept"]
+    status = json.loads(store.document("kept") or "")["status"]
+    assert [node["displayName"] for node in status["nodes"].values()] == ["kept"]
     store.close()
 
 
