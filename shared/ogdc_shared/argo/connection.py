@@ -43,6 +43,8 @@ class Connection:
     def __init__(self, settings: ArgoSettings, telemetry: Telemetry) -> None:
         self._settings = settings
         self._telemetry = telemetry
+        address = urlsplit(settings.url)
+        self._path, self._host = address.path, address.hostname or ""
 
     def call(
         self,
@@ -73,7 +75,7 @@ class Connection:
             ArgoUnavailableError: no response, or "try again later"; `maybe_done` covers all attempts.
             ConfigurationError: the address, the certificate or the token cannot be used.
         """
-        url = urlsplit(self._settings.url).path + path + (f"?{urlencode(query)}" if query else "")
+        url = self._path + path + (f"?{urlencode(query)}" if query else "")
         maybe_done = False
         for attempts_left in reversed(range(_ATTEMPTS if repeatable else 1)):
             try:
@@ -88,7 +90,7 @@ class Connection:
     def _observed_attempt(
         self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool, accept: str
     ) -> BaseHTTPResponse:
-        known = {"http.request.method": method, "server.address": urlsplit(self._settings.url).hostname or ""}
+        known = {"http.request.method": method, "server.address": self._host}
         with self._telemetry.span(f"{method} Argo", kind="CLIENT", attributes=known) as added:
             response = self._attempt(method, url, body=body, stream=stream, accept=accept)
             added["http.response.status_code"] = response.status

@@ -135,7 +135,8 @@ def unpack(
     room = MAX_CONTENT if most is None else most
     most_files = MAX_FILES if most_files is None else most_files
     root = os.fspath(into)
-    os.makedirs(root, exist_ok=True)
+    if not os.path.isdir(root):
+        os.makedirs(root, exist_ok=True)
     directories = {root}
     try:
         for number, entry in enumerate(_entries(bundle), start=1):

@@ -14,12 +14,13 @@ from ogdc_shared.plan import Command
 MAX_ADDRESSES = 16
 """Maximum number of addresses; further ones are ignored."""
 _SIGN = re.compile(
+    r"(?=/|\b[a-z])(?:"  # where a match may begin, which saves trying all alternatives elsewhere
     r"(?:^|(?<=[\s;&|(`'\"]))(?:/[\w./-]*/)?"
     r"(?:curl|wget|aria2c|lftp|sftp|scp|ssh|rsync|rclone|gsutil|s3cmd|azcopy|aws s3(?:api)?|gcloud storage"
     r"|git (?:clone|fetch|pull|ls-remote)|pip3? (?:install|download)|(?:conda|mamba) (?:install|create))"
     r"(?=\s)"
     r"|/vsi(?:curl|s3|gs|az|adls|oss|swift|webhdfs)(?=[/_?])"
-    r"|(?<![\w+.-])(?!file:)[a-z][a-z0-9+.-]{0,30}://(?!www\.opengis\.net/|www\.w3\.org/)[\w\[$]",
+    r"|(?<![\w+.-])(?!file:)[a-z][a-z0-9+.-]{0,30}://(?!www\.opengis\.net/|www\.w3\.org/)[\w\[$])",
     re.IGNORECASE,
 )
 """Matches lines that use a network. Names of coordinate systems and XML namespaces are not URLs to fetch."""

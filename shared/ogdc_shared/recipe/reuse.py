@@ -22,6 +22,7 @@ from ogdc_shared.recipe.models import ShellWorkflow
 from ogdc_shared.recipe.recipe import Recipe
 
 _SIGN = re.compile(
+    r"(?=[$/%-]|\b[a-zA-Z])(?:"  # where a match may begin, which saves trying all alternatives elsewhere
     r"(?:^|(?<=[\s;&|(`'\"]))(?:/[\w./-]*/)?"
     r"(?:date|uuidgen|shuf|hostname|hostid|whoami|logname|uptime|uname|stat|ps|df|du|last|who"
     r"|nproc|mktemp|printenv|cal|env(?=\s*(?:$|[|>;&)]))|id(?=\s+-))(?=$|[\s;&|)`'\"])"
@@ -30,7 +31,7 @@ _SIGN = re.compile(
     r"|\B-(?:mtime|mmin|newer\w*|ctime|atime|printf)\b"
     r"|\b(?:random|rand|srand|randn|uuid[1-5]?|datetime|gettimeofday|systime|strftime|getpid|urandom|sys\.time"
     r"|time\.\w+|import time|secrets|localtime|gmtime|Timestamp|new Date|Sys\.[tT]ime|Sys\.Date|Date\.now"
-    r"|(?i:current_(?:date|time|timestamp)))\b|\b(?:now|today|utcnow|runif|rnorm|sample|time)\(",
+    r"|(?i:current_(?:date|time|timestamp)))\b|\b(?:now|today|utcnow|runif|rnorm|sample|time)\()",
 )
 """Matches lines with a result that may differ each time: by time, randomness or machine."""
 _BARE = re.compile(r"__file__|BASH_SOURCE|\bdirname\b")
