@@ -4,8 +4,8 @@ A shapefile is six files, and a raster may have a world file, statistics and ove
 are given the name of the main file and find the others themselves. So companion files never become inputs
 of their own if their main file is there; without it they are ordinary files.
 
-Source: GDAL's pages of its drivers (ESRI Shapefile, GTiff, ENVI, EHdr, MapInfo, CSV, GML, RST, ILWIS,
-RRASTER, PDS) and on .aux.xml (PAM), world files and overviews; ESRI Shapefile Technical Description.
+Source: GDAL's pages of its drivers (ESRI Shapefile, GTiff, ENVI, EHdr, HFA, MRF, MapInfo, CSV, GML, RST,
+ILWIS, RRASTER, PDS) and on .aux.xml (PAM), world files and overviews; ESRI Shapefile Technical Description.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ _PARTS = (
     (("mpr",), ("mp#", "csy", "grf", "dom", "rpr")),
     (("grd",), ("gri",)),
     (("lbl",), ("img", "cub")),
+    (("img",), ("ige", "rde")),
+    (("mrf",), ("idx", "ppg", "pjg", "pjp", "til", "pzp", "pzs", "lrc", "ptf")),
     (_RASTERS, ("prj", "aux", "rrd", "rpb", "imd", "stx", "clr", "blw", "hdr", "wld", "aux.xml")),
     (("shp", "tab", "mif", "csv", "gml", "gpkg", "geojson", *_RASTERS), ("qml", "qmd")),
 )

@@ -25,6 +25,8 @@ SHAPEFILE = ["lakes.shx", "lakes.dbf", "lakes.prj", "lakes.cpg", "lakes.sbn", "l
         ("a.png", ["a.pgw"]),
         ("scene.img", ["scene.hdr", "scene.img.aux.xml", "scene.rrd"]),
         ("scene.img", ["scene.img.hdr"]),
+        ("scene.img", ["scene.ige", "scene.rde"]),
+        ("scene.mrf", ["scene.idx", "scene.lrc", "scene.mrf.aux.xml"]),
         ("scene.dat", ["scene.hdr"]),
         ("scene", ["scene.hdr"]),
         ("scene.l1b", ["scene.hdr"]),
