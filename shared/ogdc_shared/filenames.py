@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import UnusableInputError
+from ogdc_shared.redact import redact_url
 
 if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile
@@ -51,7 +52,8 @@ def take_name(
 def name_from_url(url: str, *, with_query: bool = False) -> str:
     """Return the last segment of a URL's path, percent-decoded; `index.html` if it is empty.
 
-    The query becomes part of the name if the segment has no extension that tells the kind of file.
+    The query becomes part of the name if the segment has no extension that tells the kind of file. Parameters
+    that are credentials never do, because names are shown and published.
 
     Args:
         url: The URL.
@@ -60,10 +62,19 @@ def name_from_url(url: str, *, with_query: bool = False) -> str:
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
-    segment = _unquote(parts.path.rpartition("/")[2])
-    if not parts.query or (has_extension(segment) and not with_query):
+    segment = _unquote(_without_credentials(parts.path.rpartition("/")[2], ";"))
+    query = _without_credentials(parts.query, "&")
+    if not query or (has_extension(segment) and not with_query):
         return plain_name(segment or "index.html")
-    return plain_name(f"{segment or 'index.html'}?{_unquote(parts.query)}")
+    return plain_name(f"{segment or 'index.html'}?{_unquote(query)}")
+
+
+def _without_credentials(text: str, separator: str) -> str:
+    """Leave out the parameters of a query or of a path's segment that are credentials, such as `token=…`."""
+    if "=" not in text and "%3" not in text:
+        return text
+    given = text.split(separator)
+    return separator.join(each for each in given if redact_url(f"?{each}") == f"?{each}")
 
 
 def may_be_empty(name: str) -> bool:

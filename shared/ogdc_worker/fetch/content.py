@@ -89,32 +89,49 @@ def _decoded(source: str, response: Response, *, name: str) -> Iterator[bytes]:
             f"{source!r} was sent with the encoding {response.encoding!r}, which was not requested and "
             "is not supported. Use a server that sends the file without it."
         )
-    return _inflated(response.pieces)
+    return _inflated(response.pieces, encoding=response.encoding)
 
 
-def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _inflated(pieces: Iterable[bytes], *, encoding: str) -> Iterator[bytes]:
     """Decode gzip or deflate; data that turns out not to be compressed is passed through."""
     stream = iter(pieces)
     first = next(stream, b"")
     while len(first) < len(_GZIP) and (more := next(stream, b"")):
         first += more
-    if not first.startswith(_GZIP) and first[:1] != b"\x78":
+    kinds = _kinds(first, encoding=encoding)
+    if kinds is None:
         yield first
         yield from stream
         return
-    inflater = zlib.decompressobj(_ALL_KINDS)
+    inflater = zlib.decompressobj(kinds)
     try:
         for received in chain([first], stream):
             piece = received
             while piece:
                 if inflater.eof:  # a stream may consist of several compressed members
-                    inflater = zlib.decompressobj(_ALL_KINDS)
+                    inflater = zlib.decompressobj(kinds)
                 yield inflater.decompress(piece, PIECE_BYTES)
                 piece = inflater.unconsumed_tail or inflater.unused_data
     except zlib.error as exc:
         raise InterruptedFetchError(f"the server's compression is damaged ({exc})") from exc
     if not inflater.eof:
         raise InterruptedFetchError("the compressed file ends too early")
+
+
+def _kinds(first: bytes, *, encoding: str) -> int | None:
+    """Return the `wbits` that data can be inflated with, or None if it is not compressed.
+
+    Some servers send `deflate` without the header of zlib. Source: RFC 9110 section 8.4.1.2.
+    """
+    if first.startswith(_GZIP) or first[:1] == b"\x78":
+        return _ALL_KINDS
+    if encoding != "deflate" or not first:
+        return None
+    try:
+        zlib.decompressobj(-zlib.MAX_WBITS).decompress(first, PIECE_BYTES)
+    except zlib.error:
+        return None
+    return -zlib.MAX_WBITS
 
 
 def _without_pages(source: str, response: Response, pieces: Iterator[bytes], *, name: str) -> Iterator[bytes]:

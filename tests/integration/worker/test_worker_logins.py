@@ -162,6 +162,13 @@ def test_a_file_of_logins_that_is_wrong_is_named_and_not_shown(
     assert "two" not in str(caught.value)
 
 
+def test_deflate_without_the_header_of_zlib_is_decoded(place: Place, server: FileServer) -> None:
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    sent = compressor.compress(CONTENT) + compressor.flush()
+    server.routes["/a.geojson"] = lambda _: Answer(body=sent, headers={"Content-Encoding": "deflate"})
+    assert place.fetch(f"{server.url}/a.geojson") == {"a.geojson": CONTENT}
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate"])
 def test_content_encoding_is_decoded(place: Place, server: FileServer, encoding: str) -> None:
     sent = (

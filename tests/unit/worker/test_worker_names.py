@@ -37,6 +37,10 @@ hostile = st.text() | st.text(alphabet="./\\%2eE\0\n ;$(){}'\"")
         ("/object/urn%3Auuid%3Acfe3", "urn:uuid:cfe3"),
         ("/a;b$(c)'{{d}}.tif", "a;b$(c)'{{d}}.tif"),
         ("/a%5Cb", "a\\b"),
+        ("/download?file=a&token=s3cr3t", "download?file=a"),
+        ("/v1.2?X-Amz-Signature=0f3a", "v1.2"),
+        ("/a.tif;jsessionid=0F3A", "a.tif"),
+        ("/get?url=http%3A%2F%2Fexample.org%2Fa%3Ftoken%3Ds3cr3t", "get"),
     ],
 )
 def test_file_names_come_from_the_last_part_of_a_url(path: str, name: str) -> None:
