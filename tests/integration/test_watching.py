@@ -41,7 +41,7 @@ def ask(place: str, **settings: object) -> str:
 
 
 class TestListings:
-    def test_of_a_directory_that_its_server_lists(self, site: FileServer):
+    def test_a_directory_changes_with_its_files_if_its_server_lists_them(self, site: FileServer):
         site.listings = True
         (site.directory / "d").mkdir()
         (site.directory / "d/a.csv").write_text("1")
@@ -97,7 +97,7 @@ class TestDataSets:
         with pytest.raises(InputNotFoundError):
             ask("dataone:doi:10.5072/none", dataone_node_url=node.url)
 
-    def test_without_a_node(self):
+    def test_data_sets_cannot_be_watched_without_a_node(self):
         with pytest.raises(UnsupportedError, match="DATAONE_NODE_URL"):
             check_form("dataone:doi:10.5072/S", settings=Settings())
 

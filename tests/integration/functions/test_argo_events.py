@@ -54,20 +54,22 @@ def recorded(status, name: str):
 
 
 class TestContentModes:
-    def test_binary(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_an_event_in_binary_mode_is_applied(self, argo_events, argo: ArgoServer, name: str, recorded):
         response = tell(argo_events, argo.advance(name, "Running"))
 
         assert (response.status_code, response.get_json()) == (200, {"events": ["applied"]})
         assert recorded() == "Running"
 
     @pytest.mark.parametrize("path", ["/", "/events/argo", "/api/events/argo"])
-    def test_structured(self, argo_events, argo: ArgoServer, name: str, recorded, path: str):
+    def test_an_event_in_structured_mode_is_applied_at_each_path(
+        self, argo_events, argo: ArgoServer, name: str, recorded, path: str
+    ):
         response = post(argo_events, structured(argo.advance(name, "Running")), path=path)
 
         assert response.get_json() == {"events": ["applied"]}
         assert recorded() == "Running"
 
-    def test_batch(self, argo_events, argo: ArgoServer, name: str, recorded):
+    def test_all_events_of_a_batch_are_applied(self, argo_events, argo: ArgoServer, name: str, recorded):
         states = [argo.advance(name, phase) for phase in ("Pending", "Running", "Succeeded")]
 
         response = post(argo_events, [structured(s, id=str(n)) for n, s in enumerate(states)], batch=True)
@@ -82,7 +84,7 @@ class TestContentModes:
         assert (response.status_code, response.data) == (204, b"")
         assert recorded() == "Running"
 
-    def test_an_empty_batch(self, argo_events):
+    def test_an_empty_batch_is_accepted(self, argo_events):
         assert post(argo_events, [], batch=True).get_json() == {"events": []}
 
 
@@ -383,7 +385,9 @@ class TestMalformed:
             (json.dumps([{}] * 1001).encode(), "application/cloudevents-batch+json"),
         ],
     )
-    def test_no_event(self, argo_events, body: bytes, content_type: str | None):
+    def test_a_request_that_is_not_an_event_is_rejected(
+        self, argo_events, body: bytes, content_type: str | None
+    ):
         response = argo_events.post("/", data=body, content_type=content_type)
 
         assert response.status_code == 400
@@ -393,7 +397,7 @@ class TestMalformed:
         "wrong",
         [{"id": None}, {"id": ""}, {"id": 5}, {"id": "a\0b"}, {"source": {}}, {"type": None}, {"subject": 1}],
     )
-    def test_an_attribute_of_the_wrong_kind(self, argo_events, wrong: dict[str, Any]):
+    def test_an_attribute_of_the_wrong_kind_is_rejected(self, argo_events, wrong: dict[str, Any]):
         assert post(argo_events, structured({}, **wrong)).status_code == 400
 
     @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ class TestBrowser:
         assert refused.status_code == 401
         assert "invalid_grant" in refused.get_json()["detail"]
 
-    def test_body_without_refresh_token(self, users):
+    def test_a_body_without_a_refresh_token_is_rejected(self, users):
         assert users.post("/refresh", json={}).status_code == 400
         assert users.post("/refresh", json={"refresh_token": 7}).status_code == 400
 
@@ -262,7 +262,7 @@ class TestBrowser:
             assert refused.status_code == 400, refused.text
             assert "Start again at /login" in refused.get_json()["detail"]
 
-    def test_refusal_of_the_issuer(self, users):
+    def test_an_error_or_wrong_code_of_the_issuer_is_not_a_login(self, users):
         url, cookie = begin(users)
         state = parse_qs(urlsplit(url).query)["state"][0]
         for query in ({"state": state, "error": "access_denied"}, {"state": state, "code": ""}):
@@ -279,7 +279,7 @@ class TestBrowser:
         }
         assert users.get("/authorize", query_string=query, headers=cookie, **API).status_code == 400
 
-    def test_issuer_away(self, users, provider):
+    def test_without_the_issuer_it_is_503(self, users, provider):
         provider.stop()
         try:
             assert users.get("/login", **API).status_code == 503

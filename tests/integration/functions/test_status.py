@@ -242,7 +242,7 @@ class TestRun:
 
 
 class TestRuns:
-    def test_newest_first_a_page_at_a_time(self, submit, status):
+    def test_runs_are_listed_newest_first_page_by_page(self, submit, status):
         names = [started(submit, files=recipe_files(output="temporary")) for _ in range(5)]
         seen: list[str] = []
         query = "limit=2"
@@ -253,7 +253,7 @@ class TestRuns:
 
         assert seen == names[::-1]
 
-    def test_filters(self, submit, status, argo_events, argo: ArgoServer):
+    def test_filters_select_runs_and_are_not_sql(self, submit, status, argo_events, argo: ArgoServer):
         seals = started(submit, files=recipe_files("Seals"))
         whales = started(submit, files=recipe_files("Whales"))
         tell(argo_events, argo.advance(whales, "Running"))
@@ -304,14 +304,16 @@ class TestOutput:
         assert urlsplit(response.get_json()["data_url"]).path.endswith(f"/{name}/output/seal-tags.zip")
         assert status.get(f"/runs/{name}").get_json()["links"]["output"] == f"/output/{name}"
 
-    def test_of_an_unfinished_run(self, status, name: str):
+    def test_the_output_of_an_unfinished_run_is_409(self, status, name: str):
         response = status.get(f"/output/{name}")
 
         assert response.status_code == 409
         assert "Pending" in response.get_json()["detail"]
 
     @pytest.mark.parametrize("phase", ["Failed", "Error"])
-    def test_of_a_failed_run(self, status, argo_events, argo: ArgoServer, name: str, phase: str):
+    def test_the_output_of_a_failed_run_is_409_with_the_reason(
+        self, status, argo_events, argo: ArgoServer, name: str, phase: str
+    ):
         tell(argo_events, argo.advance(name, phase, message="command 1 of 1 failed"))
 
         response = status.get(f"/output/{name}")
@@ -319,18 +321,18 @@ class TestOutput:
         assert response.status_code == 409
         assert "command 1 of 1 failed" in response.get_json()["detail"]
 
-    def test_of_a_run_that_publishes_elsewhere(self, submit, status):
+    def test_the_output_of_a_run_that_publishes_to_the_volume_is_404(self, submit, status):
         response = status.get(f"/output/{started(submit)}")
 
         assert response.status_code == 404
         assert "seal-tags/" in response.get_json()["detail"]
 
-    def test_of_a_run_whose_output_was_removed(self, status, name: str, succeed):
+    def test_an_output_that_was_removed_is_410(self, status, name: str, succeed):
         succeed(name, keep=False)
 
         assert status.get(f"/output/{name}").status_code == 410
 
-    def test_of_a_run_whose_output_has_expired(self, status, name: str, succeed):
+    def test_an_expired_output_is_410(self, status, name: str, succeed):
         succeed(name, finished="2026-01-01T00:00:00Z")
 
         response = status.get(f"/output/{name}")
@@ -364,24 +366,24 @@ class TestLogs:
         assert response.text == "[process-1] first\n[process-1] zweite Zeile ü\n"
         assert response.content_type == "text/plain; charset=utf-8"
 
-    def test_the_last_lines(self, submit, status, argo: ArgoServer):
+    def test_only_the_last_lines_are_returned_if_requested(self, submit, status, argo: ArgoServer):
         name = started(submit)
         argo.logs[name] = [(f"{name}-process-1", str(number)) for number in range(100)]
 
         assert status.get(f"/runs/{name}/logs?tail=2").text == "[process-1] 98\n[process-1] 99\n"
 
-    def test_of_a_run_that_printed_nothing(self, submit, status):
+    def test_the_logs_of_a_run_without_output_are_empty(self, submit, status):
         response = status.get(f"/runs/{started(submit)}/logs")
 
         assert (response.status_code, response.text) == (200, "")
 
-    def test_of_a_workflow_that_is_gone(self, submit, status, argo_events, argo: ArgoServer):
+    def test_the_logs_of_a_deleted_workflow_are_410(self, submit, status, argo_events, argo: ArgoServer):
         name = started(submit)
         tell(argo_events, argo.advance(name, "Succeeded"), kind="delete")
 
         assert status.get(f"/runs/{name}/logs").status_code == 410
 
-    def test_when_argo_is_away(self, submit, status, argo: ArgoServer):
+    def test_the_logs_are_503_without_argo(self, submit, status, argo: ArgoServer):
         name = started(submit)
         argo.faults["log"] = "refuse"
 

@@ -206,7 +206,7 @@ class TestOneRun:
         assert outcomes(post(upload, uploads.minio(Object()))) == ["started"] * 2
         assert len(runs(database)) == 2
 
-    def test_for_each_of_several_objects(self, upload, trigger, database: Database):
+    def test_each_of_several_objects_starts_a_run(self, upload, trigger, database: Database):
         trigger(pass_object=False)
         records = [uploads.record(Object(key=f"incoming/{n}", etag=str(n))) for n in range(3)]
 
@@ -286,7 +286,7 @@ class TestWhatARunIsGiven:
         refused = send(submit, files=files)
         assert (refused.status_code, "triggers add" in refused.get_json()["detail"]) == (422, True)
 
-    def test_variables(self, upload, trigger, artifacts: Path, argo: ArgoServer):
+    def test_a_run_gets_variables_about_its_upload(self, upload, trigger, artifacts: Path, argo: ArgoServer):
         trigger(pass_object=False)
 
         post(upload, uploads.aws_adapter(Object()))

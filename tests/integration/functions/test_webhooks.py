@@ -168,7 +168,7 @@ class TestTelling:
 
         assert len(receiver.requests) == notified
 
-    def test_the_sink_of_the_deployment(self, environment, serve, argo, receiver):
+    def test_the_end_of_a_run_is_sent_to_the_sink_of_the_deployment(self, environment, serve, argo, receiver):
         environment.setenv("K_SINK", f"{receiver.url}/hook")
         submit = serve("submit")
         name = ended(submit, serve("argo_events"), argo)
@@ -244,7 +244,7 @@ class TestTryingAgain:
 
         assert len(receiver.requests) == 1
 
-    def test_nobody_listens(self, submit, users, argo_events, argo):
+    def test_a_webhook_without_a_listener_is_reported(self, submit, users, argo_events, argo):
         made = hook(users, "http://127.0.0.1:9/hook")
         ended(submit, argo_events, argo)
 
@@ -277,7 +277,7 @@ class TestManaging:
         assert made["secret"].startswith("whsec_")
         assert listed == [{key: value for key, value in made.items() if key != "secret"}]
 
-    def test_a_secret_of_ones_own(self, users):
+    def test_a_secret_can_be_chosen(self, users):
         secret = b64encode(b"0123456789abcdef01234567").decode()
 
         assert hook(users, "https://example.org/", secret=secret)["secret"] == f"whsec_{secret}"
@@ -324,5 +324,5 @@ class TestManaging:
         for user in ("ann", "bob"):
             assert users.get("/webhooks", headers={"OGDC-User": user}).get_json() == {"webhooks": []}
 
-    def test_no_such_webhook(self, users):
+    def test_an_unknown_webhook_is_404(self, users):
         assert users.get("/webhooks/none").status_code == 404

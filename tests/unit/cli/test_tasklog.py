@@ -70,17 +70,20 @@ def test_values_in_an_event_are_no_format() -> None:
     assert described(read_line(line)) == "command {of} of {command.__class__}: {0}{secret!r}"
 
 
+CONTROL = {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160)]}
+
+
 @given(st.text())
 def test_any_line_is_shown_without_control_characters(text: str) -> None:
     shown = described(read_line(text))
-    assert not set(shown) & {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160)]}
+    assert not set(shown) & CONTROL
 
 
 @given(st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.lists(st.text())))
-def test_any_json_that_a_command_prints_can_be_shown(entry: dict[str, object]) -> None:
+def test_any_json_that_a_command_prints_is_shown_without_control_characters(entry: dict[str, object]) -> None:
     line = f"[t] {json.dumps({'time': 't', 'event': 'published'} | entry)}"
-    described(read_line(line))
-    LogSummary().update(line)
+    shown = [described(read_line(line)), *LogSummary().update(line)]
+    assert not set("".join(map(str, shown))) & CONTROL
 
 
 def test_a_line_that_overwrote_itself_shows_its_last_state() -> None:

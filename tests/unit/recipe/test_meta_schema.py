@@ -24,6 +24,7 @@ def test_the_published_schema_is_current() -> None:
 
 
 def test_the_schema_is_a_valid_json_schema() -> None:
+    assert json_schema()["properties"].keys() >= {"name", "workflow", "input", "output"}
     Draft202012Validator.check_schema(json_schema())
 
 

@@ -101,12 +101,12 @@ class TestType:
         ],
         ids=str,
     )
-    def test_of_access_tokens(self, header: dict[str, Any], claims: dict[str, Any]):
+    def test_access_tokens_are_accepted(self, header: dict[str, Any], claims: dict[str, Any]):
         check(VALID | claims, header)
 
     @pytest.mark.parametrize("header", [{}, {"typ": "JWT"}, {"typ": "Bearer"}, {"typ": ["at+jwt"]}], ids=str)
     @pytest.mark.parametrize("claims", [{}, {"typ": "at+jwt"}, {"typ": None}, {"nonce": "n"}], ids=str)
-    def test_of_other_tokens(self, header: dict[str, Any], claims: dict[str, Any]):
+    def test_other_tokens_are_rejected(self, header: dict[str, Any], claims: dict[str, Any]):
         with pytest.raises(RefusedTokenError, match="not an access token"):
             check(VALID | claims, header)
 
@@ -143,7 +143,7 @@ class TestRoles:
         ],
         ids=str,
     )
-    def test_granted(self, claims: dict[str, Any], wanted: dict[str, Any]):
+    def test_a_role_is_granted_if_all_claims_match(self, claims: dict[str, Any], wanted: dict[str, Any]):
         assert granted_roles(claims, (Grant(role="submitter", claims=wanted),)) == ["submitter"]
 
     @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ class TestRoles:
         ],
         ids=str,
     )
-    def test_not_granted(self, claims: dict[str, Any], wanted: dict[str, Any]):
+    def test_a_role_is_not_granted_if_a_claim_differs(self, claims: dict[str, Any], wanted: dict[str, Any]):
         assert granted_roles(claims, (Grant(role="submitter", claims=wanted),)) == []
 
     def test_a_claim_that_is_not_a_string_has_no_values(self):

@@ -62,7 +62,7 @@ def hmac_signed(claims: dict[str, Any], secret: bytes, **header: Any) -> str:
 
 class TestBelieved:
     @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA"])
-    def test_each_algorithm(self, issuer: Issuer, issuers: Issuers, algorithm: str):
+    def test_tokens_of_each_algorithm_are_accepted(self, issuer: Issuer, issuers: Issuers, algorithm: str):
         issuer.keys = [Key.new("a", algorithm)]
         assert identify(issuers, issuer.token()) == Identity(issuer.url, "ada", "ada", None)
 
@@ -119,46 +119,48 @@ class TestRefused:
         ],
         ids=str,
     )
-    def test_claims(self, issuer: Issuer, issuers: Issuers, claims: dict[str, Any]):
+    def test_tokens_with_invalid_claims_are_rejected(
+        self, issuer: Issuer, issuers: Issuers, claims: dict[str, Any]
+    ):
         assert_refused(issuers, issuer.token(**claims))
 
-    def test_trailing_slash_of_an_issuer(self, issuer: Issuer, issuers: Issuers):
+    def test_an_issuer_with_a_trailing_slash_is_rejected(self, issuer: Issuer, issuers: Issuers):
         assert_refused(issuers, issuer.token(iss=f"{issuer.url}/"))
 
     def test_the_response_does_not_reveal_the_reason(self, issuer: Issuer, issuers: Issuers):
         with pytest.raises(UnauthenticatedError, match=r"no `sub`.*`basic`"):
             identify(issuers, issuer.token(sub=None))
 
-    def test_forged(self, issuer: Issuer, issuers: Issuers):
+    def test_a_token_of_another_key_with_the_same_id_is_rejected(self, issuer: Issuer, issuers: Issuers):
         """By another key of the same name."""
         assert_refused(issuers, Key.new("first").signed(issuer.claims()))
 
-    def test_changed(self, issuer: Issuer, issuers: Issuers):
+    def test_a_changed_token_is_rejected(self, issuer: Issuer, issuers: Issuers):
         head, _, signature = issuer.token().split(".")
         assert_refused(issuers, f"{head}.{encoded(issuer.claims(scope='ogdc:admin'))}.{signature}")
 
-    def test_of_no_signature(self, issuer: Issuer, issuers: Issuers):
+    def test_a_token_without_a_signature_is_rejected(self, issuer: Issuer, issuers: Issuers):
         for algorithm in ("none", "None", "NONE", "", None, 7):
             header = encoded({"alg": algorithm, "typ": "at+jwt", "kid": "first"})
             assert_refused(issuers, f"{header}.{encoded(issuer.claims())}.")
         head, claims, _ = issuer.token().split(".")
         assert_refused(issuers, f"{head}.{claims}.")
 
-    def test_public_key_as_a_secret(self, issuer: Issuer, issuers: Issuers):
+    def test_a_token_signed_with_the_public_key_as_secret_is_rejected(self, issuer: Issuer, issuers: Issuers):
         public = issuer.keys[0].private.public_key()
         for form in (PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1):
             secret = public.public_bytes(Encoding.PEM, form)
             assert_refused(issuers, hmac_signed(issuer.claims(), secret, kid="first"))
             assert_refused(issuers, hmac_signed(issuer.claims(), secret.strip(), kid="first"))
 
-    def test_published_secret(self, issuer: Issuer, issuers: Issuers):
+    def test_a_token_signed_with_a_published_secret_is_rejected(self, issuer: Issuer, issuers: Issuers):
         """A symmetric key among the published ones, as by a mistake."""
         key = {"kty": "oct", "k": base64.urlsafe_b64encode(b"s" * 32).decode().rstrip("="), "kid": "s"}
         issuer.published = [issuer.keys[0].jwk(), key, key | {"alg": "HS256", "kid": "t"}]
         for kid in ("s", "t"):
             assert_refused(issuers, hmac_signed(issuer.claims(), b"s" * 32, kid=kid))
 
-    def test_key_for_another_algorithm(self, issuer: Issuer, issuers: Issuers):
+    def test_a_key_does_not_verify_another_algorithm(self, issuer: Issuer, issuers: Issuers):
         """RS256's key must not verify PS256, where it is said to be for one of them."""
         first = issuer.keys[0]
         assert_refused(issuers, Key("first", "PS256", first.private).signed(issuer.claims()))
@@ -204,7 +206,7 @@ class TestRefused:
                 issuers, f"{encoded(header | {'alg': 'RS256', 'kid': 'first'})}.{claims}.{signature}"
             )
 
-    def test_long(self, issuer: Issuer, issuers: Issuers):
+    def test_a_token_that_is_too_long_is_rejected(self, issuer: Issuer, issuers: Issuers):
         token = issuer.token(more="x" * 20_000)
         assert len(token) > MAX_TOKEN
         assert_refused(issuers, token)
@@ -227,7 +229,7 @@ class TestRefused:
     def test_what_is_no_token(self, issuers: Issuers, token: str):
         assert_refused(issuers, token)
 
-    def test_deep_nesting(self, issuers: Issuers):
+    def test_a_deeply_nested_token_is_rejected(self, issuers: Issuers):
         deep = base64.urlsafe_b64encode(b"[" * 8000).decode().rstrip("=")
         assert_refused(issuers, f"{deep}.e30.")
 
@@ -246,7 +248,7 @@ class TestRefused:
 
 
 class TestIssuers:
-    def test_side_by_side(self, issuer: Issuer):
+    def test_tokens_of_two_issuers_are_distinguished(self, issuer: Issuer):
         with Issuer(Key.new("first")) as github:
             main = "refs/heads/main"
             grant = Grant(role="submitter", claims={"repository": "org/data", "ref": main})
@@ -288,10 +290,10 @@ class TestIssuers:
         with pytest.raises(UnauthenticatedError):
             issuers.check_sender(issuer.token(**sender | {"aud": "ogdc"}), now=time.time())
 
-    def test_without_any(self, issuer: Issuer):
+    def test_without_issuers_all_tokens_are_rejected(self, issuer: Issuer):
         assert_refused(Issuers(()), issuer.token())
 
-    def test_away(self, issuer: Issuer, issuers: Issuers):
+    def test_an_issuer_that_is_away_makes_logins_unavailable(self, issuer: Issuer, issuers: Issuers):
         issuer.away = True
         with pytest.raises(UnavailableError):
             identify(issuers, issuer.token())
@@ -327,6 +329,6 @@ class TestIssuers:
         with pytest.raises(UnavailableError):
             identify(issuers, issuer.token())
 
-    def test_no_keys(self, issuer: Issuer, issuers: Issuers):
+    def test_tokens_of_an_issuer_without_keys_are_rejected(self, issuer: Issuer, issuers: Issuers):
         issuer.published = []
         assert_refused(issuers, issuer.token())
