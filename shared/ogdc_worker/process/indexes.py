@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
     from ogdc_worker.process.paths import ProcessPaths
 
-_VIRTUAL = (".vrt",)
+_VIRTUAL = (".vrt", ".ovf")
+_ROOTS = (b"<VRTDataset", b"<OGRVRTDataSource", b"<GDALTileIndexDataset")
+"""How files begin that GDAL opens as virtual ones whatever their names are."""
 _CATALOGUES = (".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json")
 """GDAL opens these as a raster or set of layers, and they contain no data of their own."""
 _TABLES = (".dbf", ".gpkg", ".geojson", ".fgb")
 """Tile indexes if they have a field `location`, otherwise ordinary data."""
 _LISTS = (".txt", ".lst", ".list", ".csv")
-_POINTERS = {".json": (b'"refs"', b'"href"'), ".qgs": (b"<datasource>",), ".qlr": (b"<datasource>",)}
+_POINTERS = {
+    ".json": (b'"refs"', b'"href"'),
+    **dict.fromkeys((".qgs", ".qgz", ".qlr"), (b"<datasource>",)),
+}
 """References of Kerchunk, STAC and QGIS; the file is an index if it contains one of these words."""
 
 _MAX_BYTES = 64 << 20
@@ -41,8 +46,11 @@ _SOURCE = (
 """This and the other patterns are compiled on use, and `re` is imported then: most files are not indexes."""
 _RELATIVE = rb"""relativeToVRT\s*=\s*["']?1"""
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
+_PLAIN = r"(?:vrt://|/vsisubfile/[0-9_]+,)(/?[^?]+)"
+"""What stands for a file itself."""
 _ARCHIVE = r"^(?:/vsi(?:zip|tar|gzip|sparse|cached)/)+\{?(.+?\.(?:zip|kmz|tar|tgz|tar\.gz|gz))(?=[/}]|$).*"
-_SUBDATASET = r"[A-Za-z][A-Za-z0-9_]+:.*?(/[^\":]+)"
+_SUBDATASET = r"[A-Za-z][A-Za-z0-9_]+:(?:.*?(/[^\":]+)|(?:\d+:)?\"?([^\":]+))"
+"""With an absolute path or a relative one."""
 
 
 class Reference(NamedTuple):
@@ -78,9 +86,12 @@ def find_lost(names: Sequence[str], paths: ProcessPaths, *, is_last: bool) -> It
     """
     view = _View(paths, is_last=is_last)
     for name in sorted(names):
-        lost = dict.fromkeys(each.path for each in _references(name, view) if view.loses(each))
+        is_virtual = _is_virtual(name, view)
+        found = _references(name, view, is_virtual=is_virtual)
+        lost = dict.fromkeys(each.path for each in found if view.loses(each))
         if lost:
-            yield BrokenIndex(name, tuple(lost), certain=name.lower().endswith(_VIRTUAL + _CATALOGUES))
+            certain = is_virtual or name.lower().endswith(_CATALOGUES)
+            yield BrokenIndex(name, tuple(lost), certain=certain)
 
 
 class _View:
@@ -126,16 +137,26 @@ class _View:
         return below(path, self.paths.output_dir) is None and os.path.exists(path)
 
 
-def _references(name: str, view: _View) -> Iterator[Reference]:
+def _is_virtual(name: str, view: _View) -> bool:
+    lower = name.lower()
+    if lower.endswith(_VIRTUAL):
+        return True
+    may_be = lower.endswith((".xml", ".gti")) or "." not in os.path.basename(name)
+    return may_be and _read(f"{view.paths.outputs}/{name}", _BEGINNING).lstrip().startswith(_ROOTS)
+
+
+def _references(name: str, view: _View, *, is_virtual: bool) -> Iterator[Reference]:
     lower = name.lower()
     path = f"{view.paths.outputs}/{name}"
-    if lower.endswith((".vrt", ".gti")):
+    if is_virtual or lower.endswith(".gti"):
         yield from _of_xml(_content(path, _MAX_BYTES), name, view)
-    elif lower.endswith(_LISTS):
+    elif lower.endswith(".xml"):
+        return
+    elif lower.endswith(_LISTS) or "." not in os.path.basename(name):
         if _begins_with_path(path, view.paths):  # most text files and tables do not, and are not read in full
             yield from _of_list(_content(path, _MAX_TABLE_BYTES), view)
     else:
-        content = _content(path, _MAX_TABLE_BYTES)
+        content = _project(path) if lower.endswith(".qgz") else _content(path, _MAX_TABLE_BYTES)
         words = _POINTERS.get(os.path.splitext(lower)[1], (b"location",))
         if lower.endswith(_CATALOGUES) or any(word in content.lower() for word in words):
             yield from map(view.absolute, _absolute_paths(content, view.paths))
@@ -157,16 +178,18 @@ def _of_xml(content: bytes, name: str, view: _View) -> Iterator[Reference]:
 
 
 def _begins_with_path(path: str, paths: ProcessPaths) -> bool:
-    beginning = _read(path, _BEGINNING).lstrip()
-    return beginning.startswith(
-        tuple(os.fsencode(f"{each}/") for each in (paths.input_dir, paths.output_dir))
-    )
+    """Whether one of the first two lines has a path; the first may be a heading."""
+    lines = _read(path, _BEGINNING).split(b"\n", 2)[:2]
+    directories = [os.fsencode(f"{each}/") for each in (paths.input_dir, paths.output_dir)]
+    return any(each in line for line in lines for each in directories)
 
 
 def _of_list(content: bytes, view: _View) -> Iterator[Reference]:
-    """Yield the lines of a text if every line is the path of an existing file."""
-    lines = [line.strip() for line in content.decode(errors="replace").splitlines() if line.strip()]
+    """Yield the lines of a text if every line, but for a heading, is the path of an existing file."""
+    lines = [line.strip(" \t\"'") for line in content.decode(errors="replace").splitlines() if line.strip()]
     directories = (f"{view.paths.input_dir}/", f"{view.paths.output_dir}/")
+    if lines and not lines[0].startswith(directories):
+        del lines[0]
     if lines and all(line.startswith(directories) and os.path.exists(line) for line in lines):
         yield from map(view.absolute, lines)
 
@@ -178,20 +201,22 @@ def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
     either = b"|".join(re.escape(os.fsencode(path)) for path in (paths.input_dir, paths.output_dir))
     for match in re.finditer(rb"(?:%b)/[^\x00-\x1f\"'<>|]+" % either, content.replace(b"\\/", b"/")):
         text = match[0].decode(errors="replace").rstrip()
-        yield text if os.path.exists(text) else text.split(" ")[0]
+        layer = re.match(r"(.+),\d+(?: |$)", text)  # of ogrtindex
+        plain = layer[1] if layer else text.split(" ")[0]
+        yield text if os.path.exists(text) else plain
 
 
 def _local(source: str) -> str | None:
     """Return the local file that a GDAL source is in; None if it is remote, in memory or unknown."""
     import re
 
-    if match := re.match(_ARCHIVE, source):
+    if match := re.match(_PLAIN, source) or re.match(_ARCHIVE, source):
         return match[1]
     if source.startswith("/vsi") or "://" in source:
         return None
     if ":" in source:
         found = re.match(_SUBDATASET, source)
-        return found[1] if found else None
+        return (found[1] or found[2]) if found else None
     return source
 
 
@@ -200,6 +225,18 @@ def _text(content: bytes) -> str:
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
     return text
+
+
+def _project(path: str) -> bytes:
+    """Return the project in a .qgz of QGIS; empty if it cannot be read."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [each for each in archive.infolist() if each.filename.lower().endswith(".qgs")]
+            return archive.read(names[0]) if names and names[0].file_size <= _MAX_TABLE_BYTES else b""
+    except (OSError, zipfile.BadZipFile):
+        return b""
 
 
 def _content(path: str, limit: int) -> bytes:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ogdc_worker.process.paths import ProcessPaths
 
 _INDEXES = (
-    *(".vrt", ".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json"),
-    *(".dbf", ".gpkg", ".geojson", ".fgb", ".txt", ".lst", ".list", ".csv", ".json", ".qgs", ".qlr"),
+    *(".vrt", ".ovf", ".xml", ".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json"),
+    *(".dbf", ".gpkg", ".geojson", ".fgb", ".txt", ".lst", ".list", ".csv", ".json", ".qgs", ".qgz", ".qlr"),
 )
-"""Suffixes of files that may refer to others (see `indexes`, imported only if there are any)."""
+"""Suffixes of files that may refer to others, as may those without one (see `indexes`)."""
 
 
 class OutputDefects(NamedTuple):
@@ -53,14 +53,14 @@ def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
         elif not is_directory:
             if not os.access(entry.path, os.R_OK):
                 os.chmod(entry.path, stat.S_IMODE(os.lstat(entry.path).st_mode) | stat.S_IRUSR)
-            if name.lower().endswith(_INDEXES):
+            if _may_refer_to_others(name):
                 indexes.append(name)
     dangling: list[str] = []
     if links:
         from ogdc_worker.process.links import resolve_links
 
         dangling = resolve_links(links, paths)
-        indexes += [name for name in links if name.lower().endswith(_INDEXES)]
+        indexes += filter(_may_refer_to_others, links)
     lost: list[BrokenIndex] = []
     if indexes:
         from ogdc_worker.process.indexes import find_lost
@@ -68,6 +68,10 @@ def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
         lost = list(find_lost(indexes, paths, is_last=is_last))
     unlisted = tuple(name for name in published if not name.isascii() and not _is_utf8(name))
     return OutputDefects(is_empty, tuple(dangling), tuple(lost), unlisted, tuple(alike_names(published)))
+
+
+def _may_refer_to_others(name: str) -> bool:
+    return name.lower().endswith(_INDEXES) or "." not in os.path.basename(name)
 
 
 def _is_utf8(name: str) -> bool:

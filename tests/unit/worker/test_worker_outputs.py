@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,17 @@ def test_references_to_files_that_never_existed_are_ignored(task: PartitionTask,
     assert lost(task) == {}
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["NETCDF:a.nc:ice", "GTIFF_DIR:1:a.nc", "vrt://{}?bands=2", "vrt://a.nc", "/vsisubfile/0_9,{}"],
+)
+def test_sources_that_stand_for_a_part_of_a_file_are_understood(task: PartitionTask, source: str) -> None:
+    """A relative one is relative to the working directory, usually that of the inputs."""
+    path = given(task, a_nc=b"n") / "a.nc"
+    (task.outputs / "all.vrt").write_bytes(vrt(source.format(path)))
+    assert lost(task) == {"all.vrt": ("input_dir/a.nc",)}
+
+
 def test_subdatasets_and_entities_in_names_are_understood(task: PartitionTask) -> None:
     inputs = given(task, **{"a & b_nc": b"n"})
     (task.outputs / "all.vrt").write_bytes(vrt(f"NETCDF:&quot;{inputs}/a &amp; b.nc&quot;:ice"))
@@ -224,6 +236,14 @@ def test_other_indexes_lose_their_files_too(task: PartitionTask) -> None:
             "tiles.geojson": f'{{"properties": {{"location": "{path}"}}}}'.encode(),
             "tiles.dbf": b"location" + bytes(20) + f"{path}     ".encode(),
             "tiles.txt": f"{path}\n\n{path}\n".encode(),
+            "headed.csv": f'path\n"{path}"\n'.encode(),
+            "tiles": f"{path}\n".encode(),
+            "layers.dbf": b"LOCATION" + bytes(20) + f"{path},0   ".encode(),
+            "layers.ovf": f"<SrcDataSource>{path}</SrcDataSource>".encode(),
+            "mosaic": b"<VRTDataset>" + vrt(str(path)),
+            "mosaic.xml": b"<VRTDataset>" + vrt(str(path)),
+            "iso.xml": f"<gco:location>{path}</gco:location>".encode(),
+            "means.csv": f"file,mean\n{path},5\n".encode(),
             "report.txt": f"made from {path}\n".encode(),
             "notes.geojson": f'{{"properties": {{"source": "{path}"}}}}'.encode(),
         },
@@ -238,10 +258,20 @@ def test_other_indexes_lose_their_files_too(task: PartitionTask) -> None:
         "k.json",
         "map.qgs",
         "tiles.csv",
+        "headed.csv",
+        "tiles",
+        "layers.dbf",
+        "layers.ovf",
+        "mosaic",
+        "mosaic.xml",
+        "map.qgz",
     }
+    with zipfile.ZipFile(task.outputs / "map.qgz", "w") as project:
+        project.writestr("map.qgs", f"<maplayer><datasource>{path}</datasource></maplayer>")
     assert set(lost(task)) == expected
     found = prepare_outputs(task.paths, is_last=False).lost
-    assert {each.name for each in found if each.certain} == {"i.gti", "c.gdalcat", "p.gdalg.json"}
+    certain = {"i.gti", "c.gdalcat", "p.gdalg.json", "layers.ovf", "mosaic", "mosaic.xml"}
+    assert {each.name for each in found if each.certain} == certain
 
 
 @pytest.mark.parametrize("name", ["all.vrt", "tiles.txt", "tiles.gpkg", "refs.json"])
