@@ -184,7 +184,19 @@ def _visualization(_environ: Mapping[str, str]) -> Finding:
     if missing := missing_packages("visualization"):
         text = f"optional, not installed: {', '.join(missing)}; to run visualization recipes: "
         return Finding(part, True, text + advice("visualization"))
-    return Finding(part, True, "all packages are installed")
+    if not _has_map_library():
+        text = "all packages are installed, but not OpenLayers: maps are made without index.html; "
+        return Finding(part, True, f"{text}in a clone of ogdc-runner, scripts/openlayers installs it")
+    return Finding(part, True, "all packages and OpenLayers are installed")
+
+
+def _has_map_library() -> bool:
+    """Whether the web page of a map can be made; tasks import the package, the command line only looks."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    places = (spec := find_spec("ogdc_visualization")) and spec.submodule_search_locations
+    return any(Path(place, "products", "page", "openlayers.js").is_file() for place in places or ())
 
 
 def _api(environ: Mapping[str, str]) -> Finding:

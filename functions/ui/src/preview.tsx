@@ -10,8 +10,8 @@ import { useAsked } from "./poll";
 import { count, size } from "./words";
 
 /** Bytes of a vector file, all of which has to be held. */
-const MAX_VECTOR = 50_000_000;
-const MAX_PICTURE = 20_000_000;
+const MAX_VECTOR = 50 * 2 ** 20;
+const MAX_PICTURE = 20 * 2 ** 20;
 const BEGINNING = 1 << 16;
 const [ROWS, COLUMNS] = [200, 40];
 

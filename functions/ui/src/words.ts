@@ -1,16 +1,17 @@
 /** Numbers and times as people read them. */
 
-const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
+/** A number of bytes, as the command line prints it (see amounts.py). */
 export function size(bytes: number | null): string {
   if (bytes === null) return "?";
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) {
-    value /= 1000;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
     unit += 1;
   }
-  return `${unit === 0 ? value : value.toPrecision(3)} ${UNITS[unit]}`;
+  return `${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${UNITS[unit]}`;
 }
 
 /** A time to the second; all are in UTC, as in the logs. */

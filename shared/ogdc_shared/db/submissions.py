@@ -208,12 +208,20 @@ def require_place(conn: Connection, recipe_id: str, *, overwrite: bool, but: str
         AlreadyRunningError: an unfinished run publishes to it.
         AlreadyPublishedError: it has published data, and `overwrite` was not given.
     """
-    found = conn.execute(
-        load_queries("submissions")["find_place_holders"],
-        {"recipe_id": recipe_id, "but": but, "exclusive": _EXCLUSIVE},
-    ).fetchone()
-    running, published = found or (None, None)
+    running, published = _place_holders(conn, recipe_id, but=but)
     _check_place(recipe_id, running, published, overwrite=overwrite)
+
+
+def publisher_of(conn: Connection, recipe_id: str) -> str | None:
+    """Return the name of the run that has published data of a recipe, or None."""
+    return _place_holders(conn, recipe_id, but=None)[1]
+
+
+def _place_holders(conn: Connection, recipe_id: str, *, but: str | None) -> tuple[str | None, str | None]:
+    """Return the unfinished run that publishes to a recipe's place, and the run that has published there."""
+    wanted = {"recipe_id": recipe_id, "but": but, "exclusive": _EXCLUSIVE}
+    found = conn.execute(load_queries("submissions")["find_place_holders"], wanted).fetchone()
+    return found or (None, None)
 
 
 def _check_place(recipe_id: str, running: str | None, published: str | None, *, overwrite: bool) -> None:

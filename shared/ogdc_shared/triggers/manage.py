@@ -13,8 +13,10 @@ from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.runs import Run
+from ogdc_shared.db.submissions import publisher_of
 from ogdc_shared.db.users import caller_id
-from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.errors import AlreadyPublishedError, InvalidRequestError
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.triggers import record, schedule_record
 from ogdc_shared.triggers.record import NewTrigger, Trigger, Upload
 from ogdc_shared.triggers.schedule import next_time
@@ -59,6 +61,7 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
     Raises:
         InvalidRequestError: a field is invalid.
         TriggerExistsError: there is already a trigger with that name.
+        AlreadyPublishedError: its runs could not replace the published data of its recipe.
         InputError: its recipe cannot be read or run.
         UnavailableError: a service does not respond; nothing was recorded.
     """
@@ -72,11 +75,24 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
                     f"recipe_path: the recipe's parameter {asked_for[0]} is required, but "
                     "triggers set no parameters. Give it a default."
                 )
+            if not new.overwrite and policy_of(recipe.meta.output.type).is_exclusive:
+                _check_unpublished(context, recipe.id)
     with context.database.transaction() as conn:
         trigger = record.add_trigger(conn, new, owner=caller_id(conn, caller))
         what = {"bucket": trigger.bucket} if trigger.bucket else {"schedule": trigger.schedule}
         record_act(conn, Action.ADD_TRIGGER, trigger.name, caller=caller, **what)
     return trigger
+
+
+def _check_unpublished(context: Context, recipe_id: str) -> None:
+    """Check that a trigger without `overwrite` can start a run of a recipe that publishes its data."""
+    with context.database.autocommit() as conn:
+        publisher = publisher_of(conn, recipe_id)
+    if publisher is not None:
+        raise AlreadyPublishedError(
+            f"The data of recipe {recipe_id!r} are published already, by run {publisher!r}. All runs of this "
+            "trigger would be refused; add it with `overwrite` (`--overwrite` on the command line)."
+        )
 
 
 def list_triggers(context: Context) -> list[Trigger]:

@@ -25,7 +25,7 @@ from ogdc_shared.triggers.scheduled import start_scheduled
 from support.accounts import member
 from support.argo_server import ArgoServer
 from support.http import Answer, FileServer, Request
-from support.runs import bundle, recipe_files, tell
+from support.runs import bundle, recipe_files, started, tell
 
 Add = Callable[..., dict[str, Any]]
 IN_TRANSACTIONS = """
@@ -81,6 +81,19 @@ def triggered(submit: FlaskClient) -> list[str]:
 def starts(status: FlaskClient, name: str = "nightly") -> list[str]:
     """What became of a trigger's starts, newest first."""
     return [each["outcome"] for each in status.get(f"/triggers/{name}").get_json()["starts"]]
+
+
+def test_a_trigger_that_could_only_be_refused_is_not_added(
+    add: Add, submit: FlaskClient, site: FileServer, argo_events: FlaskClient, argo: ArgoServer
+) -> None:
+    (site.directory / "p.tar.gz").write_bytes(bundle(recipe_files(output="pvc")))
+    asked = {"name": "again", "schedule": "0 3 * * *", "recipe_path": f"{site.url}/p.tar.gz"}
+    assert submit.post("/triggers", json=asked).status_code == 200
+    name = started(submit, files=recipe_files(output="pvc"))
+    tell(argo_events, argo.advance(name, "Succeeded"))
+    refused = submit.post("/triggers", json=asked | {"name": "late"})
+    assert (refused.status_code, f"by run {name!r}" in refused.get_json()["detail"]) == (409, True)
+    add(recipe_path=asked["recipe_path"], overwrite=True)
 
 
 class TestWhenItIsDue:

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ogdc_cli import doctor
 from ogdc_cli.doctor import Finding, examine
 from support.http import closed_port
 
@@ -76,3 +78,15 @@ def test_packages_that_are_not_installed_are_named(home: dict[str, str], tmp_pat
     assert "rich" not in line
     assert "absent-two" not in done.stdout
     assert "-m pip install 'absent-one>=2'" in done.stdout
+
+
+def test_the_library_of_maps_is_looked_for_where_tasks_find_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: found)
+    assert not doctor._has_map_library()
+    library = tmp_path / "products/page/openlayers.js"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    assert doctor._has_map_library()
