@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-_DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.|www\.)?doi\.org/)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
+_DOI = re.compile(
+    r"(?:(?:https?://)?(?:dx\.|www\.)?doi\.org/|https?://[^/]+/data/|info:(?=doi/))?(?:doi[:/]\s*)?(10\.\d{4,9}/\S+)",
+    re.IGNORECASE,
+)
+"""A DOI, also as the address of a resolver or of the Arctic Data Center (`arcticdata.io/data/10.18739/…`)."""
 _PAGE = re.compile(
     r"https?://[^/]+/.*?(?:view|object|meta|resolve|datasets?|packages/[^/]+)/([^?#]+?)/?(?:[?#].*)?",
     re.IGNORECASE,
@@ -24,6 +28,8 @@ def identifiers(text: str) -> list[str]:
     page = None if _DOI.fullmatch(text) else _PAGE.fullmatch(text)
     if page and _URL.match(text):
         forms.append(unquote(page[1]))
+    if _URL.match(text):
+        forms.append(unquote(text))
     for form in tuple(forms):
         if doi := _DOI.fullmatch(form):
             name = doi[1].rstrip("/.,;")

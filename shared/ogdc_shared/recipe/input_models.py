@@ -72,7 +72,11 @@ class DataOneInput(Placed):
     @field_validator("dataset_identifier")
     @classmethod
     def _refuse_blanks(cls, value: str) -> str:
-        """Identifiers have no white space and at most 800 characters (Source: DataONE, Types.Identifier)."""
+        """Identifiers have no white space and at most 800 characters (Source: DataONE, Types.Identifier).
+
+        White space around a pasted one, and after `doi:` as in citations, is removed.
+        """
+        value = re.sub(r"^doi:\s+", "doi:", value.strip(), flags=re.IGNORECASE)
         if len(value) > 800 or re.search(r"\s", value):
             raise ValueError(
                 "is not a DataONE identifier; give one such as doi:10.18739/A29G5GD39, or a landing page."

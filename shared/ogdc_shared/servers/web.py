@@ -96,7 +96,7 @@ class Web:
             return not is_strong and not headers.tells(response, (etag, modified), size)
         if response.status == 200:
             return True
-        raise _refusal(url, response, place=place, note=self._credentials.note)
+        raise self._refusal(url, response, place)
 
     def check(self, url: str) -> None:
         """Check that a file can be fetched, without fetching it.
@@ -107,7 +107,12 @@ class Web:
         """
         response, place = self._look(url, {"Range": "bytes=0-0"})
         if response.status not in {200, 206}:
-            raise _refusal(url, response, place=place, note=self._credentials.note)
+            raise self._refusal(url, response, place)
+
+    def _refusal(self, url: str, response: urllib3.BaseHTTPResponse, place: str) -> Exception:
+        encrypted = _scheme(url) == "https"
+        login = self._credentials.authorization(place, asked=url, encrypted=encrypted)
+        return _refusal(url, response, place, note=self._credentials.note, with_login=bool(login))
 
     def _look(self, url: str, asked: dict[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
         """Request headers by HEAD, or by GET with the headers `asked` if the server does not support HEAD."""
@@ -129,7 +134,7 @@ class Web:
             return self._open_http(url, offset=0, validator=None)
         if response.status not in {200, 206}:
             response.close()
-            raise _refusal(url, response, place=place, note=self._credentials.note)
+            raise self._refusal(url, response, place)
         begins = offset if response.status == 206 else 0
         try:
             size = headers.size_of_file(response, begins)
@@ -367,15 +372,22 @@ def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> byte
     return piece
 
 
-def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "", note: str = "") -> Exception:
+def _refusal(
+    url: str, response: urllib3.BaseHTTPResponse, place: str, *, note: str, with_login: bool
+) -> Exception:
     answer = f"{response.status} {response.reason or ''}".strip()
     if response.status >= 500 or response.status in _PASSING:
         return InterruptedFetchError(
             f"it answered {answer}", pause=headers.asked_pause(response.headers.get("Retry-After", ""))
         )
-    host = urlsplit(place or url).hostname
+    host = urlsplit(place).hostname
+    login = (
+        f"The login for {host} is not accepted: check it"
+        if with_login
+        else f"It asks for a login: give one for {host}"
+    )
     advice = {
-        401: f"It asks for a login: give one for {host} (docs/recipes.md, Inputs behind a login).",
+        401: f"{login} (docs/recipes.md, Inputs behind a login).",
         403: f"It refuses: a login for {host} is missing or may not read this, or a signed link is over "
         "(docs/recipes.md, Inputs behind a login).",
         407: "The proxy asks for a login: give it in https_proxy.",

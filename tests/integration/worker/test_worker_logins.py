@@ -92,6 +92,14 @@ def test_a_login_in_the_url_is_used(place: Place, server: FileServer) -> None:
     assert place.fetch(f"{url}/basic.tif") == {"basic.tif": CONTENT}
 
 
+def test_a_login_that_is_not_accepted_is_not_asked_for(place: Place, server: FileServer) -> None:
+    url = server.url.replace("//", "//ann:wrong@")
+    with pytest.raises(InputNotFoundError, match=r"The login for 127\.0\.0\.1 is not accepted: check it"):
+        place.fetch(f"{url}/basic.tif")
+    with pytest.raises(InputNotFoundError, match="asks for a login: give one"):
+        place.fetch(f"{server.url}/basic.tif")
+
+
 def test_a_login_of_a_netrc_is_used(place: Place, server: FileServer) -> None:
     (place.credentials / "netrc").write_text('machine 127.0.0.1 login ann password "s3cr3t ü"\n')
     assert place.fetch(f"{server.url}/basic.tif") == {"basic.tif": CONTENT}
