@@ -36,8 +36,8 @@ class Deadline:
 class Watchdog:
     """Cuts off connections at their deadlines, from a thread that is started with the first one.
 
-    The thread is woken only for a deadline before the one that it waits for. A thread for each connection
-    would take 0.14 ms to start.
+    The thread is woken only for a deadline before the one that it waits for. It waits for that one even if it
+    has been lifted, so it seldom wakes. A thread for each connection would take 0.14 ms to start.
     """
 
     def __init__(self) -> None:
@@ -72,8 +72,9 @@ class Watchdog:
         with self._changed:
             while True:
                 now = monotonic()
-                for deadline in [each for each in self._deadlines if each.at <= now]:
-                    self._deadlines.remove(deadline)
-                    deadline.cut_off()
-                self._wakes_at = min((each.at for each in self._deadlines), default=math.inf)
+                if now >= self._wakes_at:
+                    for deadline in [each for each in self._deadlines if each.at <= now]:
+                        self._deadlines.remove(deadline)
+                        deadline.cut_off()
+                    self._wakes_at = min((each.at for each in self._deadlines), default=math.inf)
                 self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
