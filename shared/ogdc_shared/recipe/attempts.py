@@ -225,6 +225,7 @@ def _gives_up(loop: Node, attempt: Node) -> bool:
             return True
     body = loop.child_by_field_name("body")
     others = [] if body is None else [each for each in body.named_children if each != attempt]
+    others += filter(_is_else, attempt.children)
     return any(
         any(map(_is_test, nodes(other, "test_command", "command", "compound_statement")))
         and any(map(leaves, nodes(other, "command")))

@@ -68,3 +68,20 @@ def nodes(root: Node, *types: str) -> Iterator[Node]:
 def has_node(root: Node, *types: str) -> bool:
     """Whether there is a node of one of these types."""
     return next(nodes(root, *types), None) is not None
+
+
+def parts_of(node: Node) -> list[Node]:
+    """The commands that `&&` and `||` join."""
+    if node.type != "list":
+        return [node]
+    return [*parts_of(node.named_children[0]), node.named_children[-1]]
+
+
+def without_negation(asked: list[Node]) -> list[Node]:
+    """What a condition runs, without a `!` before it; the grammar puts redirections around that."""
+    inner = (
+        asked[0].named_children[:1] if len(asked) == 1 and asked[0].type == "redirected_statement" else asked
+    )
+    if len(inner) == 1 and inner[0].type == "negated_command":
+        return inner[0].named_children
+    return asked

@@ -23,7 +23,16 @@ from ogdc_shared.recipe.attempts import (
     leaves,
     only_reports,
 )
-from ogdc_shared.recipe.syntax import NOT, has_node, name_of, nodes, short, text_of
+from ogdc_shared.recipe.syntax import (
+    NOT,
+    has_node,
+    name_of,
+    nodes,
+    parts_of,
+    short,
+    text_of,
+    without_negation,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -257,7 +266,7 @@ class _Search:
     def _branches(self, node: Node, context: _Context) -> _Found:
         then = next(index for index, child in enumerate(node.children) if child.type == "then")
         asked = [child for child in node.children[:then] if child.is_named]
-        affirmed = _without_negation(asked)
+        affirmed = without_negation(asked)
         if is_attempt(node):
             answer = _attempted(exhaustion(node))
         elif only_reports(_branch(node, after_success=asked != affirmed)):
@@ -288,8 +297,8 @@ class _Search:
         """Walk what a `while` or `until` asks, which may be an attempt: `until a; do sleep 5; done`."""
         waits_for_success = text_of(loop).startswith("until")
         answer = _attempted(exhaustion(loop))
-        for part in [inner for each in asked for inner in _parts(each)]:
-            affirmed = _without_negation([part])
+        for part in [inner for each in asked for inner in parts_of(each)]:
+            affirmed = without_negation([part])
             is_tried = waits_for_success is (affirmed == [part]) and not answer.used
             yield from self._commands(
                 affirmed if is_tried else [part], answer if is_tried else _Context(exits=False)
@@ -343,13 +352,6 @@ def _commands_of(node: Node) -> list[Node]:
     return [child for child in grouped if child.type not in _NOT_COMMANDS]
 
 
-def _parts(node: Node) -> list[Node]:
-    """The commands that `&&` and `||` join."""
-    if node.type != "list":
-        return [node]
-    return [*_parts(node.named_children[0]), node.named_children[-1]]
-
-
 def _branch(node: Node, *, after_success: bool) -> list[Node]:
     """The commands of an `if` that run after a success or a failure of its condition."""
     others = [child for child in node.children if child.type in {"elif_clause", "else_clause"}]
@@ -368,12 +370,6 @@ def _attempted(noticed: Noticed) -> _Context:
         tried=noticed is not Noticed.YES,
         perhaps=noticed is Noticed.PERHAPS,
     )
-
-
-def _without_negation(asked: list[Node]) -> list[Node]:
-    if len(asked) == 1 and asked[0].type == "negated_command":
-        return asked[0].named_children
-    return asked
 
 
 def _is_arithmetic(node: Node) -> bool:

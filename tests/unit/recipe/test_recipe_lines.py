@@ -74,6 +74,7 @@ n=0; until false; do n=$((n + 1)); [ $n -ge 3 ] && break; sleep 0; done
 n=0; while [ $n -lt 3 ] && ! false; do n=$((n + 1)); done
 n=0; until false || [ $n -ge 3 ]; do n=$((n + 1)); done
 n=0; while true; do false && break; n=$((n + 1)); [ $n -ge 3 ] && { echo; break; }; done
+n=0; while true; do n=$((n + 1)); if false; then break; elif [ $n -ge 3 ]; then break; fi; done
 retry() { for i in 1 2; do "$@" && return 0; sleep 0; done; }; retry false
 for f in a b; do false > "${OUTPUT_DIR:=.}/a" && break; true; done; cp /dev/null b
 ok=0; false && ok=1; true
@@ -182,6 +183,7 @@ false || echo failed >&2
 for f in a b; do false || { echo "no $f"; continue; }; done
 for f in a b; do false || break; done
 if false; then true; else echo failed; fi
+if ! false > /dev/null 2>&1; then echo failed; fi
 false || failed=1
 """.strip().splitlines()
 
