@@ -21,7 +21,7 @@ def outcome(run: RunDetail) -> str:
     if run.status != Phase.SUCCEEDED:
         return failure(run)
     if policy_of(run.output_type).is_zip:
-        where = _removed(run) or f"Fetch the result with: ogdc-runner get-output {name}"
+        where = removed(run, link="output") or f"Fetch the result with: ogdc-runner get-output {name}"
     else:
         where = f"Published as {run.recipe_id}/ on the workflow volume."
     return "\n".join((f"{name}: Succeeded. {where}", *package(run), *warnings(run)))
@@ -63,7 +63,7 @@ def failure(run: Run) -> str:
     name = run.name
     reason = plain(run.message or ("It was cancelled." if run.cancelled_at else "No reason is known."))
     reason = reason.replace("\n", "\n  ")
-    more = _removed(run) or f"See what it wrote: ogdc-runner logs {name}"
+    more = removed(run) or f"See what it wrote: ogdc-runner logs {name}"
     return f"{name}: {run.status}. {reason}\n{more}"
 
 
@@ -79,8 +79,8 @@ def retrying(run: Run) -> str:
     return f"Retrying {run.name}. See how it goes with: ogdc-runner watch {run.name}"
 
 
-def _removed(run: Run) -> str:
-    """Return when a run's artifacts were removed; empty if they are kept."""
-    if run.deleted_at is None:
+def removed(run: Run, *, link: str = "logs") -> str:
+    """Return when a run's artifacts were removed; empty if the one behind `link` is kept."""
+    if run.deleted_at is None or link in run.links:
         return ""
     return f"Its logs and artifacts were removed at {run.deleted_at:%Y-%m-%d %H:%M} UTC."

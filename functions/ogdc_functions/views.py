@@ -125,13 +125,17 @@ def _task_view(task: TaskState) -> answers.Task:
 
 def _links(run: Run) -> dict[str, str]:
     own = f"/runs/{run.name}"
-    links = {"self": own} | {each: f"{own}/{each}" for each in ("logs", "partitions", "facts", "recipe")}
-    if run.status in TERMINAL_PHASES:
-        links["provenance"] = f"{own}/provenance"
-    if run.status == Phase.SUCCEEDED:
+    policy, succeeded = policy_of(run.output_type), run.status == Phase.SUCCEEDED
+    is_gone = run.output_removed_at is not None
+    links = {"self": own} | {each: f"{own}/{each}" for each in ("partitions", "facts", "recipe")}
+    if not is_gone or (policy.expires and succeeded):  # only its zip may have expired
+        links["logs"] = f"{own}/logs"
+        if run.status in TERMINAL_PHASES:
+            links["provenance"] = f"{own}/provenance"
+    if succeeded and not (policy.is_zip and is_gone):
         links["outputs"] = f"{own}/outputs"
-    if policy_of(run.output_type).is_zip and run.status == Phase.SUCCEEDED:
-        links["output"] = f"/output/{run.name}"
+        if policy.is_zip:
+            links["output"] = f"/output/{run.name}"
     return links
 
 

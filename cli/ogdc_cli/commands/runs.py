@@ -112,7 +112,7 @@ def status(
         say("  " + plain(run.message).replace("\n", "\n  "))
     for line in (*outcome.package(run), *outcome.warnings(run)):
         say(line)
-    for line in stages(run):
+    for line in filter(None, (*stages(run), outcome.removed(run))):
         say(one_line(line))
     if partitions:
         _print_partitions(run, divided)

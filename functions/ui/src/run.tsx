@@ -156,7 +156,8 @@ function Warnings({ run }: { run: RunDetail }) {
 }
 
 function Commands({ run }: { run: RunDetail }) {
-  const words = hasEnded(run) ? ["status", "logs"] : ["watch", "cancel"];
+  const words = hasEnded(run) ? ["status"] : ["watch", "cancel"];
+  if (hasEnded(run) && run.links.logs) words.push("logs");
   if (run.links.output) words.push("get-output");
   if (run.links.provenance) words.push("provenance", "reproduce");
   return (

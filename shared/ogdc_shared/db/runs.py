@@ -78,6 +78,8 @@ class Run(NamedTuple):
     """When Argo was reported to have deleted the workflow, or None."""
     removing: str | None
     """What the sweep is removing of it (see `db.retention`), or None."""
+    output_removed_at: datetime | None
+    """When its zip expired, or a user removed all its artifacts; None if neither has happened."""
     logs_removed_at: datetime | None
     """When the logs of its tasks were removed, or None."""
     tasks_removed_at: datetime | None

@@ -185,6 +185,16 @@ def test_outputs_of_an_unfinished_run_are_not_available(
     assert "outputs" not in status.get(f"/runs/{name}").get_json()["links"]
 
 
+@pytest.mark.parametrize(("output", "left"), [("temporary", {"logs", "provenance"}), ("pvc", {"outputs"})])
+def test_a_removed_run_has_no_links_to_what_is_gone(
+    publish, submit: FlaskClient, status: FlaskClient, output: str, left: set[str]
+) -> None:
+    name = publish(output)
+    assert submit.delete(f"/runs/{name}").status_code == 200
+    links = status.get(f"/runs/{name}").get_json()["links"]
+    assert links.keys() == {"self", "partitions", "facts", "recipe"} | left
+
+
 def test_a_zip_that_is_gone_is_410(publish, status: FlaskClient, artifacts: Path) -> None:
     name = publish("temporary")
     (artifacts / output_key(name, "seal-tags")).unlink()

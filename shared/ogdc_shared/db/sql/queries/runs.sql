@@ -35,6 +35,7 @@ SELECT
     runs.deleted_at,
     runs.removing,
     runs.logs_removed_at,
+    runs.output_removed_at,
     runs.tasks_removed_at,
     runs.refresh_requested_at,
     runs.priority,
