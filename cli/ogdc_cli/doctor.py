@@ -210,7 +210,7 @@ def _api(environ: Mapping[str, str]) -> Finding:
         client = ApiClient(ClientSettings.from_env(environ))
         return Finding(part, True, f"{client.url} answers, version {client.version()}")
     except OgdcError as exc:
-        return Finding(part, False, str(exc), "mend OGDC_API_URL, or unset it to use this machine's stack")
+        return Finding(part, False, str(exc), "correct OGDC_API_URL, or unset it to use this machine's stack")
 
 
 def _login(environ: Mapping[str, str]) -> Finding:

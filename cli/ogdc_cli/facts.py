@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ogdc_cli.amounts import size_in_words
 from ogdc_shared.layout import REUSE_TASK, STAGES
 from ogdc_shared.phases import REUSED, TERMINAL_PHASES
+from ogdc_shared.several import first_commands
 
 if TYPE_CHECKING:
     from ogdc_shared.api.answers import Facts, FileTotals, RunDetail
@@ -35,8 +36,7 @@ def _place(task: Facts) -> tuple[int, int]:
 def _reused(task: Facts) -> str:
     if task.reused is None:
         return ""
-    last = task.reused.commands
-    what = "all" if task.phase == REUSED else "command 1" if last == 1 else f"commands 1 to {last}"
+    what = "all" if task.phase == REUSED else first_commands(task.reused.commands)
     return f"{what} from run {task.reused.run}"
 
 

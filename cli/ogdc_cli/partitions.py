@@ -23,7 +23,7 @@ def summary(run: Run) -> str:
         return "Its inputs are on volumes and not listed yet."
     begun = [f"{number} {phase}" for phase, number in sorted(run.partition_counts.items())]
     if left := count - sum(run.partition_counts.values()):
-        begun.append(f"{left} not begun")
+        begun.append(f"{left} not started")
     files = "" if run.input_files is None else f" of {counted(run.input_files, 'file')}"
     size = "" if run.input_bytes is None else f", {size_in_words(run.input_bytes)}"
     return f"{counted(count, 'partition')}{files}{size}: {', '.join(begun)}"
@@ -40,7 +40,7 @@ def _row(partition: Partition) -> tuple[str, ...]:
         str(partition.number),
         "?" if files is None else str(files),
         "?" if size is None else size_in_words(size),
-        partition.phase or "not begun",
+        partition.phase or "not started",
         _in_a_line(partition.message or ""),
     )
 

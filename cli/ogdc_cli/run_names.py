@@ -55,7 +55,7 @@ def find_name(client: ApiClient, text: str) -> str:
     if len(names) > 1:
         several = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         raise InvalidRequestError(
-            f"Several runs' names begin with {text!r}: {one_line(several)}. Give more of it."
+            f"Several runs' names begin with {text!r}: {one_line(several)}. Give more characters."
         )
     return names[0]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ogdc_shared.documentation import RECIPES
 from ogdc_shared.errors import InvalidRequestError
 
 _META = """\
-# What every key means: docs/recipes.md. `ogdc-runner validate` checks this file.
+# What every key means: {recipes}
+# `ogdc-runner validate` checks this file.
 name: {name}
 workflow:
   type: shell
@@ -52,7 +54,11 @@ def write_recipe(directory: Path, *, name: str = DEFAULT_NAME) -> tuple[Path, ..
     from ogdc_shared.recipe.ids import recipe_id
 
     recipe_id(name)
-    contents = {"meta.yml": _META.format(name=_quoted(name)), "recipe.sh": _COMMANDS, "places.csv": _PLACES}
+    contents = {
+        "meta.yml": _META.format(name=_quoted(name), recipes=RECIPES),
+        "recipe.sh": _COMMANDS,
+        "places.csv": _PLACES,
+    }
     files = tuple(directory / file for file in contents)
     for file in files:
         if file.is_symlink() or file.exists():

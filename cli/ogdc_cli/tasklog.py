@@ -25,7 +25,7 @@ _WORDS = {
     "warning": "warning: {message}",
     "checks_skipped": "the outputs were not checked: {reason}",
     "failed": "failed: {message}",
-    "failed_before": "an earlier try failed: {message}",
+    "failed_before": "an earlier attempt failed: {message}",
     "stopped": "stopped: {message}",
 }
 """Event of the worker (see `worker.report`) → how it is worded."""

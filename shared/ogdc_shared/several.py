@@ -23,3 +23,10 @@ def several(texts: Sequence[str], *, of: int | None = None, shown: int = SHOWN, 
     first = texts[:shown]
     more = total - len(first)
     return by.join(first) + (f"{' ' if by == ', ' else by}and {more} more" if more > 0 else "")
+
+
+def first_commands(number: int) -> str:
+    """Return `command 1`, `commands 1 and 2` or `commands 1 to 3`."""
+    if number == 1:
+        return "command 1"
+    return f"commands 1 {'and' if number == 2 else 'to'} {number}"

@@ -120,7 +120,7 @@ def _send(client: ApiClient, wanted: Wanted, *, as_json: bool) -> None:
             return True
         for line in _summary(package):
             say(one_line(line), err=True)
-        return typer.confirm(f"Publish it at {url}? It stays there for ever.", err=True)
+        return typer.confirm(f"Publish it at {url}? A published data set cannot be deleted.", err=True)
 
     def count(sent: Sent) -> None:
         done[sent.is_new] += 1

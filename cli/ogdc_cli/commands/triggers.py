@@ -126,7 +126,7 @@ def add(
     if as_json:
         print_json(trigger)
     else:
-        say(f"Trigger {trigger.name} is set; see what it does with: ogdc-runner triggers show {name}")
+        say(f"Trigger {trigger.name} is set. To show it: ogdc-runner triggers show {name}")
 
 
 @triggers.command("remove")

@@ -108,7 +108,7 @@ def log_in(web: Web, way: Way, *, show: Callable[[str], None], seconds: float = 
         try:
             returned = server.returns.get(timeout=seconds)
         except Empty:
-            raise ProviderError("Nobody came back from the browser in time.") from None
+            raise ProviderError("The login in the browser was not completed in time.") from None
     form = {
         "grant_type": "authorization_code",
         "code": _code(returned.parameters, way.issuer),

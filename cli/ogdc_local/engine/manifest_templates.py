@@ -210,7 +210,7 @@ def _retry(strategy: argo.RetryStrategy, where: str) -> Retry:
         raise ManifestError(f"{where}.expression: only the compiler's own expression is supported.")
     policy = strategy.retry_policy or ("Always" if expression else "OnFailure")
     if policy not in _POLICIES:
-        raise ManifestError(f"{where}.retryPolicy: {policy!r} is none of {', '.join(_POLICIES)}.")
+        raise ManifestError(f"{where}.retryPolicy: {policy!r} is not one of {', '.join(_POLICIES)}.")
     backoff = strategy.backoff or argo.Backoff()
     return Retry(
         limit=whole_number(strategy.limit, f"{where}.limit"),

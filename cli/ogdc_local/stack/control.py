@@ -311,9 +311,11 @@ def _keep(stack: Stack, difference: _Difference) -> bool:
     if difference.matters:
         raise StackError(
             f"The local stack {difference.what}, and has workflows running. Wait for them "
-            "(ogdc-runner list), or restart it yourself: ogdc-runner down; they go on when it is up again."
+            "(ogdc-runner list), or stop it (ogdc-runner down): they continue when it is up again."
         )
-    print(f"The local stack is busy and stays as it is: it {difference.what}.", file=sys.stderr, flush=True)
+    print(
+        f"The local stack {difference.what}, but is busy and was not restarted.", file=sys.stderr, flush=True
+    )
     return True
 
 

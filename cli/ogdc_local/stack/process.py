@@ -150,9 +150,9 @@ def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
     earlier = [path for path in sorted(paths.root.glob("pg-*")) if path.name.removeprefix("pg-").isdecimal()]
     if earlier and not data.exists() and not read_variable(StackSettings, "postgres_binaries", environ):
         raise StackError(
-            f"The record of earlier runs is in {earlier[-1]}, which takes that version of PostgreSQL, and "
-            f"what is here is version {binaries.major} ({binaries.directory}). Install the other, or move "
-            "the directory away to begin a new record."
+            f"The record of earlier runs is in {earlier[-1]}, which needs that version of PostgreSQL, but "
+            f"version {binaries.major} is installed ({binaries.directory}). Install the other one, or move "
+            "the directory away to start a new record."
         )
     return Postgres(binaries=binaries, data=data, socket_dir=paths.socket_dir(), log=paths.postgres_log)
 

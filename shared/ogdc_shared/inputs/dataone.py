@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from ogdc_shared.documentation import LOGINS
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
 from ogdc_shared.filenames import last_component, relative_path
 from ogdc_shared.inputs.dataone_maps import identifier_in_store, mapped_documents
@@ -220,7 +221,7 @@ def _read(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> tup
     if response.status in {401, 403}:
         raise InputNotFoundError(
             f"The DataONE node at {url} answered with status {response.status}: it requires a login, or the "
-            "token has expired. Give a token for its host (docs/recipes.md, Inputs behind a login)."
+            f"token has expired. Give a token for its host: {LOGINS}"
         )
     if response.status not in {200, 404}:
         raise _not_a_node(url, f"status {response.status}")
@@ -289,7 +290,7 @@ def _nothing(base: str, identifier: str, *, filename: str | None, others: list[s
         return (
             f"DataONE knows no data files of {identifier!r} at {base}, or they are not public. Give the data "
             "set's DOI, or the address of its landing page, as dataset_identifier; for a private one, give a "
-            "token for the node's host (docs/recipes.md, Inputs behind a login)."
+            f"token for the node's host: {LOGINS}"
         )
     return (
         f"No file of the DataONE package {identifier!r} is named {filename!r}. "

@@ -107,12 +107,10 @@ def _bundle(context: Context, process: Process) -> bytes:
 def _check_names(process: Process, asked: Execute) -> None:
     inputs, outputs = process.description["inputs"], process.description["outputs"]
     for name in asked.outputs - outputs.keys():
-        raise InvalidRequestError(
-            f"output {name!r:.100}: there is no such output; there are {', '.join(outputs)}."
-        )
+        raise InvalidRequestError(f"output {name!r:.100}: unknown output; possible: {', '.join(outputs)}.")
     for name in asked.inputs.keys() - inputs.keys():
-        there = f"there are {', '.join(inputs)}" if inputs else "the process has none"
-        raise InvalidRequestError(f"input {name!r:.100}: there is no such input; {there}.")
+        there = f"possible: {', '.join(inputs)}" if inputs else "the process has none"
+        raise InvalidRequestError(f"input {name!r:.100}: unknown input; {there}.")
     for name, described in inputs.items():
         if described["minOccurs"] and name not in asked.inputs:
             raise InvalidRequestError(f"input {name}: is missing.")

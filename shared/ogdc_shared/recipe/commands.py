@@ -18,7 +18,7 @@ MAX_BYTES = 128 * 1024 - 1
 """Maximum length of a shell's argument after `-c`: Linux' MAX_ARG_STRLEN without its final NUL."""
 
 _ON_ITS_OWN = (
-    "Each line is run on its own: write the whole of it in one line, or end its lines but the last with \\."
+    "Each line is run on its own: write the command in one line, or end all its lines but the last with \\."
 )
 _SHOWN = 100
 

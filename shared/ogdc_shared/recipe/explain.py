@@ -66,7 +66,7 @@ def _sentence(details: ErrorDetails) -> str:
     kind, location = details["type"], details["loc"]
     key = _key(location)
     if kind == "extra_forbidden":
-        return f"{key}: there is no such key; {_nearest(str(location[-1]), list(_fields(location)))}"
+        return f"{key}: unknown key; {_nearest(str(location[-1]), list(_fields(location)))}"
     if kind == "missing":
         description = _fields(location)[str(location[-1])].description
         return f"{key}: is missing; add it{f' ({description})' if description else '.'}"

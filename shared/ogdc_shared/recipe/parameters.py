@@ -139,7 +139,7 @@ def _problems(parameter: RecipeParameter) -> Iterator[str]:
 
 def _unknown(name: str, known: Mapping[str, RecipeParameter]) -> str:
     there = f"{META_FILE} declares {', '.join(known) or 'none'}"
-    return f"parameter {shown(name)}: the recipe has no such parameter; {there}."
+    return f"parameter {shown(name)}: unknown parameter; {there}."
 
 
 def _read(parameter: RecipeParameter, given: Any, *, from_text: bool) -> Any:

@@ -16,7 +16,7 @@ def missing_words(meta: RecipeMeta) -> str | None:
         return "has no `output.license`, such as CC-BY-4.0."
     if meta.metadata.owner is None:
         return (
-            "names nobody with an ORCID iD, whose the data set would be: give a creator's `orcid`, or "
+            "names nobody with an ORCID iD, who would own the data set: give a creator's `orcid`, or "
             "`metadata.rights_holder`."
         )
     return None

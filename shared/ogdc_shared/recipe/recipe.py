@@ -71,7 +71,7 @@ def load_recipe(directory: Path) -> Recipe:
     """
     if not directory.is_dir():
         raise RecipeNotFoundError(
-            f"{directory}: there is no such directory; give the directory with the recipe's {META_FILE}."
+            f"{directory}: the directory does not exist; give the directory with the recipe's {META_FILE}."
         )
     content = with_eml(load_meta(directory / META_FILE), directory)
     try:

@@ -58,7 +58,9 @@ def checked_ftp(location: str, reach: Reach) -> str:
     try:
         address = checked_addresses(parts.hostname or "", parts.port, reach)[0]
     except OSError as exc:
-        raise RecipeNotFoundError(f"{location}: there is no such server. Check the address.") from exc
+        raise RecipeNotFoundError(
+            f"{location}: the server does not exist (DNS does not know its name). Check the address."
+        ) from exc
     host = f"[{address}]" if ":" in address else address
     return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
 

@@ -113,7 +113,7 @@ def _stage_local(path: Path, into: Path) -> None:
                 unpack(archive, into)
         else:
             what = f"neither a directory nor an archive ({', '.join(ARCHIVES)})"
-            raise RecipeNotFoundError(f"{path}: {what if path.exists() else 'there is no such directory'}.")
+            raise RecipeNotFoundError(f"{path}: {what if path.exists() else 'the directory does not exist'}.")
     except PermissionError as exc:
         raise RecipeNotFoundError(
             f"{path}: cannot be read. Check the permissions of {exc.filename}."

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
 from ogdc_shared.layout import reused_facts_key, reused_key
+from ogdc_shared.several import first_commands
 from ogdc_shared.storage.store import ArtifactNotFoundError
 
 
@@ -30,8 +31,7 @@ class TakenPartition(NamedTuple):
         """Return a message."""
         if self.whole:
             return f"reused from run {self.run}"
-        which = "command 1" if self.commands == 1 else f"commands 1 to {self.commands}"
-        return f"{which} reused from run {self.run}"
+        return f"{first_commands(self.commands)} reused from run {self.run}"
 
 
 def taken_partitions(context: Context, run: Run) -> dict[int, TakenPartition]:

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from ogdc_shared import connections
 from ogdc_shared.connections import cut_where_late
+from ogdc_shared.documentation import LOGINS
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.reach import Reach, checked_addresses
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response, unresolved
@@ -135,5 +136,5 @@ def _message(error: BaseException) -> str:
 
 def _advice(error: BaseException, host: str) -> str:
     if str(error).startswith(_LOGIN_WANTED):
-        return f"It asks for a login: give one for {host} (docs/recipes.md, Inputs behind a login)."
+        return f"It requires a login for {host}: see {LOGINS}"
     return "Check the address."

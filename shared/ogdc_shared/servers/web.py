@@ -25,6 +25,7 @@ from urllib3.exceptions import (
 
 from ogdc_shared import connections
 from ogdc_shared.connections import cut_where_late, pool_manager, proxy_manager, wire_of
+from ogdc_shared.documentation import LOGINS
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.servers import headers
 from ogdc_shared.servers.credentials import Credentials, without_login
@@ -176,8 +177,7 @@ class Web:
                 )
         raise InputNotFoundError(
             f"{url!r} cannot be fetched: its server redirects endlessly, finally to {place!r}. Some "
-            "servers do this "
-            "if a login is missing. Check the address, and see docs/recipes.md, Inputs behind a login."
+            f"servers do this if a login is missing. Check the address, and see {LOGINS}"
         )
 
     def _request(
@@ -382,15 +382,13 @@ def _refusal(
         )
     host = urlsplit(place).hostname
     login = (
-        f"The login for {host} is not accepted: check it"
-        if with_login
-        else f"It asks for a login: give one for {host}"
+        f"The login for {host} is not accepted. Check it" if with_login else f"It requires a login for {host}"
     )
     advice = {
-        401: f"{login} (docs/recipes.md, Inputs behind a login).",
-        403: f"It refuses: a login for {host} is missing or may not read this, or a signed link is over "
-        "(docs/recipes.md, Inputs behind a login).",
-        407: "The proxy asks for a login: give it in https_proxy.",
+        401: f"{login}: see {LOGINS}",
+        403: f"A login for {host} is missing or may not read this, or a signed link has expired: see "
+        f"{LOGINS}",
+        407: "The proxy requires a login: give it in https_proxy.",
     }.get(response.status, "Check the address.")
     message = f"{url!r} cannot be fetched: its server answered {answer}. {advice}"
     return InputNotFoundError(f"{message} {note}".rstrip())

@@ -169,7 +169,7 @@ class S3Store:
             return replaced_meanwhile(key)
         if code == "NoSuchBucket":
             return ConfigurationError(
-                f"OGDC_S3_BUCKET={self._bucket!r}: the object store has no such bucket."
+                f"OGDC_S3_BUCKET={self._bucket!r}: the object store has no bucket with this name."
             )
         if code in REFUSED:
             return ConfigurationError(

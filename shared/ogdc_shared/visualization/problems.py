@@ -76,17 +76,19 @@ def config_problems(config: VisualizationConfig) -> list[str]:
     found += [
         f"{key}: {getattr(config, key)} is negative." for key in _LENGTHS if (getattr(config, key) or 0) < 0
     ]
-    found += [f"{key}: {value!r} is that of {other}, too." for key, other, value in _shared_names(config)]
+    found += [
+        f"{key}: {value!r} is also the value of {other}." for key, other, value in _shared_names(config)
+    ]
     if not config.ext_input:
-        found.append("ext_input: is empty; say how the names of the files end that are read.")
+        found.append("ext_input: is empty; give the file name ending of the inputs.")
     if config.enable_raster and not config.statistics:
         found.append(
-            "statistics: there is none, so rasters would have no band; enable_raster: false makes none."
+            "statistics: is empty, so rasters have no band. Add a statistic, or set enable_raster: false."
         )
     names = [each.name for each in config.statistics]
     for number, statistic in enumerate(config.statistics):
         if names.count(statistic.name) > 1:
-            found.append(f"statistics[{number}].name: {statistic.name!r} is there twice.")
+            found.append(f"statistics[{number}].name: {statistic.name!r} is given twice.")
         found += [f"statistics[{number}].{problem}" for problem in _problems_of(statistic)]
     return found
 

@@ -97,7 +97,7 @@ def _explain(message: str) -> str:
         kind: Any = VisualizationConfig
         if place.startswith(".statistics"):
             kind = LevelConfig if "z_config" in place else Statistic
-        return f"{(place + '.' + key).lstrip('.')}: no such key; {nearest(key, kind.__struct_fields__)}"
+        return f"{(place + '.' + key).lstrip('.')}: unknown key; {nearest(key, kind.__struct_fields__)}"
     if missing := re.match(r"Object missing required field `([^`]*)`(?: - at `\$(.*)`)?", message):
         return f"{((missing[2] or '') + '.' + missing[1]).lstrip('.')}: is missing."
     words, _, place = message.partition(" - at `$")

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ogdc_shared.documentation import LOGINS
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.filenames import has_extension
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError
@@ -177,8 +178,7 @@ def _about(source: str, response: Response, first: bytes) -> str:
     host = urlsplit(response.url or source).hostname
     return (
         f"{source!r} cannot be fetched: its server answered with {page}{where} instead of the file, as most "
-        f"do where a login is missing. Give the address of the file itself, or a login for {host} "
-        "(docs/recipes.md, Inputs behind a login)."
+        f"do if a login is missing. Give the address of the file itself, or a login for {host}: see {LOGINS}"
     )
 
 

@@ -266,7 +266,7 @@ def _how_it_failed(outcome: CommandResult, timeout: float | None, killed: int) -
         programs = "a program" if killed == 1 else f"{killed} programs"
         but = "" if outcome.exit_code else ", but its outputs may be incomplete"
         return (
-            f"{ended}{but}: the kernel killed {programs} of it for lack of memory "
+            f"{ended}{but}: the kernel killed {programs} for lack of memory "
             "(workflow.resources.memory asks for more)"
         )
     return ended + _EXPLAINED.get(outcome.exit_code, "")

@@ -124,7 +124,7 @@ def _make(companion: _Companion, publication: Publication, reporter: Reporter, n
         reporter.warn(
             companion.warning,
             f"A command wrote {companion.name!r}, which is reserved for the description of "
-            f"{companion.subject}. So the result has no such description. Use another name.",
+            f"{companion.subject}. So the result lacks this description. Use another name.",
         )
         return
     directory = companion.place(publication)

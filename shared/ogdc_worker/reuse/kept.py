@@ -88,7 +88,7 @@ class About(NamedTuple):
                 beside = {str(name): str(text) for name, text in beside.items()}
             return cls(**fields, files=files, done=done, beside=beside)
         except (TypeError, KeyError, AttributeError, RecursionError) as exc:
-            raise ValueError(f"This says nothing of what is kept: {exc}") from exc
+            raise ValueError(f"Cannot read the record of the kept result: {exc}") from exc
 
 
 def _kept_file(name: str, kind: str, mode: int, size: int = 0, what: str = "") -> KeptFile:

@@ -270,7 +270,7 @@ class _Taking:
             _write_bytes(f"{place}/{layout.WARNINGS}", warnings)
         kept, about = entry.read(layout.FACTS), entry.about
         if kept is None:
-            raise NotAsKeptError("its task was stopped before it had told what it did")
+            raise NotAsKeptError("its task was stopped before it reported what it did")
         facts = taken_facts(kept, partition=number, run=about.run, commands=about.commands)
         _write_bytes(f"{place}/{layout.FACTS}", facts)
         return facts

@@ -51,7 +51,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "alias bomb": ({"meta.yml": BOMB}, "meta.yml: has more than", "write them out"),
     "unknown key": (
         meta(workflow={"type": "shell", "shfile": "a.sh"}),
-        "meta.yml: workflow.shfile: there is no such key", "did you mean sh_file?",
+        "meta.yml: workflow.shfile: unknown key", "did you mean sh_file?",
     ),
     "a key twice": ({"meta.yml": "name: a\nname: b\n"}, "meta.yml: line 2: the key 'name'", "keep one"),
     "missing side file": (
@@ -169,7 +169,7 @@ def left_after(stack: Stack, name: str) -> None:
     ("status", "remedy"),
     [
         (404, "Check the address."),
-        (403, "It refuses: a login for 127.0.0.1 is missing or may not read this, or a signed link is over"),
+        (403, "A login for 127.0.0.1 is missing or may not read this, or a signed link has expired"),
         (410, "Check the address."),
     ],
 )

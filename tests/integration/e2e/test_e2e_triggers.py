@@ -87,4 +87,4 @@ def test_triggers_are_managed_by_commands(stack: Stack, recipe) -> None:
 def test_a_trigger_of_a_recipe_that_is_not_there_is_refused(stack: Stack, tmp_path: Path) -> None:
     refused = stack.cli("triggers", "add", "x", "--bucket", "b", "--recipe", str(tmp_path / "nothing"))
 
-    assert (refused.code, "there is no such directory" in refused.err) == (1, True)
+    assert (refused.code, "the directory does not exist" in refused.err) == (1, True)

@@ -206,7 +206,7 @@ def test_an_invalid_map_configuration_is_rejected_before_the_run(
     recipe = write_recipe(tmp_path, "Wrong map", basins, config=CONFIG | {"zrange": [0, 5]})
     done = stack.cli(command, str(recipe), cwd=tmp_path)
     assert done.code != 0
-    assert "config.json: zrange: no such key; did you mean z_range?" in done.out + done.err
+    assert "config.json: zrange: unknown key; did you mean z_range?" in done.out + done.err
 
 
 def test_inputs_not_selected_by_the_configuration_cause_a_warning(

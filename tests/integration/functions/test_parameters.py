@@ -73,7 +73,7 @@ def test_a_body_in_json_has_values_of_their_types(serve, environment, artifacts:
     [
         ("", "parameter YEAR: is missing"),
         ("set=YEAR=soon", "parameter YEAR: 'soon' is not of type integer"),
-        ("set=YEAR=2021&set=YAER=1", "parameter 'YAER': the recipe has no such parameter"),
+        ("set=YEAR=2021&set=YAER=1", "parameter 'YAER': unknown parameter"),
         ("set=YEAR", "'YEAR' is not of the form NAME=VALUE"),
         ("set=YEAR=2021&set=YEAR=2022", "parameter 'YEAR': is set twice"),
     ],

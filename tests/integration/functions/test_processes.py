@@ -163,7 +163,7 @@ def test_a_job_that_failed_says_why(status, job: str, at):
         ({}, "input YEAR: is missing"),
         ({"inputs": {"YEAR": "2021"}}, "input YEAR: '2021' is not of type integer"),
         ({"inputs": {"YEAR": 1900}}, "parameter YEAR: 1900 is too small"),
-        ({"inputs": {"YEAR": 2021, "X": 1}}, "input 'X': there is no such input; there are YEAR, METHOD"),
+        ({"inputs": {"YEAR": 2021, "X": 1}}, "input 'X': unknown input; possible: YEAR, METHOD"),
         (
             {"inputs": {"YEAR": {"href": "ftp://example.org/y"}}},
             "input YEAR: href: 'ftp://example.org/y' cannot be read by",
@@ -176,11 +176,11 @@ def test_a_job_that_failed_says_why(status, job: str, at):
         ({"inputs": {"YEAR": {"href": "http://\ud800/"}}}, r"has '\ud800' as character 8"),
         (
             {"inputs": {"YEAR": 2021, "object": {"href": "https://example.org"}}},
-            "input 'object': there is no",
+            "input 'object': unknown input",
         ),
         (
             {"inputs": {"YEAR": 2021}, "outputs": {"X": {}}},
-            "output 'X': there is no such output; there are result",
+            "output 'X': unknown output; possible: result",
         ),
         ({"inputs": [1]}, "inputs: give an object"),
         ({"inputs": {"YEAR": 2021}, "response": "x"}, "response='x': give raw or document"),

@@ -12,14 +12,14 @@ from support.answers import run_detail
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({}, "3 partitions of 7 files: 3 not begun"),
-        ({"partitions": 1, "input_files": 1, "input_bytes": 8}, "1 partition of 1 file, 8 B: 1 not begun"),
+        ({}, "3 partitions of 7 files: 3 not started"),
+        ({"partitions": 1, "input_files": 1, "input_bytes": 8}, "1 partition of 1 file, 8 B: 1 not started"),
         (
             {"partition_counts": {"Succeeded": 1, "Failed": 1}, "input_bytes": 3 * 2**30},
-            "3 partitions of 7 files, 3.0 GiB: 1 Failed, 1 Succeeded, 1 not begun",
+            "3 partitions of 7 files, 3.0 GiB: 1 Failed, 1 Succeeded, 1 not started",
         ),
         ({"partition_counts": {"Succeeded": 3}}, "3 partitions of 7 files: 3 Succeeded"),
-        ({"input_files": None}, "3 partitions: 3 not begun"),
+        ({"input_files": None}, "3 partitions: 3 not started"),
         ({"partitions": None, "input_files": None}, "Its inputs are on volumes and not listed yet."),
     ],
 )
@@ -47,7 +47,7 @@ def test_sizes_are_short(size: int | None, shown: str) -> None:
 
 def test_a_partition_that_has_not_started_is_shown_as_such() -> None:
     partition = Partition(number=4, files=None, bytes=None, phase=None, message=None)
-    assert rows([partition])[1] == ("4", "?", "?", "not begun", "")
+    assert rows([partition])[1] == ("4", "?", "?", "not started", "")
 
 
 def test_a_message_is_one_line_without_control_characters() -> None:

@@ -48,7 +48,7 @@ def test_reused_partitions_are_marked_in_a_column() -> None:
         [ran, Facts("publish", "publish", None, "Failed", None, None), whole]
     )
     assert {len(row) for row in (heading, first, publish, last)} == {10}
-    assert (heading[9], first[9], publish[9]) == ("REUSED", "commands 1 to 2 from run lakes-a", "")
+    assert (heading[9], first[9], publish[9]) == ("REUSED", "commands 1 and 2 from run lakes-a", "")
     assert last[2:] == ("Reused", "", "", "", "", "", "", "all from run lakes-b")
 
 

@@ -156,7 +156,7 @@ def test_an_announced_iss_parameter_is_required(server: FileServer) -> None:
 
 
 def test_waiting_for_the_browser_is_limited(server: FileServer) -> None:
-    with pytest.raises(ProviderError, match="Nobody came back"):
+    with pytest.raises(ProviderError, match="was not completed in time"):
         Login(server).go(lambda back, asked: None, seconds=0)
 
 

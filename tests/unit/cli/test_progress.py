@@ -152,7 +152,7 @@ def test_a_run_with_many_partitions_is_shown_by_their_number(
     service.facts = {"partitions": 500, "partition_counts": counts, "input_files": None, "input_bytes": None}
     service.looks = [("Running", started(1, 1)), ("Succeeded", started(1, 1))]
     progress.follow(service.client, "r")
-    assert printed(capsys) == ["500 partitions: 1 Running, 2 Succeeded, 497 not begun"]
+    assert printed(capsys) == ["500 partitions: 1 Running, 2 Succeeded, 497 not started"]
     assert "/runs/r/logs" not in server.paths()
 
 
@@ -163,7 +163,7 @@ def test_the_results_of_partitions_are_shown_last(
     service.looks = [("Running", ""), ("Succeeded", "")]
     service.facts_at_the_end = {"partition_counts": {"Reused": 499, "Succeeded": 1}}
     progress.follow(service.client, "r")
-    assert printed(capsys) == ["500 partitions: 500 not begun", "500 partitions: 499 Reused, 1 Succeeded"]
+    assert printed(capsys) == ["500 partitions: 500 not started", "500 partitions: 499 Reused, 1 Succeeded"]
 
 
 def test_quiet_says_nothing(service: Service, capsys: pytest.CaptureFixture[str], server: FileServer) -> None:

@@ -281,7 +281,7 @@ def test_the_last_task_is_known_before_its_turn() -> None:
     )
     first = run.flow.take(run.now)
     assert first is not None
-    assert run.flow.comes_last() is None, "one of the partitions has not begun"
+    assert run.flow.comes_last() is None, "one of the partitions has not started"
     second = run.flow.take(run.now)
     assert second is not None
     before = run.flow.changes()

@@ -147,7 +147,7 @@ def put(path: str, value: object):
         ("spec.templates.1.inputs.artifacts.0.path", "/../x", "is not an absolute path"),
         ("spec.templates.1.inputs.artifacts.0.s3.bucket", "b", "s3.bucket is not supported"),
         ("spec.templates.1.retryStrategy.expression", "true", "only the compiler's own expression"),
-        ("spec.templates.1.retryStrategy.retryPolicy", "Sometimes", "'Sometimes' is none of"),
+        ("spec.templates.1.retryStrategy.retryPolicy", "Sometimes", "'Sometimes' is not one of"),
         ("spec.templates.1.retryStrategy.backoff.duration", "soon", "expected a time such as 10s"),
         ("spec.templates.2.outputs.artifacts.0.archive", None, "output artifacts are kept as they are"),
         ("spec.templates.2.outputs.artifacts.0.path", "/etc/passwd", "is on no volume of the container"),

@@ -37,13 +37,13 @@ def test_a_recipe_holds_its_id_and_its_commands_with_their_lines(tmp_path: Path)
 
 
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeNotFoundError, match=r"nowhere: there is no such directory"):
+    with pytest.raises(RecipeNotFoundError, match=r"nowhere: the directory does not exist"):
         load_recipe(tmp_path / "nowhere")
 
 
 def test_a_file_is_no_recipe_directory(tmp_path: Path) -> None:
     (tmp_path / "meta.yml").write_text("name: a")
-    with pytest.raises(RecipeNotFoundError, match="no such directory"):
+    with pytest.raises(RecipeNotFoundError, match="the directory does not exist"):
         load_recipe(tmp_path / "meta.yml")
 
 

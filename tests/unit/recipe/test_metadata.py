@@ -38,7 +38,7 @@ def read(**changed: Any) -> RecipeMeta:
             "is not an ORCID iD; give one such as",
         ),
         ({"contact": {"family_name": "L", "email": "at home"}}, "'at home' is not an e-mail address"),
-        ({"licence": "CC0-1.0"}, "metadata.licence: there is no such key"),
+        ({"licence": "CC0-1.0"}, "metadata.licence: unknown key"),
         ({"access": "secret"}, "metadata.access: 'secret' cannot be used; give 'public' or 'private'."),
         ({"temporal": {"begin": "2021-02-30"}}, "'2021-02-30' is not a year or day"),
         ({"temporal": {"begin": "2021-06", "end": 2022}}, "'2021-06' is not a year or day"),

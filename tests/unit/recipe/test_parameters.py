@@ -41,7 +41,7 @@ DECLARED = [
         ([{"name": "A\n"}], "is not a variable name"),
         ([{"name": "A"}, {"name": "A"}], "parameters[1].name: 'A' names two parameters"),
         ([{"name": "A", "type": "date"}], "parameters[0].type: 'date' cannot be used"),
-        ([{"name": "A", "typ": "string"}], "parameters[0].typ: there is no such key; did you mean type?"),
+        ([{"name": "A", "typ": "string"}], "parameters[0].typ: unknown key; did you mean type?"),
         ([{"type": "string"}], "parameters[0].name: is missing"),
         ({"A": {"type": "string"}}, "parameters: a mapping cannot be used; give a list"),
         ([{"name": "A", "type": "integer", "default": "1"}], "parameters[0].default: '1' is not of type"),
@@ -102,7 +102,7 @@ def test_values_from_a_command_line_are_parsed() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"YAER": 2021}, "parameter 'YAER': the recipe has no such parameter; meta.yml declares YEAR, CRS"),
+        ({"YAER": 2021}, "parameter 'YAER': unknown parameter; meta.yml declares YEAR, CRS"),
         ({"YEAR": "soon"}, "parameter YEAR: 'soon' is not of type integer; give a whole number."),
         ({"YEAR": True}, "parameter YEAR: True is not of type integer"),
         ({"YEAR": 2021.5}, "parameter YEAR: 2021.5 is not of type integer"),

@@ -218,6 +218,6 @@ def test_any_file_is_read_as_a_mapping_or_rejected_with_our_message(
 
 
 def test_of_very_many_problems_some_are_told_and_the_rest_counted() -> None:
-    error = InvalidRecipeError(*(f"meta.yml: k{number}: there is no such key" for number in range(100_000)))
+    error = InvalidRecipeError(*(f"meta.yml: k{number}: unknown key" for number in range(100_000)))
     assert len(error.problems) == len(str(error).splitlines()) == 101
     assert error.problems[-1] == "meta.yml: has 99,900 more problems."

@@ -92,7 +92,7 @@ def test_a_construct_over_several_lines_is_told_line_by_line_with_what_to_do() -
     assert first.startswith("recipe.sh: line 1: `for f in *.nc; do` is not a whole command: ")
     assert first.endswith(
         'expecting "done"). Each line is run on its own: '
-        "write the whole of it in one line, or end its lines but the last with \\."
+        "write the command in one line, or end all its lines but the last with \\."
     )
     assert last.startswith('recipe.sh: line 3: `done` is not a whole command: "done" unexpected')
 

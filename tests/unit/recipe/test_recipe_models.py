@@ -125,11 +125,10 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
             {"workflow": {"type": "shell", "parallel": {"items": 5}}},
             "workflow.parallel.items: 5 cannot be used; give a text, or a list of texts.",
         ),
-        ({"outputs": {}}, "outputs: there is no such key; did you mean output?"),
+        ({"outputs": {}}, "outputs: unknown key; did you mean output?"),
         (
             {"author": "me"},
-            "author: there is no such key; possible here: name, workflow, input, output, parameters, "
-            "metadata.",
+            "author: unknown key; possible here: name, workflow, input, output, parameters, metadata.",
         ),
         ({"workflow": []}, "workflow: a list is not a mapping; give `key: value` lines, indented below it."),
         ({"workflow": "shell"}, "workflow: 'shell' is not a mapping;"),
@@ -138,7 +137,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
             {"workflow": {"type": "R"}},
             "workflow.type: 'R' is not a type for this; possible here: shell, visualization.",
         ),
-        ({"workflow": {"shfile": "a"}}, "workflow.shfile: there is no such key; did you mean sh_file?"),
+        ({"workflow": {"shfile": "a"}}, "workflow.shfile: unknown key; did you mean sh_file?"),
         ({"workflow": {"sh_file": 1}}, "workflow.sh_file: 1 is not a text;"),
         ({"workflow": {"sh_file": ""}}, "workflow.sh_file: '' is empty;"),
         (
@@ -199,7 +198,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"workflow": {"parallel": {"max_paralellism": 2}}},
-            "workflow.parallel.max_paralellism: there is no such key; did you mean max_parallelism?",
+            "workflow.parallel.max_paralellism: unknown key; did you mean max_parallelism?",
         ),
         ({"workflow": {"parallel": None}}, "workflow.parallel: has no value; give one, or remove the key."),
         (
@@ -250,7 +249,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"output": {"type": "temporary", "days": 3}},
-            "output.days: there is no such key; possible here: license, type.",
+            "output.days: unknown key; possible here: license, type.",
         ),
     ],
 )

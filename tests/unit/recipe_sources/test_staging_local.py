@@ -77,7 +77,7 @@ def test_a_relative_path_is_refused(into: Path, location: str) -> None:
 
 def test_what_is_no_recipe_is_said(recipe: Path, into: Path, tmp_path: Path) -> None:
     for location, complaint in (
-        (tmp_path / "none", "there is no such directory"),
+        (tmp_path / "none", "the directory does not exist"),
         (recipe / "recipe.sh", "neither a directory nor an archive"),
         (recipe / "data", r"no meta.yml.*there is: big.bin, more"),
     ):

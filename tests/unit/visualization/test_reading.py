@@ -190,13 +190,13 @@ def test_the_documentation_has_every_key_with_its_default() -> None:
         ({"ext_input": ""}, "ext_input: is empty"),
         (
             {"tile_resolution": 256},
-            "tile_resolution: no such key; similar ones are tile_path_structure, tile_size, "
+            "tile_resolution: unknown key; similar ones are tile_path_structure, tile_size, "
             "dir_tile_matrix_sets, prop_tile, prop_centroid_tile; "
             "docs/visualization.md lists all of them (Keys of config.json).",
         ),
         (
             {"maximum": 3},
-            "maximum: no such key; docs/visualization.md lists all of them (Keys of config.json).",
+            "maximum: unknown key; docs/visualization.md lists all of them (Keys of config.json).",
         ),
         ({"ext_web_tiles": ".jpg"}, "ext_web_tiles: invalid enum value '.jpg'; possible here: .png."),
         (
@@ -225,9 +225,12 @@ def test_the_documentation_has_every_key_with_its_default() -> None:
             {"statistics": [{"name": "a", "z_config": {"03": {}}}]},
             "statistics[0].z_config: '03' is not a level; give a number from 0 to 23",
         ),
-        ({"prop_area": "Staging_Tile"}, "prop_tile: 'staging_tile' is that of prop_area, too"),
-        ({"filename_config": "rasters_summary.csv"}, "filename_config: 'rasters_summary.csv' is that of"),
-        ({"statistics": []}, "statistics: there is none"),
+        ({"prop_area": "Staging_Tile"}, "prop_tile: 'staging_tile' is also the value of prop_area"),
+        (
+            {"filename_config": "rasters_summary.csv"},
+            "filename_config: 'rasters_summary.csv' is also the value",
+        ),
+        ({"statistics": []}, "statistics: is empty"),
         ({"statistics": [{"name": "a", "palette": []}]}, "statistics[0].palette: has no colour"),
         (
             {"statistics": [{"name": "a", "z_config": {"low": {}}}]},
