@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import io
 import os
-import re
 import tarfile
 import zipfile
 import zlib
@@ -45,10 +44,6 @@ _HEADERS = 1024 * 1024
 """Maximum number of bytes between the contents of two files."""
 _HEADERS_KEPT = 256
 """How many headers are kept, 0.5 KB each; many recipes have the same files."""
-_OWN_HEADER = re.compile(rb"([!-~]{1,100})\0*0000(644|755)\0(?:0000000\0){2}([0-7]{11})\0")
-"""The beginning of a header of `pack`."""
-_SMALL = 1024 * 1024
-"""Size limit in bytes of the archives that are read at once."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 """Exceptions of the standard library for a file that is damaged, encrypted or not an archive."""
@@ -231,42 +226,12 @@ class _Entry(NamedTuple):
 
 def _entries(bundle: bytes) -> Iterator[_Entry]:
     if bundle.startswith(b"\x1f\x8b"):
-        own = _own_entries(bundle)
-        return _tar_entries(bundle) if own is None else iter(own)
+        return _tar_entries(bundle)
     if bundle.startswith(b"PK"):
         return _zip_entries(bundle)
     raise InvalidRecipeError(
         "bundle: is neither a tar.gz nor a zip; pack the recipe directory as one of them."
     )
-
-
-def _own_entries(bundle: bytes) -> list[_Entry] | None:
-    """Read a small bundle that `pack` has made; None if it is any other, which `tarfile` has to read.
-
-    Each header must be the one that `pack` writes, so nothing in it is open to interpretation.
-    """
-    expanding = zlib.decompressobj(zlib.MAX_WBITS | 16)  # reads gzip
-    try:
-        tar = expanding.decompress(bundle, _SMALL)
-    except zlib.error:
-        return None
-    if not expanding.eof or expanding.unused_data:
-        return None
-    entries = []
-    start = 0
-    while header := tar[start : start + tarfile.BLOCKSIZE].rstrip(b"\0"):
-        fields = _OWN_HEADER.match(header)
-        if fields is None:
-            return None
-        name, size, executable = fields[1].decode(), int(fields[3], 8), fields[2] == b"755"
-        content = start + tarfile.BLOCKSIZE
-        start = content + size + -size % tarfile.BLOCKSIZE
-        if start > len(tar) or tar[content - tarfile.BLOCKSIZE : content] != _header(
-            name, size, executable=executable
-        ):
-            return None
-        entries.append(_Entry(name, io.BytesIO(tar[content : content + size]), executable))
-    return None if not entries or tar[start:].strip(b"\0") else entries
 
 
 def _tar_entries(bundle: bytes) -> Iterator[_Entry]:

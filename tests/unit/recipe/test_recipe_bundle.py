@@ -7,7 +7,7 @@ import resource
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -99,24 +99,6 @@ def test_a_bundle_has_the_bytes_that_tarfile_and_gzip_give(tmp_path: Path) -> No
             member.size, member.mode = size, 0o644
             archive.addfile(member, io.BytesIO(bytes(size)))
     assert pack(tmp_path) == buffer.getvalue()
-
-
-def test_own_bundles_are_read_as_tarfile_reads_them_and_others_are_left_to_it(tmp_path: Path) -> None:
-    def read(entries: Iterable[bundles._Entry]) -> list[tuple[str, bytes, bool]]:
-        return [(each.name, each.content.read(), each.executable) for each in entries if each.content]
-
-    own = pack(make_recipe(tmp_path))
-    assert read(bundles._own_entries(own) or ()) == read(bundles._tar_entries(own))
-    archive = gzip.decompress(own)
-    for changed in (
-        archive.replace(b"ustar", b"USTAR", 1),
-        archive[:-1] + b"x",
-        archive[:700],
-        bytes(10_240),
-    ):
-        assert bundles._own_entries(gzip.compress(changed)) is None
-    for other in (own[:-1], own + b"x", own[:-1] + b"x", tar_with("a", mtime=1), zip_of(("a", b"x"))):
-        assert bundles._own_entries(other) is None
 
 
 def test_a_file_that_shrinks_while_it_is_packed_is_rejected(tmp_path: Path) -> None:
