@@ -41,6 +41,10 @@ _SETTING = frozenset(
 _SHELL_ONLY = frozenset(
     {"variable_assignment", "variable_assignments", "declaration_command", "unset_command"}
 )
+_HARMLESS = frozenset(
+    {"basename", "date", "dirname", "echo", "expr", "nproc", "printf", "pwd", "seq", "true", "wc"}
+)
+"""Programs that do not fail for lack of data."""
 _STOPPING = re.compile(
     r"head\b|[ef]?grep\s(.*\s)?(-[a-zA-Z]*[qm]|--(quiet|silent|max-count)\b)", re.ASCII | re.DOTALL
 )
@@ -88,6 +92,30 @@ def _findings(root: Node, shell: Shell, *, parallel: bool) -> Findings:
         problems += unnoticed.certain
         advice += unnoticed.perhaps
     return Findings(tuple(problems), tuple(advice))
+
+
+def _ignored_substitutions(root: Node, shell: Shell) -> Iterator[str]:
+    """Yield advice on a substitution in an argument, since only strict bash checks its exit code."""
+    for node in nodes(root, "command_substitution"):
+        inner = node.named_children[0] if node.named_children else None
+        if inner is not None and name_of(inner) not in _HARMLESS and not _is_assigned(node):
+            yield (
+                f"passes on the output of `{short(text_of(node))}`, whose exit code {shell.program} ignores. "
+                'Assign it first, as in x=$(…); use "$x", or omit the #! line.'
+            )
+            return
+
+
+def _is_assigned(node: Node) -> bool:
+    """Whether a substitution is the value of an assignment, which fails with it."""
+    parent = node.parent
+    while parent is not None and parent.type not in {"command", "test_command", "variable_assignment"}:
+        parent = parent.parent
+    return (
+        parent is not None
+        and parent.type == "variable_assignment"
+        and (parent.parent is None or parent.parent.type != "declaration_command")
+    )
 
 
 def _err_traps(root: Node, shell: Shell) -> Iterator[str]:
@@ -213,6 +241,8 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
                 "Write `find … -print0 | xargs -0 -n 1 …`, which does not."
             )
             break
+    if shell.strict and shell.program != "bash":
+        yield from _ignored_substitutions(root, shell)
     if shell.strict and shell.program in {"sh", "dash"} and has_node(root, "pipeline"):
         yield (
             f"has a pipe, and {shell.program} only checks its last program. "

@@ -313,6 +313,9 @@ def test_characters_of_word_processors_are_reported(text: str, named: str) -> No
         ("cd /output_dir; curl -O https://example.org/a.tif", Shell(), "--fail"),
         ("coproc a; b", Shell(), "its exit code is ignored"),
         ("ogr2ogr a b | gzip > c", Shell("sh"), "#!/bin/bash"),
+        ('echo "$(a b)" > c', Shell("zsh"), "whose exit code zsh ignores"),
+        ('[ "$(a b)" = c ]', Shell("ksh"), "`$(a b)`"),
+        ("export X=$(a); b", Shell("sh"), "Assign it first"),
         ("ls | xargs -I{} sh -c 'a {}; b {}'", Shell(), "Write `bash -eo pipefail -c`"),
         (
             "f() { a; b; }; export -f f; ls | xargs -I{} bash -c 'f {}'",
