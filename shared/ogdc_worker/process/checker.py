@@ -37,6 +37,7 @@ _ENVIRONMENT = {
     "GDAL_NUM_THREADS": "1",
     "GDAL_HTTP_TIMEOUT": "2",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
+    "CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO",  # write no .properties files beside the results
 }
 
 
@@ -176,12 +177,16 @@ def _findings(gdal: Gdal, path: str, suffix: str, deadline: float) -> Iterator[F
     """Yield the findings of a file; a damaged archive is not opened with GDAL."""
     from ogdc_worker.process.check_archive import check_archive
     from ogdc_worker.process.check_file import check_file
-    from ogdc_worker.process.result_kinds import READERS
+    from ogdc_worker.process.result_kinds import READERS, suffix_of
 
     found = list(check_archive(path, suffix, deadline=deadline))
     yield from found
-    if not found and suffix in READERS and gdal.has_driver(READERS[suffix]):
-        yield from check_file(gdal, path, suffix, deadline=deadline)
+    is_compressed = suffix == ".gz"
+    kind = suffix_of(path[: -len(suffix)]) if is_compressed else suffix
+    if not found and kind in READERS and gdal.has_driver(READERS[kind]):
+        for each in check_file(gdal, f"/vsigzip/{path}" if is_compressed else path, kind, deadline=deadline):
+            if not (is_compressed and isinstance(each, dict)):  # it is not described as a place
+                yield each
 
 
 def _fall_silent() -> None:

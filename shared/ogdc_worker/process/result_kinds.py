@@ -56,7 +56,9 @@ PARQUET = (".parquet", ".geoparquet")
 DATABASES = (".gpkg", ".sqlite", ".mbtiles", ".db")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF or BigTIFF file begins, which may have no suffix."""
-NEVER_EMPTY = LOOKED_INTO.union(TABLES, (".json", ".pdf", ".pmtiles", ".svg", ".html", ".zst", ".7z"))
+NEVER_EMPTY = LOOKED_INTO.union(
+    TABLES, (".json", ".pdf", ".pmtiles", ".svg", ".html", ".zst", ".7z", ".las", ".laz")
+)
 """A file of these formats is never empty."""
 
 

@@ -115,6 +115,7 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "a band by line": lambda d: raster(d / "a.bil", "-of", "EHdr"),
     "a zip": lambda d: zipped(d / "a.zip"),
     "compressed": lambda d: compressed(d / "a.csv.gz", b"1,2\n"),
+    "compressed features": lambda d: compressed(d / "a.geojson.gz", features(d / "a", POINT).read_bytes()),
     "compressed with much memory": lambda d: (d / "a.xz").write_bytes(
         lzma.compress(b"1" * 100, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}])
     ),
@@ -204,6 +205,11 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     ),
     "no feature in a .json": ("no_data", "no feature", lambda d: features(d / "a.json")),
     "a sheet without a row": ("no_data", "'a.xlsx'", lambda d: converted(d / "a.xlsx", "-where", "n > 1")),
+    "a compressed file without a feature": (
+        "no_data",
+        "no feature",
+        lambda d: compressed(d / "a.geojson.gz", features(d / "a").read_bytes()),
+    ),
     "files without a byte": ("no_data", "the result is empty", lambda d: (d / "a").touch()),
     "blank lines": ("no_data", "only blank lines", lambda d: (d / "a.csv").write_text("\n")),
     "a tar of nothing": ("no_data", "without a file", lambda d: tarfile.open(d / "a.tar.gz", "w:gz").close()),
