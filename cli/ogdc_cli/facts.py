@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ogdc_cli.amounts import size_in_words
-from ogdc_shared.layout import REUSE_TASK, STAGES
+from ogdc_shared.layout import REUSE_TASK, STAGES, task_name
 from ogdc_shared.phases import REUSED, TERMINAL_PHASES
 from ogdc_shared.several import first_commands
 
@@ -52,7 +52,8 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _row(task: Facts) -> tuple[str, ...]:
-    named = (_called(task), task.stage, task.phase)
+    called = task.name if task.partition is None else task_name(task.stage, task.partition)
+    named = (called, task.stage, task.phase)
     if task.facts is None:
         is_lost = task.partition is not None and task.phase in TERMINAL_PHASES
         return (*named, "not recorded") if is_lost else named
@@ -67,11 +68,6 @@ def _row(task: Facts) -> tuple[str, ...]:
         size_in_words(ran.max_memory),
         _files(totals.wrote),
     )
-
-
-def _called(task: Facts) -> str:
-    """Return the name of a task as `logs --task` takes it."""
-    return task.name if task.partition is None else f"{task.stage}/{task.partition}"
 
 
 def _files(total: FileTotals) -> str:

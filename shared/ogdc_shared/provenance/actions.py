@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.layout import task_name
 from ogdc_shared.provenance import entities as make
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.entities import entity, ref, refs
@@ -146,7 +147,7 @@ class Actions:
 
     def _between(self, stage: StageDescription, partition: int | None, number: int) -> str:
         """Add a placeholder for what one command left for the next, which is not kept."""
-        task = stage.name if partition is None else f"{stage.name}/{partition}"
+        task = task_name(stage.name, partition)
         return self._add_passing(f"{task}/{number}", f"What command {number} of {task} left for the next")
 
     def _left(self, stage: StageDescription) -> str:

@@ -41,12 +41,17 @@ _COORDINATES = frozenset(
         "xc",
         "yc",
         "time",
+        "lat_bnds",
+        "lon_bnds",
+        "time_bnds",
+        "x_bnds",
+        "y_bnds",
+        "crs",
+        "spatial_ref",
+        "polar_stereographic",
     }
-    | {"lat_bnds", "lon_bnds", "time_bnds", "x_bnds", "y_bnds", "crs", "spatial_ref", "polar_stereographic"}
 )
 """Usual names of variables that only tell where data are."""
-
-
 _FILLS = (-9999.0, -99999.0, -32768.0, -3.4028234663852886e38, 9.969209968386869e36)
 """Values that usually stand for nodata, also where a file does not say so: those of NetCDF, ESRI and GDAL."""
 
