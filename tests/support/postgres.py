@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from ogdc_local.stack.binaries import find_binaries
+from ogdc_local.stack.lock import is_alive
 from ogdc_local.stack.postgres import DATABASE, USER, Postgres
 from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
@@ -37,6 +38,10 @@ _OTHERS = """
 SELECT bool_and(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class PostgresServer:
@@ -69,28 +74,27 @@ class PostgresServer:
         self._postgres.stop()
 
     def kill(self) -> None:
-        """Kill the server's main process (-9) and wait until it is dead."""
-        pid = self._postgres.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        while self._postgres.running:
+        """Kill the server's main process (-9) and wait until all its processes are dead.
+
+        Its other processes answer queries until they notice.
+        """
+        processes = [self.pid, *_children(self.pid)]
+        os.kill(self.pid, signal.SIGKILL)
+        while self._postgres.running or any(is_alive(process) for process in processes):
             time.sleep(0.005)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Stop all processes of the server for a while; its socket still accepts connections."""
-        first = self._postgres.pid
-        assert first is not None
-        os.kill(
-            first, signal.SIGSTOP
-        )  # from here on it neither starts processes nor takes notice of their end
-        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        for child in map(int, children):
+        first = self.pid
+        os.kill(first, signal.SIGSTOP)  # so that it neither starts processes nor notices their end
+        children = _children(first)
+        for child in children:
             os.kill(child, signal.SIGSTOP)
         try:
             yield
         finally:
-            for process in (*map(int, children), first):
+            for process in (*children, first):
                 os.kill(process, signal.SIGCONT)
 
     def settings(self, name: str = DATABASE) -> DatabaseSettings:

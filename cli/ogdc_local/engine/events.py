@@ -32,6 +32,8 @@ _PAUSE_FACTOR = 40
 """After a delivery that took t, the next one of the same workflow waits this many times t …"""
 _MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 5.0
 """… within these bounds, so that events of large workflows take at most a fortieth of a core."""
+_MAX_FIRST_PAUSE_SECONDS = 0.5
+"""Maximum pause after the first event of a workflow, since the next one says that it is running."""
 
 
 class _Due(NamedTuple):
@@ -120,8 +122,9 @@ class EventSender:
                 elif due.kind == "delete":
                     self._not_before.pop(uid, None)
                 else:
+                    longest = _MAX_FIRST_PAUSE_SECONDS if due.kind == "add" else _MAX_PAUSE_SECONDS
                     pause = max((now - started) * _PAUSE_FACTOR, _MIN_PAUSE_SECONDS)
-                    self._not_before[uid] = now + min(pause, _MAX_PAUSE_SECONDS)
+                    self._not_before[uid] = now + min(pause, longest)
 
     def _next(self) -> tuple[str, _Due] | None:
         """Wait for the next workflow that is due, and take it; None if the thread has to stop."""

@@ -151,6 +151,24 @@ def test_changes_are_merged_into_few_events_if_the_receiver_is_slow(
         assert len(sink.events) == 2, "what was on its way, and all that came after it"
 
 
+def test_a_receiver_that_is_slow_once_hears_soon_that_a_workflow_is_running(
+    sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_PAUSE_FACTOR", 1e6)
+    monkeypatch.setattr(events, "_MAX_PAUSE_SECONDS", 600)
+    sink.taking.clear()
+    with Machine(tmp_path / "m", events_url=sink.url) as machine:
+        endless = shell("t", "sleep 600")
+        machine.create(workflow("begun", tasks=[task("t")], templates=[endless]))
+        while not sink.events:
+            time.sleep(0.005)
+        sink.taking.set()
+        deadline = time.monotonic() + 60
+        while "Running" not in [phase for _, _, phase in sink.changes()]:
+            assert time.monotonic() < deadline, sink.changes()
+            time.sleep(0.005)
+
+
 def test_stopping_does_not_wait_for_an_unreachable_receiver(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     with Machine(tmp_path, events_url="http://127.0.0.1:9/") as machine:
