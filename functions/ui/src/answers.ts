@@ -156,6 +156,11 @@ export const PROCESS = "process";
 export const PUBLISH = "publish";
 const ORDER = ["Failed", "Error", "Running", "Pending", "Succeeded"];
 
+/** The name by which a task is requested, as the command line prints it: `process/0`, or `publish`. */
+export function taskName(task: Pick<Task, "name" | "stage" | "partition">): string {
+  return task.partition === null ? task.name : `${task.stage}/${task.partition}`;
+}
+
 /** Tasks by phase, with failed ones first, then by stage and partition. A stage's listing comes before its partitions. */
 export function sorted(tasks: Task[], stages: Stage[]): Task[] {
   const rank = (task: Task) => (ORDER.indexOf(task.phase) + ORDER.length) % ORDER.length;

@@ -1,7 +1,7 @@
 /** The inputs of a run, as its tasks have fetched or read them, with their checksums. */
 
 import { useState } from "preact/hooks";
-import type { FactsList, InputFile, RunDetail, TaskFacts } from "./answers";
+import { type FactsList, type InputFile, type RunDetail, type TaskFacts, taskName } from "./answers";
 import { get } from "./api";
 import { Problem, Table } from "./parts";
 import { useAsked } from "./poll";
@@ -33,10 +33,10 @@ function TaskInputs({ run, task, isOpen }: { run: RunDetail; task: Entry; isOpen
   const files = data && [...listed(data.fetched), ...listed(data.read)];
   return (
     <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{task.stage}, partition {task.partition}</summary>
+      <summary>{taskName(task)}</summary>
       <Problem refusal={refusal} />
       {files && (
-        <Table caption={`Inputs of ${task.name}`} head={["File", "Size", "Checksum", "From"]}>
+        <Table caption={`Inputs of ${taskName(task)}`} head={["File", "Size", "Checksum", "From"]}>
           {files.slice(0, SHOWN).map((file, index) => (
             <tr key={index}>
               <td>{String(file.name)}</td>

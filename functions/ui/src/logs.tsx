@@ -1,7 +1,7 @@
 /** The log of a run: the last lines of all tasks, which are updated while it runs, or the log of one task. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type RunDetail, type Task, hasEnded, sorted } from "./answers";
+import { type RunDetail, hasEnded, sorted, taskName } from "./answers";
 import { Refusal, getText, save } from "./api";
 import { type Line, readLines, shown } from "./log";
 import { Problem } from "./parts";
@@ -27,7 +27,7 @@ export function Logs({ run, place }: { run: RunDetail; place: Place }) {
 }
 
 function Choice({ run, task }: { run: RunDetail; task: string }) {
-  const names = sorted(run.tasks, run.stages).slice(0, OFFERED).map(logOf);
+  const names = sorted(run.tasks, run.stages).slice(0, OFFERED).map(taskName);
   if (task && !names.includes(task)) names.unshift(task);
   return (
     <label>
@@ -38,11 +38,6 @@ function Choice({ run, task }: { run: RunDetail; task: string }) {
       </select>
     </label>
   );
-}
-
-/** What the API calls a task's log. */
-export function logOf(task: Task): string {
-  return task.partition === null ? task.name : `${task.stage}/${task.partition}`;
 }
 
 function AllLogs({ run }: { run: RunDetail }) {

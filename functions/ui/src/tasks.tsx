@@ -1,7 +1,6 @@
 /** The tasks of a run as a table, with a bar that shows when each ran. Failed tasks come first. */
 
-import { type PartitionList, type RunDetail, type Task, reused, sorted } from "./answers";
-import { logOf } from "./logs";
+import { type PartitionList, type RunDetail, type Task, reused, sorted, taskName } from "./answers";
 import { Link, PhaseBadge, Problem, Table } from "./parts";
 import { Refusal, get } from "./api";
 import type { Place } from "./place";
@@ -58,7 +57,7 @@ function matches(task: Task, place: Place): boolean {
 function Row({ task, run }: { task: Task; run: RunDetail }) {
   return (
     <tr>
-      <td><Link to={{ run: run.name, tab: "logs", task: logOf(task) }}>{task.name}</Link></td>
+      <td><Link to={{ run: run.name, tab: "logs", task: taskName(task) }}>{taskName(task)}</Link></td>
       <td><PhaseBadge phase={task.phase} /></td>
       <td>{time(task.started_at)}</td>
       <td>{duration(task.started_at, task.finished_at)}</td>

@@ -235,7 +235,7 @@ def test_a_log_of_many_lines_is_read_searched_and_saved(
     name = submitted(stack, recipe("Talks", f"seq {LINES} | sed 's/^/line /'; echo '{HOSTILE}'; false"))
     assert stack.wait(name)["status"] == "Failed"
     page.goto(f"{stack.url}/ui/?run={name}")
-    page.get_by_role("link", name="process(0:0)").click()
+    page.get_by_role("link", name="process/0").click()
     log = page.get_by_role("region", name="Log")
     expect(log).to_contain_text(HOSTILE)
     expect(log).to_contain_text(f"line {LINES}")
