@@ -214,16 +214,18 @@ def test_a_server_that_freezes_is_given_up_in_the_middle_and_at_the_beginning(ow
             conn.execute("SELECT 1")
     with own_server.frozen(), pytest.raises(DatabaseUnavailableError):
         backend(database)
+    monkeypatch.undo()
     with database.autocommit() as conn:
         assert conn.execute("SELECT to_regclass('kept')").fetchone() == (None,)
     database.close()
 
 
 def test_a_migration_may_exceed_the_statement_timeout(database, monkeypatch):
-    monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.1)
     monkeypatch.setattr(connection, "_GRACE_SECONDS", 0.0)
-    with database.transaction() as conn, conn.unlimited():
+    with database.transaction() as conn, monkeypatch.context() as patch, conn.unlimited():
+        patch.setattr(connection, "STATEMENT_SECONDS", 0.1)
         conn.execute("SELECT pg_sleep(0.5)")
+    monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.1)
     with pytest.raises(DatabaseUnavailableError), database.autocommit() as conn:
         conn.execute("SELECT pg_sleep(0.5)")
 

@@ -202,18 +202,20 @@ def test_a_killed_migration_leaves_no_changes_and_no_lock(empty, directory):
         "migrate(Database(Settings.from_env().database), directory=Path(sys.argv[1]))"
     )
     slow = directory / "0003_slow.sql"
-    slow.write_text("CREATE TABLE three (number integer); SELECT pg_sleep(1)")
+    slow.write_text("CREATE TABLE three (number integer); SELECT pg_advisory_xact_lock(1)")
     call = command(empty._settings) | {"args": [sys.executable, "-c", program, str(directory)]}
-    with subprocess.Popen(**call) as process:
-        wait_for_migrator(empty)
-        process.send_signal(signal.SIGKILL)
+    with empty.transaction() as conn:
+        conn.execute("SELECT pg_advisory_xact_lock(1)")
+        with subprocess.Popen(**call) as process:
+            wait_for_migrator(empty)
+            process.send_signal(signal.SIGKILL)
     assert tables(empty) == set()
     slow.write_text("CREATE TABLE three (number integer)")
     assert migrate(empty, directory=directory) == ["0001_one", "0002_two", "0003_slow"]
 
 
 def wait_for_migrator(database: Database) -> None:
-    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
     with database.autocommit() as conn:
         while conn.execute(query).fetchone() is None:
             time.sleep(0.01)

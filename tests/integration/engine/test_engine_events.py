@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_local.engine import events
-from support.engine import NAMESPACE, Machine, engine_threads, fan_out, shell, task, workflow
+from support.engine import NAMESPACE, Machine, engine_threads, fan_out, mount, shell, task, workflow
 from support.http import Answer, FileServer, Request
 
 
@@ -63,9 +63,24 @@ def hello(name: str):
     return workflow(name, tasks=[task("hello")], templates=[shell("hello", "true")])
 
 
+def held(name: str):
+    """A workflow with tasks that wait until the volume has a file `go`."""
+    wait = "while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done"
+    template = shell("t", wait, partitioned=True, mounts=[mount("/mnt/workflow")])
+    return workflow(name, tasks=[fan_out("t", 50)], templates=[template])
+
+
+def let_go(machine: Machine, sink: Sink) -> None:
+    """Have a held workflow go on once its first event has come; a later end would be merged with it."""
+    while not sink.events:
+        time.sleep(0.005)
+    (machine.volume / "go").touch()
+
+
 def test_changes_are_sent_as_events_of_an_api_server_source(sink: Sink, tmp_path: Path) -> None:
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
-        machine.create(hello("reported"))
+        machine.create(held("reported"))
+        let_go(machine, sink)
         _, request = sink.wait_for("update", "reported", "Succeeded")
         machine.call("DELETE", "/reported")
         sink.wait_for("delete", "reported", "Succeeded")
@@ -94,7 +109,8 @@ def test_the_end_of_a_workflow_is_sent_immediately(
     monkeypatch.setattr(events, "_MIN_PAUSE_SECONDS", 600)
     monkeypatch.setattr(events, "_MAX_PAUSE_SECONDS", 600)
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
-        machine.create(hello("quick"))
+        machine.create(held("quick"))
+        let_go(machine, sink)
         machine.wait("quick")
         sink.wait_for("update", "quick", "Succeeded")
 
@@ -142,9 +158,8 @@ def test_changes_are_merged_into_few_events_if_the_receiver_is_slow(
     monkeypatch.setattr(events, "_TIMEOUT_SECONDS", 600)
     sink.taking.clear()
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
-        machine.create(
-            workflow("many", tasks=[fan_out("t", 50)], templates=[shell("t", "true", partitioned=True)])
-        )
+        machine.create(held("many"))
+        let_go(machine, sink)
         machine.wait("many")
         sink.taking.set()
         sink.wait_for("update", "many", "Succeeded")

@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
 
 @pytest.fixture
 def http() -> Iterator[urllib3.PoolManager]:
-    with urllib3.PoolManager(timeout=5, retries=urllib3.Retry(1, backoff_factor=0)) as http:
+    with urllib3.PoolManager(timeout=60, retries=urllib3.Retry(1, backoff_factor=0)) as http:
         yield http
 
 

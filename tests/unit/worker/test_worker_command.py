@@ -37,6 +37,27 @@ def strictly(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[...,
     return run_strictly
 
 
+class SkippableTime:
+    """Stands in for the module `time` of a command: real time plus what a test has skipped."""
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._skipped
+
+    def skip(self, _event: object = None) -> None:
+        """Exceed every timeout."""
+        self._skipped += 3600.0
+
+
+@pytest.fixture
+def skippable(monkeypatch: pytest.MonkeyPatch) -> SkippableTime:
+    skippable = SkippableTime()
+    monkeypatch.setattr(command, "time", skippable)
+    return skippable
+
+
 def gone(pid: int) -> bool:
     """Whether a process has ended; one that nobody has waited for yet has."""
     try:
@@ -105,14 +126,20 @@ def test_a_broken_pipe_ends_a_pipeline_quietly(capfd: pytest.CaptureFixture[str]
     assert run("yes | head -n 1") == CommandResult(exit_code=0, output="y")
 
 
-def test_a_command_is_stopped_at_its_timeout(capfd: pytest.CaptureFixture[str]) -> None:
-    outcome = run("trap 'echo bye >&2; exit 5' TERM; sleep 600 & wait", timeout=0.3)
-    assert outcome == CommandResult(exit_code=5, output="bye", timed_out=True)
+def test_a_command_is_stopped_at_its_timeout(
+    capfd: pytest.CaptureFixture[str], skippable: SkippableTime
+) -> None:
+    text = "trap 'echo bye >&2; exit 5' TERM; echo up; sleep 600 & wait"
+    outcome = run_command(text, environment=ENVIRONMENT, timeout=600, on_output=skippable.skip)
+    assert outcome == CommandResult(exit_code=5, output="up\nbye", timed_out=True)
 
 
-def test_a_command_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_ignores_sigterm_is_killed(
+    monkeypatch: pytest.MonkeyPatch, skippable: SkippableTime
+) -> None:
     monkeypatch.setattr(command, "GRACE_SECONDS", 0.2)
-    outcome = run("trap '' TERM; while :; do sleep 1; done", timeout=0.2)
+    text = "trap '' TERM; echo up; while :; do sleep 1; done"
+    outcome = run_command(text, environment=ENVIRONMENT, timeout=600, on_output=skippable.skip)
     assert outcome.exit_code == 137
     assert outcome.timed_out
 
@@ -123,12 +150,20 @@ def test_endless_stderr_does_not_outlast_the_timeout(capfd: pytest.CaptureFixtur
 
 
 def test_background_processes_of_a_command_are_waited_for(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
+    seen = tmp_path / "seen"
     waits: list[str] = []
+
+    def note(names: str) -> None:
+        waits.append(names)
+        seen.touch()
+
     outcome = run_command(
-        "(sleep 0.3; echo late) & echo early", environment=ENVIRONMENT, on_wait=waits.append
+        "(until [ -e $SEEN ]; do sleep 0.01; done; echo late) & echo early",
+        environment=ENVIRONMENT | {"SEEN": str(seen)},
+        on_wait=note,
     )
     assert outcome == CommandResult(exit_code=0, output="early\nlate")
     assert len(waits) == 1
@@ -207,8 +242,11 @@ def test_a_daemon_that_ends_soon_is_waited_for(tmp_path: Path) -> None:
     assert (tmp_path / "result").read_text() == "done\n"
 
 
-def test_a_command_out_of_time_names_what_it_waited_for() -> None:
-    outcome = run("sleep 62 &", timeout=0.3)
+def test_a_command_out_of_time_names_what_it_waited_for(
+    monkeypatch: pytest.MonkeyPatch, skippable: SkippableTime
+) -> None:
+    monkeypatch.setattr(command, "LOOK_SECONDS", 0.3)
+    outcome = run_command("sleep 62 &", environment=ENVIRONMENT, timeout=600, on_wait=skippable.skip)
     assert outcome.timed_out
     assert outcome.left == ("sleep 62",)
 

@@ -171,15 +171,21 @@ def test_a_strict_plan_fails_with_any_program_and_names_its_file(task: Partition
 
 
 @pytest.mark.parametrize(
-    ("command", "message"),
+    ("command", "timeout", "message"),
     [
-        ("exit 3", "command 1 of 1 failed with exit code 3: exit 3"),
-        ("kill -9 $$", "command 1 of 1 failed with exit code 137 (killed, most often for want of memory"),
-        ("sleep 9", "command 1 of 1 was stopped after 0.2 seconds, its timeout: sleep 9"),
+        ("exit 3", 600, "command 1 of 1 failed with exit code 3: exit 3"),
+        (
+            "kill -9 $$",
+            600,
+            "command 1 of 1 failed with exit code 137 (killed, most often for want of memory",
+        ),
+        ("sleep 9", 0.2, "command 1 of 1 was stopped after 0.2 seconds, its timeout: sleep 9"),
     ],
 )
-def test_the_way_a_command_failed_is_reported(task: PartitionTask, command: str, message: str) -> None:
-    task.prepare(command, command_timeout=0.2)
+def test_the_way_a_command_failed_is_reported(
+    task: PartitionTask, command: str, timeout: float, message: str
+) -> None:
+    task.prepare(command, command_timeout=timeout)
     with pytest.raises(CommandFailedError) as failure:
         task.run()
     assert str(failure.value).startswith(message)

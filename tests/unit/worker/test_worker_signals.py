@@ -52,10 +52,14 @@ def test_a_signal_ends_a_wait_for_inputs(end_of_test: threading.Event) -> None:
 
 
 def test_a_signal_ends_a_wait_for_a_command(end_of_test: threading.Event) -> None:
-    threading.Thread(target=signal_unnoticed, args=(end_of_test,)).start()
     outwaited: list[bytes] = []
-    with pytest.raises(StoppedError):
+
+    def run_and_signal() -> None:
+        threading.Thread(target=signal_unnoticed, args=(end_of_test,)).start()
         run_command(
             "sleep 10; echo late", environment={"PATH": os.environ["PATH"]}, on_output=outwaited.append
         )
+
+    with pytest.raises(StoppedError):
+        run_and_signal()
     assert b"late\n" not in b"".join(outwaited)
