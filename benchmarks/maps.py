@@ -127,7 +127,7 @@ def _held_to(processors: int | None) -> Iterator[None]:
 
 
 def _run(stack: LocalStack, bench: Bench, levels: tuple[int, int], *, at_once: int | None = None) -> MapRun:
-    """Make a map: one task a stage, or a task a file and as many at a time as said."""
+    """Make a map, with one task per stage, or with one task per file and `at_once` tasks at a time."""
     recipe = _write_recipe(bench.new_directory(), levels, at_once)
     start = time.perf_counter()
     name = json.loads(stack.call("submit", "--wait", "--json", str(recipe)))["name"]

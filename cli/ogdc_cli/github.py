@@ -56,7 +56,7 @@ def commands_ignored() -> Iterator[None]:
 def mask(secret: str) -> None:
     """Have the runner mask a secret from now on, even while it ignores commands.
 
-    For that it is told to obey again, with a word that cannot be used a second time.
+    While commands are ignored, they are resumed for this one line, and a new resume word is set afterwards.
     """
     resume = _RESUME.get()
     if resume:

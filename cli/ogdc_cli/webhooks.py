@@ -15,28 +15,28 @@ from ogdc_shared.errors import UnknownWebhookError
 class Webhooks:
     """The caller's webhooks at one deployment.
 
-    Every call raises `ApiError` where the service refuses or does not answer.
+    Every call raises `ApiError` if the service rejects it or does not answer.
     """
 
     def __init__(self, settings: ClientSettings) -> None:
-        """Ask nothing yet.
+        """Prepare a client; no request is sent yet.
 
         Args:
-            settings: Which deployment, and how it is reached.
+            settings: The deployment and how to reach it.
         """
         self._transport = Transport(settings)
 
     def all(self) -> list[answers.Webhook]:
-        """All of them, those made first at the top."""
+        """Return the webhooks, oldest first."""
         return self._transport.call("GET", "/webhooks", answers.WebhookList).webhooks
 
     def one(self, webhook_id: str, *, deliveries: int) -> answers.WebhookDetail:
-        """One with as many of its newest deliveries."""
+        """Return a webhook with its newest `deliveries`."""
         path = f"{_path(webhook_id)}?deliveries={deliveries}"
         return self._transport.call("GET", path, answers.WebhookDetail)
 
     def add(self, asked: WebhookRequest) -> answers.NewWebhook:
-        """Have the ends of runs told to a URL."""
+        """Create a webhook, which notifies a URL of the ends of runs."""
         return self._transport.call("POST", "/webhooks", answers.NewWebhook, body=encode(asked), headers=JSON)
 
     def remove(self, webhook_id: str) -> answers.Webhook:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ogdc_cli.webhooks import Webhooks
 
 OUTPUTS = Path("ogdc-output")
-"""Where `run` puts outputs if nothing else is said, in a directory of the run's name."""
+"""Where `run` puts outputs by default, in a directory with the run's name."""
 RecipeArgument = Annotated[
     str,
     typer.Argument(

@@ -92,7 +92,7 @@ function usePartitions(run: RunDetail): (Phase | null)[] {
   const areListed = number > PAGE || reused(run) > 0;
   const [found, setFound] = useState<(Phase | null)[]>([]);
   const askedAt = useRef(0);
-  const told = JSON.stringify(run.partition_counts);
+  const counts = JSON.stringify(run.partition_counts);
   useEffect(() => {
     if (!areListed) return;
     let left = false;
@@ -106,7 +106,7 @@ function usePartitions(run: RunDetail): (Phase | null)[] {
       left = true;
       clearTimeout(timer);
     };
-  }, [run.name, number, areListed, told]);
+  }, [run.name, number, areListed, counts]);
   if (!areListed) return placed(tasksOf(run, PROCESS), number);
   return found.length === number ? found : spread(run.partition_counts, number);
 }

@@ -93,7 +93,7 @@ function Lines({ view, onTop, onBottom }: LinesProps) {
     <pre class="log" ref={box} tabIndex={0} role="region" aria-label="Log" onScroll={moved}>
       {view.parts.map((part) => (
         <span class="part" key={part.begin} data-begin={part.begin}>
-          <Part text={part.text} found={view.found?.part === part.begin ? view.found.line : null} />
+          <LogText text={part.text} found={view.found?.part === part.begin ? view.found.line : null} />
         </span>
       ))}
     </pre>
@@ -101,7 +101,7 @@ function Lines({ view, onTop, onBottom }: LinesProps) {
 }
 
 /** The lines of a part: those of commands as one text, so that a thousand of them are one node. */
-function Part({ text, found }: { text: string; found: number | null }) {
+function LogText({ text, found }: { text: string; found: number | null }) {
   const pieces: preact.JSX.Element[] = [];
   let plain = "";
   const flush = () => {

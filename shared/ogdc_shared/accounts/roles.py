@@ -47,9 +47,9 @@ def admitted(name: str, role: Role | None, *, is_disabled: bool) -> Role:
 
 
 def acting_for(settings: Settings, user: User, permission: Permission) -> Caller:
-    """The caller as whom a service does what a user has told it to do later.
+    """Return the caller as whom a service acts later on behalf of a user.
 
-    Where callers do not log in, everybody may but who was disabled before.
+    In deployments without logins every user may act, except those disabled earlier.
 
     Raises:
         ForbiddenError: they may not do so (any more).

@@ -118,6 +118,7 @@ ACCOUNT_ROUTES = (
         account_answers.ActList,
         errors=(403,),
         query=(ACTOR, ACTION, OBJECT, ACTS_LIMIT, ACTS_BEFORE),
-        about="Parameters: `user`, `action`, `object`, `limit`, and `before`, the `next` of the page before.",
+        about="Parameters: `user`, `action`, `object`, `limit`, and `before`, the `next` of the previous "
+        "page.",
     ),
 )

@@ -1,6 +1,7 @@
 """The policy of each output type; no other code compares types.
 
-The exceptions are two queries with literals repeated by an index (`runs.sql`), and the schema of meta.yml.
+The exceptions are two queries with literals repeated by an index (`runs.sql`), the schema of meta.yml, and
+advice on a recipe's metadata (`recipe.recipe`).
 """
 
 from __future__ import annotations

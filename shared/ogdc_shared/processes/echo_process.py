@@ -31,7 +31,7 @@ class Values(NamedTuple):
 
 
 def echo_description() -> dict[str, Any]:
-    """What callers are told of it."""
+    """Return the description of the process for callers."""
     described: dict[str, Any] = json.loads((DIRECTORY / "process.json").read_bytes())
     return described
 

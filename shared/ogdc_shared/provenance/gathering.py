@@ -49,7 +49,6 @@ class Sample:
         self.first: list[FileFact] = []
         self.count = 0
         self.bytes = 0
-        self.unhashed = 0
 
     @property
     def is_whole(self) -> bool:
@@ -60,7 +59,6 @@ class Sample:
         """Count a file."""
         self.count += 1
         self.bytes += file.size or 0
-        self.unhashed += file.checksum is None
         if self.count <= INLINE:
             self.first.append(file)
 

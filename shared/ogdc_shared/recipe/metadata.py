@@ -179,7 +179,7 @@ class Metadata(Strict):
     awards: Annotated[tuple[Award, ...], BeforeValidator(_as_list)] = ()
     methods: Prose | None = Field(
         default=None,
-        description="How the data were made, beside the recipe's commands, which are told anyway.",
+        description="How the data were made. The recipe's commands are included anyway.",
     )
     access: Literal["public", "private"] = Field(
         default="public", description="Who may read the data set: everybody, or its rights holder alone."

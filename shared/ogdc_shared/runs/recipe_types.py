@@ -1,6 +1,6 @@
 """The recipe types (`workflow.type` of meta.yml): the stages that each compiles to.
 
-No other code distinguishes types of recipes.
+Elsewhere the type matters only for reading a recipe (`recipe.recipe`) and for reuse (`recipe.reuse`).
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _pieces(connection: _Connection, transfer: socket.socket, path: str, size: i
 
 
 def _message(error: BaseException) -> str:
-    """What a server said, which talks UTF-8 for the most part, or what else went wrong."""
+    """Return the server's message, decoded as UTF-8, or the text of another error."""
     message = (
         (isinstance(error, OSError) and error.strerror) or str(error) or "the server ended the connection"
     )

@@ -101,9 +101,7 @@ def _fill(descriptor: int, content: bytes | Path) -> None:
     else:
         with content.open("rb") as source, open(descriptor, "wb", closefd=False) as target:
             shutil.copyfileobj(source, target)
-    if hasattr(
-        os, "posix_fadvise"
-    ):  # Linux begins to write what it is told is not needed; macOS has no such call
+    if hasattr(os, "posix_fadvise"):  # Linux starts writing the file at this hint; macOS has no such call
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 

@@ -14,7 +14,6 @@ from ogdc_shared.errors import InputNotFoundError, InvalidRequestError
 
 MAX_BYTES = 32 << 20
 """Of all refs of a repository: some hundred thousand."""
-ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 _SERVICE = b"# service=git-upload-pack"
 _NAMES = ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}")
 _PREFIX = "git+"

@@ -55,8 +55,6 @@ class Trigger(NamedTuple):
     owner: str
     """Name of the user to whom the runs belong."""
     owner_id: UUID
-    owner_issuer: str
-    owner_subject: str
     bucket: str | None
     pattern: str
     kinds: list[str]
@@ -70,7 +68,7 @@ class Trigger(NamedTuple):
     queues: bool
     due_at: datetime | None
     seen: dict[str, str]
-    """What servers said of the watched URLs when a run was started last."""
+    """Validators of the watched URLs when a run was last started, by URL."""
     created_at: datetime
 
 

@@ -95,7 +95,7 @@ def _note_failure(context: Context, delivery: DueDelivery, refused: _RefusedErro
     left = PAUSES[delivery.attempts - 1 :]
     again_after = left[0] if left and not refused.for_good else None
     _log.warning(
-        "the end of run %s could not be told to %s: %s; %s",
+        "the end of run %s could not be delivered to %s: %s; %s",
         delivery.run["name"],
         delivery.webhook_id or "the sink",
         refused,

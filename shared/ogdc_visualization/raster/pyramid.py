@@ -26,7 +26,7 @@ def reduce_tiles(children: Sequence[Values | None], methods: Sequence[str]) -> V
         (np.concatenate((north_west, north_east), axis=2), np.concatenate((south_west, south_east), axis=2)),
         axis=1,
     )
-    with np.errstate(over="ignore"):  # told of where tiles are written
+    with np.errstate(over="ignore"):  # reported where tiles are written
         return np.stack([_halved(band, method) for band, method in zip(whole, methods, strict=True)])
 
 

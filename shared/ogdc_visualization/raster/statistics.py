@@ -71,7 +71,7 @@ def aggregate(values: Values, cell: NDArray[np.int64], method: str, size: int) -
         order = np.argsort(cell, kind="stable")
         values, cell = values[order], cell[order]
         start = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
-        with np.errstate(over="ignore"):  # told of where tiles are written
+        with np.errstate(over="ignore"):  # reported where tiles are written
             found = _METHODS[method](values, start)
         result[cell[start]] = np.where(np.isnan(found), 0, found)
     return result

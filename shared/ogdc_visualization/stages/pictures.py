@@ -48,7 +48,7 @@ class Pictures:
 
 
 def color_range(statistic: Statistic, level: int, extremes: Extremes) -> tuple[float, float]:
-    """Return the values of the first and the last colour; those not said are those of the whole level."""
+    """Return the values of the first and the last colour; the default is the range of the whole level."""
     low, high = statistic.range_at(level)
     if low is None or high is None:
         smallest, largest = extremes[statistic.name, level]

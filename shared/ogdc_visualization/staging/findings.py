@@ -1,4 +1,4 @@
-"""What is odd about the rows of a file: kept until all are read, then told in a sentence each."""
+"""Problems of the rows of a file, collected until all are read and then reported in one sentence each."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ _QUIET = {
         8: _FAILED_ANSWER,
     },
 }
-"""Meanings of exit codes, for programs that were told to be quiet.
+"""Meanings of exit codes, for programs run with an option that suppresses their messages.
 
 Source: "EXIT CODES" in curl(1); "Exit Status" in the manual of GNU Wget.
 """

@@ -143,11 +143,11 @@ function byValue([low, high]: [number, number], hasAlpha: boolean, noData: numbe
   };
 }
 
-/** Smallest and largest value: as the file tells, else among some of its pixels. */
+/** Smallest and largest value: from the file's metadata, otherwise of a sample of its pixels. */
 async function rangeOf(image: GeoTIFFImage, smallest: GeoTIFFImage, noData: number | null): Promise<[number, number]> {
-  const told = await image.getGDALMetadata(0).catch(() => null);
-  const known: [number, number] = [Number(told?.STATISTICS_MINIMUM), Number(told?.STATISTICS_MAXIMUM)];
-  if (told?.STATISTICS_MINIMUM !== undefined && known.every(Number.isFinite)) return known;
+  const metadata = await image.getGDALMetadata(0).catch(() => null);
+  const known: [number, number] = [Number(metadata?.STATISTICS_MINIMUM), Number(metadata?.STATISTICS_MAXIMUM)];
+  if (metadata?.STATISTICS_MINIMUM !== undefined && known.every(Number.isFinite)) return known;
   const width = Math.min(smallest.getWidth(), SAMPLE);
   const height = Math.min(smallest.getHeight(), SAMPLE);
   const [values] = (await smallest.readRasters({ samples: [0], width, height })) as unknown as [TypedArray];

@@ -4,8 +4,6 @@ SELECT
     triggers.name,
     coalesce(users.display_name, users.name) AS owner,
     users.id AS owner_id,
-    users.issuer AS owner_issuer,
-    users.name AS owner_subject,
     triggers.bucket,
     triggers.pattern,
     triggers.kinds,

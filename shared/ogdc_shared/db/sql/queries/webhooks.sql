@@ -77,7 +77,7 @@ WITH found AS (
             WHEN runs.cancelled_at IS NOT NULL THEN 'cancelled'
             ELSE 'failed'
         END AS outcome
-), told AS (
+), with_names AS (
     SELECT
         ended.*,
         coalesce(users.display_name, users.name) AS submitter,
@@ -88,14 +88,14 @@ WITH found AS (
     FROM ended
     JOIN users ON users.id = ended.submitted_by
 ), meant AS (
-    SELECT webhooks.id AS webhook_id, told.*
-    FROM told
-    JOIN webhooks ON webhooks.owner = told.submitted_by
-        AND told.outcome = ANY(webhooks.outcomes)
-        AND coalesce(webhooks.recipe_id, told.recipe_id) = told.recipe_id
-        AND (webhooks.trigger_name IS NULL OR webhooks.trigger_name = told.trigger_name)
+    SELECT webhooks.id AS webhook_id, with_names.*
+    FROM with_names
+    JOIN webhooks ON webhooks.owner = with_names.submitted_by
+        AND with_names.outcome = ANY(webhooks.outcomes)
+        AND coalesce(webhooks.recipe_id, with_names.recipe_id) = with_names.recipe_id
+        AND (webhooks.trigger_name IS NULL OR webhooks.trigger_name = with_names.trigger_name)
     UNION ALL
-    SELECT NULL, told.* FROM told WHERE %(to_sink)s
+    SELECT NULL, with_names.* FROM with_names WHERE %(to_sink)s
 )
 INSERT INTO deliveries (webhook_id, run_id, outcome, run)
 SELECT
