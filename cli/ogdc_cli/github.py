@@ -41,7 +41,7 @@ def annotate(level: str, message: str, **properties: str | int | None) -> None:
 
 @contextmanager
 def commands_ignored() -> Iterator[None]:
-    """Have the runner print what is printed meanwhile without obeying it.
+    """Make the runner print the block's output without executing commands in it.
 
     Output of a recipe's commands may look like a workflow command, even within a line (`##[…]`).
     """

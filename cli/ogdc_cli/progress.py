@@ -99,10 +99,9 @@ def _patiently(ask: Callable[[], RunDetail], patience: float | None) -> RunDetai
 
 
 def _log(client: ApiClient, run: RunDetail, *, lines: int) -> str:
-    """The end of a run's log; empty where it cannot be had, which is no reason to stop watching.
+    """Return the end of a run's log; empty if it cannot be read, so that watching continues.
 
-    Each task has a log of its own, so those of a run in many partitions are left alone. None has begun in one
-    that waits.
+    Each task has its own log, so a run with many partitions is not read. A pending run has no log yet.
     """
     if run.status == Phase.PENDING or (run.partitions or 1) > _FEW_PARTITIONS:
         return ""

@@ -16,13 +16,12 @@ from contextlib import suppress
 from ogdc_local.engine.flow import Flow
 from ogdc_local.engine.helpers import Helpers
 from ogdc_local.engine.instances import Attempt
-from ogdc_local.engine.pods import Pods, Prepared
+from ogdc_local.engine.pods import PUBLISH, Pods, Prepared
 from ogdc_local.engine.running_pod import RunningPod
 from ogdc_local.sandbox import ContainerSequence, Sandbox
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.02
-_PUBLISH = ("ogdc-worker", "publish")
 
 
 class Held:
@@ -201,7 +200,7 @@ class Ahead:
 
 def _may_begin(flow: Flow, attempt: Attempt) -> bool:
     """Whether it is `publish` without secrets; a secret must be read late, since it may be renewed."""
-    is_publish = attempt.template.argv[: len(_PUBLISH)] == _PUBLISH
+    is_publish = attempt.template.argv[: len(PUBLISH)] == PUBLISH
     return is_publish and not any(mount.volume in flow.program.secrets for mount in attempt.template.mounts)
 
 

@@ -55,7 +55,7 @@ NOTHING_BESIDES = Fetching()
 
 
 def no_secret(name: str) -> Mapping[str, str]:
-    """Stand in for a store of secrets where there are none.
+    """Reject a request for a secret, where no secrets are configured.
 
     Raises:
         InputNotFoundError: always.

@@ -44,7 +44,7 @@ _PROGRESS = "progress"
 _PROCESS = ("ogdc-worker", "process")
 _REUSE = ("ogdc-worker", "reuse")
 """Asks servers whether inputs have changed, and runs no command."""
-_PUBLISH = ("ogdc-worker", "publish")
+PUBLISH = ("ogdc-worker", "publish")
 """Uploads a result if it may use the network, and runs no command either."""
 
 
@@ -204,7 +204,7 @@ class Pods:
         if template.network != "none" and container.argv[:2] == _REUSE:
             asking = container._replace(network=True)
             return (self._fetching.equipped(asking, directory=directory, owner=self._owner),)
-        if template.network != "none" and container.argv[:2] == _PUBLISH:
+        if template.network != "none" and container.argv[:2] == PUBLISH:
             return (container._replace(network=True),)
         if template.network == "none" or container.argv[:2] != _PROCESS:
             return (container,)

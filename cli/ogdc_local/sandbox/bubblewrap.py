@@ -169,9 +169,9 @@ class Bubblewrap:
             return self._server.ask(container.argv, self._environment(container), descriptors)
 
     def _group(self, container: Container) -> Group | None:
-        """Make a container's group, where there can be one and a command runs.
+        """Make a cgroup for a container that runs a command, if cgroups can be used.
 
-        To enter a group takes as long as the rest of a sandbox, and the engine's guard looks at every task.
+        Entering one takes as long as the rest of a sandbox, and the engine's guard checks every task anyway.
         """
         if self._cgroups is None or _runs_no_command(container):
             return None

@@ -27,7 +27,7 @@ def public_url(request: Request, settings: Settings) -> str:
 
 
 def add_challenge(response: Response, exc: Exception, request: Request, settings: Settings) -> None:
-    """Add a WWW-Authenticate header: what is missing, and where to log in.
+    """Add a WWW-Authenticate header, which says what is missing and where to log in.
 
     Source: RFC 6750 section 3 (error), RFC 9728 section 5.1 (resource_metadata).
     """

@@ -37,10 +37,10 @@ def caller_of(context: Context, token: str) -> Caller:
 
 
 def caller_of_identity(context: Context, identity: Identity) -> Caller:
-    """Return who has logged in, recording them at the first time.
+    """Return the user who has logged in; the first login records a new user.
 
     Raises:
-        ForbiddenError: they are refused.
+        ForbiddenError: the user is not admitted.
     """
     with context.database.autocommit() as conn:
         user = _seen(conn, identity, create=context.settings.access.create_users)
@@ -85,7 +85,7 @@ def _refused(reason: str) -> UnauthenticatedError:
 
 
 def _seen(conn: LimitedConnection, identity: Identity, *, create: bool) -> User:
-    """The row of whom a login is about: made at the first, and changed where something is news."""
+    """Return the row of the user who logs in; insert it at the first login, and update what has changed."""
     while (user := find_user(conn, identity.subject, issuer=identity.issuer)) is None:
         if not create:
             raise ForbiddenError(

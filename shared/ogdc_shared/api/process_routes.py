@@ -8,8 +8,9 @@ from __future__ import annotations
 from ogdc_shared.api import process_answers as answers
 from ogdc_shared.api.parameters import Choice, Number, Text, Texts
 from ogdc_shared.api.requests import ExecuteRequest
-from ogdc_shared.api.route import MAX_BUNDLE, Function, Route
+from ogdc_shared.api.route import Function, Route
 from ogdc_shared.auth.permissions import CHANGE, CREATE, PUBLIC, READ
+from ogdc_shared.recipe.forms import MAX_BUNDLE
 
 LIMIT = Number("limit", 1, 1000, 100, "Maximum number of items.")
 AFTER = Text("after", "Taken from a link `next`.")

@@ -10,9 +10,6 @@ from msgspec import Struct
 from ogdc_shared.api.parameters import Parameter
 from ogdc_shared.auth.permissions import Permission
 
-MAX_BUNDLE = 64 << 20
-"""Maximum size of a recipe bundle, in bytes."""
-
 
 class Function(StrEnum):
     """The functions, each a service of its own on a cluster."""

@@ -14,13 +14,14 @@ from ogdc_shared.api.account_routes import ACCOUNT_ROUTES
 from ogdc_shared.api.login_routes import LOGIN_ROUTES
 from ogdc_shared.api.parameters import Choice, Flag, Number, Text, Texts
 from ogdc_shared.api.process_routes import PROCESS_ROUTES
-from ogdc_shared.api.route import MAX_BUNDLE, Function, Route
+from ogdc_shared.api.route import Function, Route
 from ogdc_shared.api.run_routes import RUN_ROUTES
 from ogdc_shared.api.webhook_routes import WEBHOOK_ROUTES
 from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE
 from ogdc_shared.phases import RUN_STATUSES
+from ogdc_shared.recipe.forms import MAX_BUNDLE
 
-__all__ = ["MAX_BUNDLE", "ROUTES", "Function", "Route", "readable_paths", "routes_of"]
+__all__ = ["ROUTES", "Function", "Route", "readable_paths", "routes_of"]
 
 MAX_KEY = 255
 """Maximum length of an Idempotency-Key, in characters."""

@@ -140,7 +140,7 @@ def _read(headers: Mapping[str, str], body: bytes) -> Event:
 
 
 def _data(content: Any) -> Any:
-    """Read an event's data as the library does by itself: as JSON, or else as they are; large ones faster."""
+    """Parse an event's data as the library does: as JSON, otherwise unchanged; large ones faster."""
     if isinstance(content, bytes) and len(content) >= _LARGE:
         import msgspec
 

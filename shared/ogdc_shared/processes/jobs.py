@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _BETWEEN_LOOKS = 0.2
 _STOPS_WITHIN = 5.0
-"""Seconds in which the tasks of a run that is stopped end, but for few."""
+"""Seconds within which nearly all tasks of a stopped run end."""
 RESULT = "result"
 """The output of processes: a link to the zip, or to a list of the files."""
 

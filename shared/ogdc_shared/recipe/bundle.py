@@ -23,11 +23,10 @@ from typing import IO, BinaryIO, NamedTuple
 from ogdc_shared.digests import files_digest
 from ogdc_shared.errors import NO_ROOM, InvalidRecipeError, StorageUnavailableError
 from ogdc_shared.recipe.files import UnusableFileError, confined
+from ogdc_shared.recipe.forms import MAX_BUNDLE
 from ogdc_shared.recipe.packing import LeftOut, files_to_pack, too_many
 from ogdc_shared.trees import write_all
 
-MAX_BUNDLE = 64 * 1024 * 1024
-"""Size limit of an archive, in bytes."""
 MAX_CONTENT = 256 * 1024 * 1024
 """Size limit of all files in it, in bytes. A list of a million URLs has about 80 MB, and 8 MB compressed."""
 MAX_FILES = 10_000

@@ -1,4 +1,4 @@
-"""The file name of a recipe's description, and the archive formats of bundles."""
+"""The file name of a recipe's description, and the archive formats and maximum size of bundles."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 META_FILE = "meta.yml"
 ARCHIVES = (".tar.gz", ".tgz", ".zip")
 """Suffixes of archives."""
+MAX_BUNDLE = 64 << 20
+"""Maximum size of a bundle, in bytes."""
 
 
 def is_archive(path: str) -> bool:

@@ -13,6 +13,6 @@ def is_loopback(url: str) -> bool:
 
 
 def is_private(url: str) -> bool:
-    """Whether nobody on the way can read what is sent: by https, or to this machine."""
+    """Whether nobody else can read what is sent: it uses https, or stays on this machine."""
     scheme = urlsplit(url).scheme
     return scheme == "https" or (scheme == "http" and is_loopback(url))

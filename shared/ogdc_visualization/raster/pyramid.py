@@ -38,7 +38,7 @@ def _halved(band: Values, method: str) -> Values:
 
 
 def _mode(*four: Values) -> Values:
-    """The value that is there most often; of several, the one that is so often first, in the order given."""
+    """Return the most frequent value; among equally frequent ones, the one that reaches that count first."""
     result, most = four[0].copy(), np.ones(four[0].shape, np.int64)
     for index, value in enumerate(four[1:], 1):
         count = 1 + sum((value == earlier).astype(np.int64) for earlier in four[:index])

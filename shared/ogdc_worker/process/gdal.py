@@ -209,7 +209,7 @@ class Dataset:
                 yield Band(self._c, band)
 
     def mask(self) -> Band | None:
-        """The mask of all bands, such as alpha, zero where there is no data; None if there is none."""
+        """Return the mask of all bands, such as alpha, which is zero where there is no data, or None."""
         band = ctypes.c_void_p(self._c.GDALGetRasterBand(self._handle, 1))
         if not self._c.GDALGetMaskFlags(band) & _MASK_OF_ALL_BANDS:
             return None

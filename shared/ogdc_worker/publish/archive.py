@@ -85,6 +85,6 @@ def _member(name: str, status: os.stat_result) -> zipfile.ZipInfo:
 
 
 def _compression(sample: bytes) -> int:
-    """Return whether to compress: not what is compressed already, as most rasters are."""
+    """Return the compression method for a file, judged by a sample; most rasters are compressed already."""
     shrinks = len(zlib.compress(sample, 1)) < 0.9 * len(sample)
     return zipfile.ZIP_DEFLATED if shrinks else zipfile.ZIP_STORED

@@ -78,7 +78,7 @@ class KeySet:
         return self._made[known]
 
     def _resolved(self, wanted: KeyId) -> KeyId:
-        """The key that is meant where a token names none: the only one of its kind."""
+        """Return the key for a token that names none: the only one for its algorithm."""
         if wanted.kid is None:
             fitting = [each for each in self._keys if each.algorithm == wanted.algorithm]
             if len(fitting) == 1:

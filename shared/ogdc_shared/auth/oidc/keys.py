@@ -112,17 +112,17 @@ class IssuerKeys:
         return keys
 
     def _renew(self, age: float) -> bool:
-        """Fetch keys of that age anew, if it is time to; whether that was waited for."""
+        """Fetch the keys again if they are too old. Return whether this call waited for the result."""
         if age <= MAX_AGE:
             return False
         fetched = self._fetch(self._moment())
         return fetched is not None and age > MAX_STALE and self._wait(fetched)
 
     def _look_for(self, wanted: KeyId) -> bool:
-        """Fetch the keys again; whether it is known then if there is such a key.
+        """Fetch the keys again. Return whether the keys now show if the wanted one exists.
 
-        A fetch that had begun before this was asked may have missed it, so another follows, once. That is so
-        even if somebody else's key has made the issuer rest meanwhile.
+        A fetch that began before this call may have missed the key, so one more follows, even if the search
+        for another key has paused requests to the issuer meanwhile.
         """
         asked = self._moment()
         while fetched := self._fetch(asked, wanted):
