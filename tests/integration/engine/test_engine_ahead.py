@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,20 @@ def test_a_task_started_ahead_without_a_turn_does_nothing_and_leaves_no_process(
 
     assert phases(found) == {"fails": "Failed", "process": "Failed", "publish": "Omitted"}
     assert not (machine.volume / "recipe").exists()
+
+
+def test_a_task_killed_before_its_turn_is_started_again_at_its_turn(machine: Machine) -> None:
+    with machine:
+        machine.create(held("killed"))
+        machine.wait_for_file(machine.volume / "up-killed")
+        [worker] = wait_for_workers("killed", 1)
+        os.kill(worker, signal.SIGKILL)
+        wait_for_workers("killed", 0)
+        end(machine, "0")
+        found = machine.wait("killed")
+
+    assert set(phases(found).values()) == {"Succeeded"}
+    assert (machine.volume / "recipe/data.txt").read_text() == "data\n"
 
 
 def test_a_task_that_cannot_start_ahead_starts_at_its_turn(
