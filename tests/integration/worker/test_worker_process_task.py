@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.plan import Command, InputFile, Partition, Plan
-from support.http import FileServer, closed_port
+from ogdc_worker.fetch.download import ATTEMPTS
+from support.http import Answer, FileServer, closed_port
 from support.sandbox import ProcessTask, Result
 from support.trees import tree
 
@@ -126,12 +127,15 @@ def test_an_input_that_does_not_exist_fails_for_good(make_task: MakeTask, tmp_pa
         )
 
 
-@pytest.mark.slow
-def test_an_unreachable_server_is_retried(make_task: MakeTask) -> None:
-    with closed_port() as url:
-        result = make_task("true", files=(InputFile(f"{url}/a.tif"),)).run()
+def test_an_unreachable_server_is_retried(make_task: MakeTask, tmp_path: Path) -> None:
+    """The first server requests retries without a pause, because the worker's own pauses take 15 seconds."""
+    with FileServer(tmp_path) as server, closed_port() as url:
+        server.fail(ATTEMPTS - 1, headers={"Retry-After": "0"})
+        server.routes["/a.tif"] = lambda _request: Answer(status=302, headers={"Location": f"{url}/a.tif"})
+        result = make_task("true", files=(InputFile(f"{server.url}/a.tif"),)).run()
     assert result.exit_code == 75
     assert "Connection refused" in result.last_words
+    assert len(server.requests) == ATTEMPTS
 
 
 def test_one_failed_input_does_not_wait_for_the_others(make_task: MakeTask, tmp_path: Path) -> None:
