@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.phases import Phase
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -74,7 +76,7 @@ class RunDescription(NamedTuple):
     """Values of the recipe's parameters by name, with credentials redacted."""
     after: dict[str, list[str]] = {}  # noqa: RUF012  as above
     """Names of stages → names of the stages that have to end before they begin."""
-    status: str = "Succeeded"
+    status: str = Phase.SUCCEEDED
     message: str | None = None
     started_at: str | None = None
     finished_at: str | None = None

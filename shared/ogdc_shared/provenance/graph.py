@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ogdc_shared.layout import CRATE_METADATA
+from ogdc_shared.phases import Phase
 from ogdc_shared.provenance import entities as make
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.actions import Actions
@@ -63,7 +64,7 @@ class Graph:
 
     def _add_run(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         run = self._run
-        failed = run.status != "Succeeded"
+        failed = run.status != Phase.SUCCEEDED
         self._collection.add(
             entity(
                 _RUN,
@@ -147,7 +148,7 @@ class Graph:
                 instrument=ref(make.RUNNER),
                 endTime=shown_time(self._run.finished_at),
                 agent=ref(self._agent),
-                actionStatus=make.status(self._run.status != "Succeeded"),
+                actionStatus=make.status(self._run.status != Phase.SUCCEEDED),
             )
         )
         return make.RUNNER
