@@ -58,6 +58,7 @@ def tell(service: Service, workflow: dict[str, Any], *, id: str) -> None:
 
 
 def end(service: Service) -> None:
+    HTTP.clear()  # the server gives idle connections two more seconds
     service.terminate()
     assert service.wait() == 0
 

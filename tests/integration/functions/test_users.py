@@ -522,6 +522,7 @@ class TestSecrecy:
                 ask("GET", f"/tokens/{token}", token)
             assert ask("GET", "/me", made["token"]).json()["token"]["name"] == "laptop"
             ask("DELETE", f"/tokens/{made['id']}", admin.token)
+            http.clear()  # the server gives idle connections two more seconds
             service.terminate()
             service.wait()
         dump = everything(database)
