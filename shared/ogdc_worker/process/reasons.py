@@ -35,7 +35,7 @@ _LINE_ENDS = (
     "Windows, save it with the line ends of Unix (LF)."
 )
 _LIBRARY = (
-    r"(?P<program>[^:\s]+): error while loading shared libraries: (?P<library>[^:\s]+): "
+    r"(?<![^:\s])(?P<program>[^:\s]+): error while loading shared libraries: (?P<library>[^:\s]+): "
     r"cannot open shared object file"
 )
 _HARD_LINKS = "Invalid cross-device link"
@@ -54,9 +54,9 @@ _REFUSED = (
 )
 _REMOTE_FILE = r"/vsi(curl|s3|gs|az|swift|oss|adls)|(https?|ftp|s3|gs)://"
 _MISSING = (
-    r"(?:line )?\d+: (?P<a>[^:\n]+): (?:command )?not found"
+    r"(?<!\d)(?:line )?\d+: (?P<a>[^:\n]+): (?:command )?not found"
     r"|env: [\u2018'](?P<b>[^\u2019'\n]+)[\u2019']: No such file"
-    r"|(?P<c>[^:\s]+): command not found"
+    r"|(?<![^:\s])(?P<c>[^:\s]+): command not found"
 )
 
 _FAILED_ANSWER = "a server answered with an error"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ogdc_worker.process import reasons
@@ -96,3 +98,10 @@ def test_a_script_of_windows_is_told_from_a_program_that_is_missing(output: str)
 def test_a_script_that_is_not_executable_is_answered_with_what_makes_it_so() -> None:
     message = hint(code=126, output="bash: line 1: /ogdc/recipe/run.sh: Permission denied")
     assert "chmod +x" in message
+
+
+@pytest.mark.parametrize("line", ["x" * 60_000, "7" * 60_000])
+def test_a_very_long_line_is_searched_in_linear_time(line: str) -> None:
+    started = time.process_time()
+    reasons.hints("program", exit_code=127, output=line, path="/usr/bin")
+    assert time.process_time() - started < 2
