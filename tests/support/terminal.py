@@ -8,16 +8,24 @@ import pty
 import re
 import struct
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def on_terminal(
-    command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, columns: int = 80
+    command: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    columns: int = 80,
+    on_output: Callable[[str], None] = lambda _seen: None,
 ) -> tuple[int, str]:
-    """Run a command, and return its exit code and all of its output."""
+    """Run a command, and return its exit code and all of its output.
+
+    `on_output` is called with all output so far whenever there is more.
+    """
     pid, screen = pty.fork()
     if pid == 0:
         os.chdir(cwd)
@@ -27,6 +35,7 @@ def on_terminal(
     try:
         while piece := os.read(screen, 65536):
             seen += piece
+            on_output(seen.decode(errors="replace"))
     except OSError:  # how Linux says that nobody has the terminal open any more
         pass
     finally:

@@ -167,10 +167,11 @@ def test_an_unreachable_deployment_is_reported(runner: Runner) -> None:
 
 
 def test_without_wait_the_step_ends_after_the_submission(runner: Runner, stack: Stack) -> None:
-    step = submit(runner, stack, recipe_in(runner, "recipes/later", "sleep 1", "exit 1"), wait="false")
+    step = submit(runner, stack, recipe_in(runner, "recipes/later", "sleep 600"), wait="false")
 
     assert step.code == 0, step
     assert step.outputs["status"] in {"Pending", "Running"}
+    assert stack.cli("cancel", step.outputs["run"]).code == 0
     assert stack.wait(step.outputs["run"])["status"] == "Failed"
 
 

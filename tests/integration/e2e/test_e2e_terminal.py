@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ogdc_shared.layout import partition_workspace
 from support.stack import PROGRAM, Stack
 from support.terminal import lines, on_terminal
 
@@ -38,9 +39,18 @@ def test_terminal_shows_step_elapsed_time_and_last_line(stack: Stack, recipe, tm
 
 
 def test_watching_another_users_run_has_the_same_output(stack: Stack, recipe, tmp_path: Path) -> None:
-    name = stack.cli("submit", "--json", str(recipe("elsewhere", "sleep 1; false"))).json()["name"]
+    command = "until [ -e /output_dir/go ]; do sleep 0.1; done; false"
+    name = stack.cli("submit", "--json", str(recipe("elsewhere", command))).json()["name"]
     environ = stack.environ | {"TERM": "xterm-256color"}
-    code, screen = on_terminal([*PROGRAM, "watch", name], environ=environ, cwd=tmp_path)
+
+    def end_when_shown(seen: str) -> None:
+        if shown in seen:
+            (stack.paths.volume / partition_workspace(name, 0) / "output_dir/go").touch()
+
+    shown = "command 1 of 1: until "
+    code, screen = on_terminal(
+        [*PROGRAM, "watch", name], environ=environ, cwd=tmp_path, on_output=end_when_shown
+    )
     assert code == 1
-    assert any("command 1 of 1: sleep 1; false" in line for line in lines(screen))
+    assert any(shown in line for line in lines(screen))
     assert lines(screen)[-1] == f"See what it wrote: ogdc-runner logs {name}"

@@ -147,11 +147,12 @@ def test_a_run_continues_where_a_stopped_engine_left_it(tmp_path: Path) -> None:
             machine,
             name,
             "date +%s%N > /output_dir/stamp",
-            "cp /input_dir/* /output_dir/; echo up > /output_dir/up; sleep 1; rm /output_dir/up",
+            "cp /input_dir/* /output_dir/; echo up > /output_dir/up; [ -e /input_dir/go ] || sleep 600",
         )
         work = machine.volume / layout.partition_workspace(name, 0)
         machine.wait_for_file(work / "output_dir/up")
         stamp = (work / "input_dir/stamp").read_text()
+    (work / "input_dir/go").touch()
     with Machine(tmp_path) as machine:
         assert machine.wait(name)["status"]["phase"] == "Succeeded", machine.log(name)
         assert (machine.volume / "seals/stamp").read_text() == stamp, "a finished command is not repeated"

@@ -312,17 +312,21 @@ def test_parallelism_limits_a_workflow_and_slots_limit_all_workflows(tmp_path: P
 
 
 def test_a_small_workflow_does_not_wait_for_a_big_one(tmp_path: Path) -> None:
+    volume = [mount("/mnt/workflow")]
+    script = "while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done; touch /mnt/workflow/done-$1"
     with Machine(tmp_path, slots=1) as machine:
         machine.create(
             workflow(
                 "big",
                 tasks=[fan_out("process", 40)],
-                templates=[shell("process", "sleep 0.05", partitioned=True)],
+                templates=[shell("process", script, partitioned=True, mounts=volume)],
             )
         )
-        machine.create(workflow("small", tasks=[task("hello")], templates=[shell("hello", "true")]))
+        count = shell("count", "ls /mnt/workflow/done-* | wc -l", mounts=volume)
+        machine.create(workflow("small", tasks=[task("count")], templates=[count]))
+        (machine.volume / "go").touch()
         machine.wait("small")
-        assert machine.get("big")["status"]["phase"] == "Running"
+        assert int(machine.log("small")[-1]) < 40
 
 
 def test_short_tasks_do_not_wait_for_long_ones_of_another_workflow(tmp_path: Path) -> None:
@@ -419,16 +423,18 @@ def test_without_pidfds_the_ends_of_tasks_are_polled(tmp_path: Path, monkeypatch
 
 
 def test_an_expired_workflow_is_deleted_with_its_logs(machine: Machine, tmp_path: Path) -> None:
+    script = "echo hi | tee /mnt/workflow/up; while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done"
     machine.create(
         workflow(
             "brief",
             tasks=[task("hello")],
-            templates=[shell("hello", "echo hi")],
+            templates=[shell("hello", script, mounts=[mount("/mnt/workflow")])],
             ttlStrategy={"secondsAfterSuccess": 1},
         )
     )
-    machine.wait("brief")
+    machine.wait_for_file(machine.volume / "up")
     assert (tmp_path / "logs/brief").is_dir()
+    (machine.volume / "go").touch()
     deadline = time.monotonic() + 300
     while machine.call("GET", "/brief")[0] != 404 or (tmp_path / "logs/brief").exists():
         assert time.monotonic() < deadline

@@ -42,7 +42,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_FIRST_PAUSE", 0.001)
     monkeypatch.setattr(progress, "_MAX_PAUSE", 0.001)
     monkeypatch.setattr(progress, "_LOG_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "_PATIENCE_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -180,7 +179,10 @@ def test_a_short_outage_of_the_service_is_waited_for(service: Service, server: F
 
 
 @pytest.mark.slow
-def test_a_long_outage_of_the_service_ends_the_waiting(service: Service, server: FileServer) -> None:
+def test_a_long_outage_of_the_service_ends_the_waiting(
+    service: Service, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_PATIENCE_SECONDS", 0.5)
     service.looks = [("Succeeded", "")]
     server.fail(10_000, status=502)
     with pytest.raises(ApiError) as caught:
