@@ -6,11 +6,14 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import termios
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+_MAX_SECONDS = 120.0
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -32,16 +35,24 @@ def on_terminal(
         os.execvpe(command[0], list(command), dict(environ))
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     seen = bytearray()
+    deadline = time.monotonic() + _MAX_SECONDS
     try:
-        while piece := os.read(screen, 65536):
+        while piece := _read(screen, deadline):
             seen += piece
             on_output(seen.decode(errors="replace"))
     except OSError:  # how Linux says that nobody has the terminal open any more
         pass
     finally:
-        os.close(screen)
+        os.close(screen)  # which ends the command, if it still runs, by SIGHUP
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status), seen.decode(errors="replace")
+
+
+def _read(screen: int, deadline: float) -> bytes:
+    left = deadline - time.monotonic()
+    if left <= 0 or not select.select([screen], [], [], left)[0]:
+        raise AssertionError(f"the command on the terminal has not ended after {_MAX_SECONDS:g} s")
+    return os.read(screen, 65536)
 
 
 def lines(screen: str) -> list[str]:
