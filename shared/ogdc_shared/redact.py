@@ -12,10 +12,10 @@ HIDDEN = "***"
 
 _NAMES = (
     r"[\w.~-]*(?:signature|token|secret|password|passwd|passphrase|credential|credentials|api[-_]?key|"
-    r"access[-_]?key(?:[-_]?id)?|auth|authorization|session(?:[-_]?id)?)|"
-    r"key|sig|sign|hmac|jwt|pwd|pass|sas|ticket|policy|key-pair-id"
+    r"(?:access|subscription)[-_]?key(?:[-_]?id)?|auth|authorization|session(?:[-_]?id)?)|"
+    r"key|appid|sig|sign|hmac|jwt|pwd|pass|sas|ticket|policy|key-pair-id"
 )
-"""Parameters of AWS (both versions), Google, Azure, CloudFront and CMR, and common names of others."""
+"""Parameters of AWS, Google, Azure, CloudFront, CMR and OpenWeather, and common names of others."""
 _START, _EQUALS, _END = r"[?&;#]|%3F|%26|%3B", r"=|%3D", r"(?=[&;#\s\"'<>\\]|%26|$)"
 _PARAMETER = re.compile(rf"({_START})({_NAMES})({_EQUALS})(?:(?!%26)[^&;#\s\"'<>\\])+{_END}", re.IGNORECASE)
 _NO_USER = r"(?<!\bgithub)(?<!\babfs)(?<!\babfss)(?<!\baz)"

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from ogdc_shared.redact import HIDDEN
 
@@ -17,6 +17,12 @@ MIN_LENGTH = 4
 """In characters. A shorter value is not masked, because it would match almost any text."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_COLOUR = rb"\x1b\[[0-9;:]{0,24}[mK]"
+"""A change of colour, which `logs` leaves out. Programs such as `grep --color` write it into a value."""
+_COLOURS = re.compile(_COLOUR)
+_PART_OF_COLOUR = re.compile(rb"\x1b(?:\[[0-9;:]{0,24})?\Z")
+_MAX_COLOURED = 32
+"""Maximum length of a value with colours, in multiples of its own length."""
 
 
 def read_secrets(directory: str) -> dict[str, str]:
@@ -33,7 +39,7 @@ def read_secrets(directory: str) -> dict[str, str]:
 def _forms(value: str) -> tuple[str, ...]:
     """Return a value unchanged, URL-encoded, and as in JSON."""
     in_json = (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
-    return value, quote(value, safe=""), *in_json
+    return value, quote(value, safe=""), quote(value), quote_plus(value), *in_json
 
 
 class Mask:
@@ -46,19 +52,26 @@ class Mask:
         forms = {form.encode(errors="replace") for part in long for form in _forms(part)}
         self._secrets = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, self._secrets)) or rb"(?!)")
+        coloured = (b"(?:%b)*" % _COLOUR).join
+        self._coloured = re.compile(
+            b"|".join(coloured(re.escape(bytes((byte,))) for byte in secret) for secret in self._secrets)
+            or rb"(?!)"
+        )
         self._held = b""
 
     def text(self, text: str) -> str:
         """Return `text` with all secrets replaced."""
-        return self._pattern.sub(HIDDEN.encode(), text.encode(errors="replace")).decode()
+        content = text.encode(errors="replace")
+        return self._pattern_for(content).sub(HIDDEN.encode(), content).decode()
 
     def feed(self, piece: bytes, *, last: bool = False) -> bytes:
         """Add a piece; return the output so far that cannot be part of a secret, or all of it if `last`."""
         content = self._held + piece
+        pattern = self._pattern_for(content)
         shown, at = bytearray(), 0
         while True:
             hold = len(content) - (0 if last else self._beginning(content[at:]))
-            match = self._pattern.search(content, at)
+            match = pattern.search(content, at)
             if match is None or match.start() >= hold:
                 break
             shown += content[at : match.start()] + HIDDEN.encode()
@@ -66,14 +79,25 @@ class Mask:
         self._held = content[hold:]
         return bytes(shown + content[at:hold])
 
+    def _pattern_for(self, content: bytes) -> re.Pattern[bytes]:
+        return self._coloured if b"\x1b" in content else self._pattern
+
     def _begins_one(self, content: bytes) -> bool:
         """Whether `content` is a proper prefix of a secret."""
         return any(len(secret) > len(content) and secret.startswith(content) for secret in self._secrets)
 
     def _beginning(self, content: bytes) -> int:
-        """Return how many trailing bytes are a proper prefix of a secret."""
+        """Return how many trailing bytes are a proper prefix of a secret, with the colours in it."""
         longest = len(self._secrets[0]) - 1 if self._secrets else 0
-        for size in range(min(longest, len(content)), 0, -1):
-            if self._begins_one(content[-size:]):
-                return size
+        end = content[-longest * _MAX_COLOURED :] if longest else b""
+        part = _PART_OF_COLOUR.search(end)
+        coloured = end[: part.start()] if part else end
+        plain = _COLOURS.sub(b"", coloured)
+        for size in range(min(longest, len(plain)), 0, -1):
+            if self._begins_one(plain[-size:]):
+                start = len(plain) - size
+                for colour in _COLOURS.finditer(coloured):
+                    if colour.start() <= start:
+                        start += len(colour[0])
+                return len(end) - start
         return 0

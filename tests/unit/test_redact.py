@@ -19,6 +19,7 @@ _SECRETS = st.from_regex(r"zQ[A-Za-z0-9._~!$*+-]{6,40}Qz", fullmatch=True)
 _PARAMETERS = (
     *("token", "access_token", "X-Amz-Signature", "X-Amz-Credential", "X-Goog-Signature", "sig", "Signature"),
     *("AWSAccessKeyId", "api_key", "apikey", "key", "password", "client_secret", "auth", "Key-Pair-Id"),
+    *("subscription-key", "appid"),
 )
 
 

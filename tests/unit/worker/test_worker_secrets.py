@@ -20,6 +20,7 @@ from ogdc_worker.process.paths import ProcessPaths
 from ogdc_worker.secrets import Mask, read_secrets
 
 _VALUE = st.text('abAB*\n"é ', min_size=4, max_size=12).filter(lambda text: len(text.strip()) >= 4)
+_COLOURS = (b"\x1b[1m", b"\x1b[01;31m", b"\x1b[0m", b"\x1b[K")
 _VALUES = st.lists(_VALUE, min_size=1, max_size=4)
 
 
@@ -34,6 +35,24 @@ def test_secrets_are_masked_in_any_chunks(values: list[str], noise: list[str], d
     assert not [value for value in values if value.encode() in shown.replace(b"***", b"\0")]
 
 
+@given(value=_VALUE, colours=st.lists(st.sampled_from(_COLOURS)), data=st.data())
+def test_secrets_are_masked_in_any_colours(value: str, colours: list[bytes], data: st.DataObject) -> None:
+    """`grep --color` writes colours into values, and `logs` leaves the colours out."""
+    stream = b"|".join((value.encode(), b"", value.encode()))
+    for colour in colours:
+        at = data.draw(
+            st.sampled_from([i for i, byte in enumerate(stream) if chr(byte) not in "\x1b[;0123mK"])
+        )
+        stream = stream[:at] + colour + stream[at:]
+    edges = sorted({0, len(stream), *data.draw(st.lists(st.integers(0, len(stream)), max_size=8))})
+    mask = Mask([value])
+    shown = b"".join(mask.feed(stream[a:b]) for a, b in pairwise(edges)) + mask.feed(b"", last=True)
+    assert shown == Mask([value]).feed(stream, last=True)
+    for colour in _COLOURS:
+        shown = shown.replace(colour, b"")
+    assert value.encode() not in shown.replace(b"***", b"\0")
+
+
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5))
 def test_all_else_passes_as_it_is(stream: bytes, cuts: list[int]) -> None:
     edges = sorted({0, len(stream), *(min(cut, len(stream)) for cut in cuts)})
@@ -43,7 +62,13 @@ def test_all_else_passes_as_it_is(stream: bytes, cuts: list[int]) -> None:
 
 def test_other_forms_of_a_secret_are_hidden_too() -> None:
     mask = Mask(['p/w "é', "line one\nline two"])
-    for text in ("p%2Fw%20%22%C3%A9", json.dumps('p/w "é'), "see line two"):
+    for text in (
+        "p%2Fw%20%22%C3%A9",
+        "p/w%20%22%C3%A9",
+        "p%2Fw+%22%C3%A9",
+        json.dumps('p/w "é'),
+        "see line two",
+    ):
         assert "***" in mask.text(text)
 
 
