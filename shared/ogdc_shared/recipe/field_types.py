@@ -58,8 +58,8 @@ def _file_name(value: str) -> str:
 
 
 def _directory(value: str) -> str:
-    parts = plain_text(value).strip("/").split("/")
-    if value.startswith("/") or any(part in {"", ".", ".."} or len(part.encode()) > 255 for part in parts):
+    parts = [part for part in plain_text(value).rstrip("/").split("/") if part != "."]
+    if not parts or any(part in {"", ".."} or len(part.encode()) > 255 for part in parts):
         raise ValueError("is not a directory below /input_dir; give a relative path such as 2021/june.")
     return "/".join(parts)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ogdc_shared.filenames import has_extension, name_from_url, plain_name
 from ogdc_shared.recipe.files import UnusableFileError, confined
-from ogdc_shared.recipe.input_models import FileInput, InputParam, UrlInput, UrlListInput
+from ogdc_shared.recipe.input_models import FileInput, InputParam, Placed, UrlInput, UrlListInput
 from ogdc_shared.recipe.models import RecipeMeta
 from ogdc_shared.recipe.urls import read_url_list
 
@@ -33,14 +33,16 @@ class _Named(NamedTuple):
 
 
 def name_problems(meta: RecipeMeta, directory: Path) -> Iterator[str]:
-    """Yield a sentence for each input with the name of an earlier one, at most ten.
+    """Yield a sentence for each input with the name of an earlier one or of a directory, at most ten.
 
     Recipes that divide their inputs among tasks are not checked, since the inputs may be in different ones. A
     server may give a file another name, so only names with an extension count as known.
     """
     if meta.workflow.parallel.enabled:
         return
+    folders = _folders(meta)
     hashes = array("q", (hash(named.name) for named in _known(meta, directory)))
+    hashes.extend(map(hash, folders))
     ordered = sorted(hashes)
     twice = {one for one, following in pairwise(ordered) if one == following}
     if not twice:
@@ -48,18 +50,29 @@ def name_problems(meta: RecipeMeta, directory: Path) -> Iterator[str]:
     first: dict[str, _Named] = {}
     clashes = 0
     for named in (named for named in _known(meta, directory) if hash(named.name) in twice):
+        folder = folders.get(named.name)
         other = first.setdefault(named.name, named)
-        if other is not named and clashes < _MAX:
+        if (folder or other is not named) and clashes < _MAX:
             clashes += 1
-            yield _sentence(other, named)
+            yield _sentence(named, f"the directory of {folder}" if folder else f"that of {other.where()}")
 
 
-def _sentence(first: _Named, second: _Named) -> str:
-    folder = "directory: (a list's files all go there)" if second.line else "name: or directory:"
-    file = second.key if second.line else "meta.yml"
-    place = f"line {second.line}" if second.line else second.key
+def _folders(meta: RecipeMeta) -> dict[str, str]:
+    """Return the directories of inputs with those above them, and where the recipe first specifies each."""
+    found: dict[str, str] = {}
+    for position, param in enumerate(meta.input.params):
+        if isinstance(param, Placed) and param.directory:
+            for path in (PurePosixPath(param.directory), *PurePosixPath(param.directory).parents[:-1]):
+                found.setdefault(str(path), f"input.params[{position}]")
+    return found
+
+
+def _sentence(named: _Named, other: str) -> str:
+    folder = "directory: (a list's files all go there)" if named.line else "name: or directory:"
+    file = named.key if named.line else "meta.yml"
+    place = f"line {named.line}" if named.line else named.key
     return (
-        f"{file}: {place}: its file would be called {second.name!r}, as that of {first.where()}; give one of "
+        f"{file}: {place}: its file would be called {named.name!r}, as {other}; give one of "
         f"them another {folder}, or leave one out."
     )
 

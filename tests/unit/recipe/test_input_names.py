@@ -33,6 +33,7 @@ def url(value: str, **more: str) -> dict[str, Any]:
         [url(f"{H}/sic.tif"), {"type": "file", "path": "data/sic.tif"}],
         [url(f"{H}/sic.tif", directory="x"), url(f"{H}/b/sic.tif", directory="x/")],
         [url(f"{H}/2021/sic.tif?v=1"), url(f"{H}/2022/sic.tif?v=1")],
+        [url(f"{H}/a.tif", directory="./sic.tif/a/."), url(f"{H}/b/sic.tif")],
     ],
 )
 def test_inputs_with_the_same_name_are_reported_with_advice(
@@ -50,6 +51,7 @@ def test_inputs_with_the_same_name_are_reported_with_advice(
         [url(f"{H}/2021/sic.tif", name="a.tif"), url(f"{H}/2022/sic.tif")],
         [url(f"{H}/2021/sic.tif", directory="2021"), url(f"{H}/2022/sic.tif")],
         [url(f"{H}/sic.tif?v=1"), url(f"{H}/sic.tif?v=2")],
+        [url(f"{H}/a.tif", directory="x/sic.tif"), url(f"{H}/sic.tif"), url(f"{H}/b.tif", directory="x")],
         [url(f"{H}/1/content"), url(f"{H}/2/content")],
         [url(f"{H}/get.php?id=1"), url(f"{H}/b/get.php?id=1")],
     ],
@@ -58,6 +60,14 @@ def test_inputs_that_may_get_different_names_are_accepted(
     tmp_path: Path, params: list[dict[str, Any]]
 ) -> None:
     load(tmp_path, *params)
+
+
+def test_a_file_with_the_name_of_a_directory_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRecipeError) as caught:
+        load(tmp_path, url(f"{H}/sic", name="d"), url(f"{H}/a.tif", directory="d/e"))
+    assert "input.params[0]: its file would be called 'd', as the directory of input.params[1]" in str(
+        caught.value
+    )
 
 
 def test_url_lists_are_checked_line_by_line(tmp_path: Path) -> None:
@@ -85,6 +95,7 @@ def test_partitions_may_have_inputs_with_the_same_name(tmp_path: Path) -> None:
         ("directory", "/tmp", "is not a directory below"),
         ("directory", "a/../b", "is not a directory below"),
         ("directory", "a//b", "is not a directory below"),
+        ("directory", "./.", "is not a directory below"),
         ("checksum", "crc32:00000000", "names no kind of checksum"),
         ("checksum", "sha256:12", "is not a sha256 checksum, which has 64 hex digits"),
         ("checksum", "9f86d0", "names no kind of checksum"),
