@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -52,12 +53,14 @@ class Mask:
         forms = {form.encode(errors="replace") for part in long for form in _forms(part)}
         self._secrets = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, self._secrets)) or rb"(?!)")
-        coloured = (b"(?:%b)*" % _COLOUR).join
-        self._coloured = re.compile(
-            b"|".join(coloured(re.escape(bytes((byte,))) for byte in secret) for secret in self._secrets)
-            or rb"(?!)"
-        )
         self._held = b""
+
+    @cached_property
+    def _coloured(self) -> re.Pattern[bytes]:
+        """Matches secrets with colours in them; compiled at the first colour, since a key takes long."""
+        between = (b"(?:%b)*" % _COLOUR).join
+        forms = (between(re.escape(bytes((byte,))) for byte in secret) for secret in self._secrets)
+        return re.compile(b"|".join(forms) or rb"(?!)")
 
     def text(self, text: str) -> str:
         """Return `text` with all secrets replaced."""
