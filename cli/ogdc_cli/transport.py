@@ -18,13 +18,13 @@ from ogdc_cli.sender import MAX_PAUSE_SECONDS, NoAnswerError, Response, Sender
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.terminal import say
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.statuses import BUSY
 from ogdc_shared.structs import decoder
 from ogdc_shared.telemetry.tracing import new_trace
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
 _MAX_WAITS = 3
 """How many times a command waits when a response asks for it."""
-_PASSING = frozenset({429, 502, 503, 504})
 
 
 class ApiError(OgdcError):
@@ -247,7 +247,7 @@ class Transport:
         return self._error(
             message,
             status=response.status,
-            passing=response.status in _PASSING,
+            passing=response.status in BUSY,
             retry_after=_retry_after(response),
         )
 

@@ -18,6 +18,7 @@ import msgspec
 
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoRefusedError, ArgoUnavailableError, ConfigurationError
+from ogdc_shared.statuses import BUSY
 from ogdc_shared.telemetry.base import Telemetry
 from ogdc_shared.telemetry.tracing import current
 from ogdc_shared.tls import checking
@@ -29,7 +30,6 @@ _ATTEMPTS = 3
 _PAUSE = 0.1
 """Seconds between two attempts; doubled each time."""
 _CONNECT_SECONDS = 3.0
-_PASSING_STATUSES = frozenset({429, 502, 503, 504})
 _REFUSALS = frozenset({400, 413, 422})
 """Statuses that reject the content of a request, not the caller."""
 _MAX_REASON = 500
@@ -127,7 +127,7 @@ class Connection:
             raise ArgoUnavailableError(message, maybe_done=True) from exc
         except exceptions.HTTPError as exc:
             raise _PassingError(f"{away}: the connection broke.", maybe_done=True) from exc
-        if response.status in _PASSING_STATUSES:
+        if response.status in BUSY:
             message = f"Argo cannot answer now ({response.status}): {reason(response)}"
             raise _PassingError(message, maybe_done=response.status != 429)
         return response

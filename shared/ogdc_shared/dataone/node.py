@@ -23,6 +23,7 @@ from ogdc_shared.errors import (
     SourceUnavailableError,
     UnsupportedError,
 )
+from ogdc_shared.statuses import PASSING
 from ogdc_shared.xml_reading import parse
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ogdc_shared.dataone.member import Member
     from ogdc_shared.dataone.token import Token
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_UNSURE = PASSING | {408, 409, 425}
 """Status codes after which the object may or may not exist; a repeated create gets 409."""
 _REFUSED = frozenset({401, 403})
 _MINTS_NONE = frozenset({400, 404, 405, 501})
@@ -237,7 +238,7 @@ class Node:
         if status == 200:
             return
         message = f"The node {self.url} answered the {what} with {status}{_reason(response)}"
-        if status in _PASSING:
+        if status in _UNSURE:
             raise SourceUnavailableError(f"{message} What was sent is kept; publish again later.")
         if status in _REFUSED:
             raise ForbiddenError(

@@ -23,10 +23,9 @@ from ogdc_shared.recipe_sources.source import (
     RemoteFile,
     walk,
 )
+from ogdc_shared.statuses import PASSING
 
 LISTING_BYTES = 4 * 1024 * 1024
-PASSING = (429, 500, 502, 503, 504)
-"""Statuses of a server that may answer better a moment later."""
 
 
 class HttpSource:
