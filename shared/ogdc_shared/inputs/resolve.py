@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from ogdc_shared.errors import ConfigurationError, InputNotFoundError
 from ogdc_shared.plan import Checksum, InputFile, VolumeInput
 from ogdc_shared.recipe.input_models import DataOneInput, FileInput, PvcMountInput, UrlInput, UrlListInput
-from ogdc_shared.recipe.recipe import Recipe, side_file
+from ogdc_shared.recipe.recipe import Recipe
+from ogdc_shared.recipe.side_files import side_file
 from ogdc_shared.recipe.urls import http_url, read_url_list
+from ogdc_shared.statuses import PASSING
 
 if TYPE_CHECKING:
     import urllib3
@@ -217,7 +219,7 @@ def _http(reach: Reach, login: str | None) -> urllib3.PoolManager:
         retries=urllib3.Retry(
             total=3,
             backoff_factor=0.3,
-            status_forcelist=(429, 500, 502, 503, 504),
+            status_forcelist=PASSING,
             raise_on_status=False,
             respect_retry_after_header=False,  # somebody waits for the answer
         ),

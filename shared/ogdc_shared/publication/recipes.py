@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 from ogdc_shared.dataone.words import Metadata, RecipeNote, Words
 from ogdc_shared.provenance.withholding import withheld
 from ogdc_shared.recipe.eml_file import read_eml
+from ogdc_shared.recipe.forms import META_FILE
+from ogdc_shared.recipe.type_policies import type_policy
 
 if TYPE_CHECKING:
     from ogdc_shared.recipe.models import RecipeMeta
@@ -42,7 +44,6 @@ def words_of(recipe: Recipe, meta: RecipeMeta | None = None, directory: Path | N
 
 def _note_of(recipe: Recipe) -> RecipeNote:
     """Return what a package says about a recipe, with credentials redacted."""
-    workflow = recipe.meta.workflow
-    chosen = getattr(workflow, "sh_file", None) or getattr(workflow, "config_file", None)
+    file = type_policy(recipe.meta).file or META_FILE
     commands = tuple(withheld(command.text) for command in recipe.commands)
-    return RecipeNote(recipe.id, recipe.meta.name, str(chosen or "meta.yml"), commands)
+    return RecipeNote(recipe.id, recipe.meta.name, file, commands)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -14,28 +13,26 @@ from pydantic import ValidationError
 from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.plan import Command
-from ogdc_shared.recipe.commands import Script, read_script
+from ogdc_shared.recipe.commands import Script
 from ogdc_shared.recipe.eml_file import with_eml
 from ogdc_shared.recipe.explain import explain, shown
-from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
+from ogdc_shared.recipe.files import UnusableFileError
 from ogdc_shared.recipe.forms import META_FILE
 from ogdc_shared.recipe.ids import recipe_id
 from ogdc_shared.recipe.input_models import FileInput, InputParam, UrlInput, UrlListInput
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import load_meta
 from ogdc_shared.recipe.metadata_advice import metadata_advice
-from ogdc_shared.recipe.models import DataOneOutput, PvcOutput, RecipeMeta, ShellWorkflow
+from ogdc_shared.recipe.models import DataOneOutput, PvcOutput, RecipeMeta
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.parameters import parameter_problems
 from ogdc_shared.recipe.publishable import missing_words
 from ogdc_shared.recipe.shell import Shell
+from ogdc_shared.recipe.side_files import side_file
+from ogdc_shared.recipe.type_policies import type_policy
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 from ogdc_shared.several import several
 
-_OF_COMMANDS = {"checks", "network", "secrets"}
-_OF_ITEMS = {"allowed_failures", "items"}
-_CONFIG_FILE = "config.json"
-"""Usual name of the configuration of visualization recipes."""
 _MAX = 10
 """Maximum number of listed invalid lines of a URL list."""
 
@@ -79,25 +76,27 @@ def load_recipe(directory: Path) -> Recipe:
     except ValidationError as exc:
         raise InvalidRecipeError(*explain(exc, file=META_FILE)) from exc
     problems: list[str] = []
+    policy = type_policy(meta)
     script = Script((), Shell())
     try:
-        script = _read_workflow(meta, directory)
+        script = policy.read(directory)
     except InvalidRecipeError as exc:
         problems += exc.problems
     for position, param in enumerate(meta.input.params):
         problems += _input_problems(f"input.params[{position}]", param, directory)
-    problems += [*name_problems(meta, directory), *parameter_problems(meta), *_unheeded(meta)]
+    problems += [*name_problems(meta, directory), *parameter_problems(meta)]
+    problems += [f"{META_FILE}: {key}: is for `type: shell`; remove it." for key in policy.unheeded(meta)]
     if problems:
         raise InvalidRecipeError(*problems)
     sign, wanted = next(network_signs(script.commands), None), meta.workflow.network
     advice = (
         *_input_advice(meta),
         *_parallel_advice(meta),
-        *_config_advice(meta, directory),
+        *policy.advice(directory),
         *script.advice,
-        *_path_advice(meta, script, directory),
-        *_network_advice(meta, script, sign),
-        *(metadata_advice(meta) if isinstance(meta.output, DataOneOutput) else ()),
+        *_path_advice(script, directory, file=policy.file),
+        *_network_advice(script, sign, file=policy.file, wanted=wanted),
+        *(metadata_advice(meta) if policy_of(meta.output.type).to_node else ()),
     )
     return Recipe(
         recipe_id(meta.name),
@@ -110,7 +109,7 @@ def load_recipe(directory: Path) -> Recipe:
     )
 
 
-def _path_advice(meta: RecipeMeta, script: Script, directory: Path) -> Iterator[str]:
+def _path_advice(script: Script, directory: Path, *, file: str | None) -> Iterator[str]:
     """Tell of `python3 script.py`: a line does not start in the recipe's directory."""
     for command in script.commands:
         if re.search(r"\b(RECIPE_DIR|cd|pushd)\b", command.text):
@@ -120,7 +119,6 @@ def _path_advice(meta: RecipeMeta, script: Script, directory: Path) -> Iterator[
             if _is_recipe_file(directory, name) and not re.search(
                 rf"(?<!\.)/{re.escape(name)}", command.text
             ):
-                file = meta.workflow.sh_file if isinstance(meta.workflow, ShellWorkflow) else ""
                 yield (
                     f"{file}: line {command.line}: {name!r} is a file of the recipe, but commands do not "
                     f'start in its directory. Write "$RECIPE_DIR/{name}".'
@@ -130,74 +128,6 @@ def _path_advice(meta: RecipeMeta, script: Script, directory: Path) -> Iterator[
 
 def _is_recipe_file(directory: Path, name: str) -> bool:
     return re.fullmatch(r"\w[\w./-]*\.\w+", name) is not None and (directory / name).is_file()
-
-
-def side_file(directory: Path, key: str, name: str) -> str:
-    """Return the path of a side file that `meta.yml` names under `key`.
-
-    Raises:
-        InvalidRecipeError: there is no such file, or it is outside the recipe directory.
-    """
-    try:
-        return confined(directory, name)
-    except UnusableFileError as exc:
-        raise InvalidRecipeError(f"{META_FILE}: {key}: {shown(name)} {exc}") from exc
-
-
-def _read_workflow(meta: RecipeMeta, directory: Path) -> Script:
-    workflow = meta.workflow
-    if isinstance(workflow, ShellWorkflow):
-        text = _read_side_text(directory, "workflow.sh_file", workflow.sh_file)
-        return read_script(
-            text, file=workflow.sh_file, strict=workflow.strict, parallel=workflow.parallel.enabled
-        )
-    if workflow.config_file is not None:
-        text = _read_side_text(directory, "workflow.config_file", workflow.config_file)
-        _check_json(text, workflow.config_file)
-        from ogdc_shared.visualization.reading import read_config  # imported late, only for these recipes
-
-        read_config(text, name=workflow.config_file, recipe=directory)
-    return Script((), Shell())
-
-
-def _read_side_text(directory: Path, key: str, name: str) -> str:
-    path = side_file(directory, key, name)
-    try:
-        return read_text(path)
-    except UnusableFileError as exc:
-        raise InvalidRecipeError(f"{name}: {exc}") from exc
-
-
-def _check_json(text: str, file: str) -> None:
-    try:
-        config = json.loads(text)
-    except json.JSONDecodeError as exc:
-        raise InvalidRecipeError(
-            f"{file}: line {exc.lineno}, column {exc.colno}: is not JSON: {exc.msg}; "
-            "check the commas, quotes and brackets there and just before."
-        ) from exc
-    except (RecursionError, ValueError) as exc:
-        raise InvalidRecipeError(
-            f"{file}: is nested too deeply or contains too long a number; simplify it."
-        ) from exc
-    if not isinstance(config, dict):
-        raise InvalidRecipeError(
-            f"{file}: contains {shown(config)} instead of an object; write {{ … }} around it."
-        )
-
-
-def _unheeded(meta: RecipeMeta) -> Iterator[str]:
-    """Yield a problem for keys about commands in a recipe without commands of its own."""
-    if isinstance(meta.workflow, ShellWorkflow):
-        return
-    parallel = meta.workflow.parallel
-    given = [
-        *(f"workflow.{key}" for key in meta.workflow.model_fields_set & _OF_COMMANDS),
-        *(f"workflow.parallel.{key}" for key in parallel.model_fields_set & _OF_ITEMS),
-        *(["parameters"] if meta.parameters else []),
-    ]
-    for key in sorted(given):
-        yield f"{META_FILE}: {key}: is for `type: shell`; remove it."
 
 
 def _input_problems(key: str, param: InputParam, directory: Path) -> Iterator[str]:
@@ -231,18 +161,6 @@ def _parallel_advice(meta: RecipeMeta) -> Iterator[str]:
         )
 
 
-def _config_advice(meta: RecipeMeta, directory: Path) -> Iterator[str]:
-    """Advise on a configuration file that is present but not used, so that the map would be another."""
-    workflow = meta.workflow
-    if isinstance(workflow, ShellWorkflow) or workflow.config_file is not None:
-        return
-    if (directory / _CONFIG_FILE).is_file():
-        yield (
-            f"{_CONFIG_FILE} is not used, and the map is made by the defaults; "
-            f"{META_FILE}: workflow.config_file: {_CONFIG_FILE} names it."
-        )
-
-
 def output_refusal(meta: RecipeMeta) -> str | None:
     """Return why the recipe's output cannot go to its destination; None if it can."""
     if not policy_of(meta.output.type).to_node or (problem := missing_words(meta)) is None:
@@ -265,17 +183,18 @@ def output_advice(meta: RecipeMeta) -> Iterator[str]:
             "`ogdc-runner publish RUN --to dataone`, or `type: dataone`, makes a package of it, with an "
             "identifier of its own."
         )
-    if not isinstance(meta.output, DataOneOutput):
+    if not policy_of(meta.output.type).to_node:
         yield from metadata_advice(meta)
 
 
-def _network_advice(meta: RecipeMeta, script: Script, sign: tuple[Command, str] | None) -> Iterator[str]:
+def _network_advice(
+    script: Script, sign: tuple[Command, str] | None, *, file: str | None, wanted: bool | None
+) -> Iterator[str]:
     """Advise on the first line that uses a network, and on all local addresses that lines name."""
-    wanted = meta.workflow.network
-    if sign is None or not isinstance(meta.workflow, ShellWorkflow):
+    if sign is None:
         return
     command, word = sign
-    where = f"{meta.workflow.sh_file}: line {command.line}: {shown(word)} takes a network"
+    where = f"{file}: line {command.line}: {shown(word)} takes a network"
     named = "".join(f", and {address}" for address in named_addresses(script.commands))
     reached = f"{where}, so the commands get one: public addresses by HTTP and HTTPS{named}."
     if wanted is False:
@@ -285,13 +204,13 @@ def _network_advice(meta: RecipeMeta, script: Script, sign: tuple[Command, str] 
     elif named:
         yield reached
     if wanted is not False:
-        yield from _unreached_advice(meta.workflow.sh_file, script)
+        yield from _unreached_advice(script, file)
 
 
-def _unreached_advice(sh_file: str, script: Script) -> Iterator[str]:
+def _unreached_advice(script: Script, file: str | None) -> Iterator[str]:
     for command, word in islice(unreached(script.commands), 1):
         yield (
-            f"{sh_file}: line {command.line}: {shown(word)} takes FTP or SSH, and on one machine commands "
+            f"{file}: line {command.line}: {shown(word)} takes FTP or SSH, and on one machine commands "
             "get out by HTTP and HTTPS alone. Name a file of an FTP server as an input (`type: url`); have "
             "anything else there before the run."
         )

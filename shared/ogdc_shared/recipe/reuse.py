@@ -7,7 +7,6 @@ cannot see (such as a script that reads the clock in an unknown way) is for `wor
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,8 +17,8 @@ from typing import NamedTuple
 from ogdc_shared.digests import files_digest
 from ogdc_shared.recipe.forms import META_FILE
 from ogdc_shared.recipe.input_models import FileInput, PvcMountInput, UrlListInput
-from ogdc_shared.recipe.models import ShellWorkflow
 from ogdc_shared.recipe.recipe import Recipe
+from ogdc_shared.recipe.type_policies import type_policy
 
 _SIGN = re.compile(
     r"(?=[$/%-]|\b[a-zA-Z])(?:"  # where a match may begin, which saves trying all alternatives elsewhere
@@ -78,13 +77,14 @@ def reusable(recipe: Recipe, files: Iterable[tuple[str, str]]) -> Reusable:
 def _functions(recipe: Recipe, texts: Mapping[str, str]) -> tuple[int, str]:
     """Count the first commands that are pure functions of their inputs; return why the next is not.
 
-    Of a visualization, only the first stage counts, since the inputs of later ones are not known beforehand.
+    A recipe without commands of its own counts as one command: its first stage. The inputs of later ones are
+    not known beforehand.
     """
     workflow = recipe.meta.workflow
     if workflow.reuse is False:
         return 0, ""
     reason = "" if workflow.reuse else _outside(recipe)
-    if not isinstance(workflow, ShellWorkflow):
+    if not type_policy(recipe.meta).has_commands:
         return (0, reason) if reason else (1, "")
     if workflow.reuse:
         return len(recipe.commands), ""
@@ -133,10 +133,10 @@ def _sign(text: str) -> str | None:
 
 def _described(recipe: Recipe) -> set[str]:
     """Return the files that describe the run, which the plan and manifests already contain."""
-    workflow = recipe.meta.workflow
+    policy = type_policy(recipe.meta)
     named = {META_FILE}
-    if isinstance(workflow, ShellWorkflow):
-        named.add(workflow.sh_file)
+    if policy.has_commands and policy.file:
+        named.add(policy.file)
     for param in recipe.meta.input.params:
         if isinstance(param, UrlListInput):
             named.add(param.file)
@@ -150,7 +150,7 @@ def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
     read = [command.text for command in recipe.commands] + [*texts.values()]
     if any(_BARE.search(text) or _names_several(recipe, text) for text in read):
         return
-    footprints = _footprints(recipe)
+    footprints = type_policy(recipe.meta).footprints(recipe.directory)
     for name in _described(recipe):
         own = basename(name)
         is_footprint = (
@@ -158,16 +158,6 @@ def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
         )
         if not is_footprint and not any(own in text for text in read):
             yield name
-
-
-def _footprints(recipe: Recipe) -> str | None:
-    """Return the setting for footprints of a visualization; None for other recipes."""
-    workflow = recipe.meta.workflow
-    if isinstance(workflow, ShellWorkflow):
-        return None
-    config = workflow.config_file
-    content = json.loads((recipe.directory / config).read_bytes()) if config else {}
-    return str(content.get("dir_footprints", "footprints"))
 
 
 def _names_several(recipe: Recipe, text: str) -> bool:

@@ -1,6 +1,6 @@
 """The recipe types (`workflow.type` of meta.yml): the stages that each compiles to.
 
-Elsewhere the type matters only for reading a recipe (`recipe.recipe`) and for reuse (`recipe.reuse`).
+`recipe.type_policies` has how each is read. Elsewhere the type does not matter.
 """
 
 from __future__ import annotations
