@@ -7,12 +7,20 @@ import socket
 
 from ogdc_functions.http.responses import SECURITY_HEADERS
 
+_KEEPALIVE_SECONDS = 120
+"""Longer than the 90 s for which Knative's queue-proxy keeps an idle connection. If the server closed it
+first (gunicorn does after two seconds), a request sent at that moment would be lost, and the proxy repeats no
+POST.
+
+Source: net/http of Go, `DefaultTransport`, which knative.dev/pkg/network copies (transports.go).
+"""
+
 
 def configure_gunicorn() -> None:
-    """Share out connections fairly, let gunicorn report its own errors in JSON, disable its control socket.
+    """Share out connections fairly, keep idle ones for longer, report gunicorn's own errors in JSON.
 
-    The control socket has one path in the user's home for all services: each start would take it from the
-    others, a read-only home would log an error, and any process of the user could stop the service.
+    There is no control socket: it has one path in the user's home for all services, each start would take it
+    from the others, a read-only home would log an error, and any process of the user could stop the service.
 
     Sources: gunicorn, `handle_error` in workers/base.py, which calls `util.write_error` and has no setting
     for it; `control_socket_disable` in config.py, new in 25.1.
@@ -20,6 +28,7 @@ def configure_gunicorn() -> None:
     from gunicorn import config, util
 
     config.WorkerClass.default = "ogdc_functions.http.fair_worker.FairWorker"
+    config.Keepalive.default = _KEEPALIVE_SECONDS
     util.write_error = _write_error
     config.ControlSocketDisable.default = True
 
