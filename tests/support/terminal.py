@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import re
 import select
-import struct
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,9 +29,9 @@ def on_terminal(
     """
     pid, screen = pty.fork()
     if pid == 0:
+        termios.tcsetwinsize(0, (24, columns))  # before the command can ask for it
         os.chdir(cwd)
         os.execvpe(command[0], list(command), dict(environ))
-    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     seen = bytearray()
     deadline = time.monotonic() + _MAX_SECONDS
     try:

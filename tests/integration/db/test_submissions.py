@@ -63,7 +63,7 @@ def at_once(*actions: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     return outcomes
 
 
@@ -259,7 +259,7 @@ def test_a_submission_waits_for_an_uncommitted_one_of_the_same_recipe(database):
         thread.join(0.2)
         assert outcomes == []
         raise ZeroDivisionError
-    thread.join(10)
+    thread.join(60)
     assert outcomes == ["a-2"]
 
 
@@ -375,7 +375,7 @@ def test_a_submission_waits_until_the_retry_is_recorded(database):
         thread.join(0.2)
         assert outcomes == []
         end(conn, "a-1", "Running", version=11)
-    thread.join(10)
+    thread.join(60)
     assert [type(outcome) for outcome in outcomes] == [AlreadyRunningError]
 
 

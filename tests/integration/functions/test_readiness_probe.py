@@ -20,6 +20,7 @@ SERVICES = ["submit", "status", "argo_events", "upload"]
 
 @pytest.fixture(autouse=True)
 def _fresh_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 300)
     monkeypatch.setattr(readiness, "READY_SECONDS", 0)
     monkeypatch.setattr(readiness, "UNREADY_SECONDS", 0)
 
@@ -92,6 +93,7 @@ def test_readiness_follows_an_outage_and_its_end(serve, environment):
 
 
 def test_readiness_does_not_wait_for_a_silent_database(serve, environment):
+    environment.setattr(readiness, "PATIENCE_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment.setenv("OGDC_DB_HOST", "127.0.0.1")
         environment.setenv("OGDC_DB_PORT", str(silent.getsockname()[1]))

@@ -43,7 +43,7 @@ class Client:
         self.address = urlsplit(url).netloc
 
     def __call__(self, method, target, *, body=None, **headers):
-        connection = http.client.HTTPConnection(self.address, timeout=10)
+        connection = http.client.HTTPConnection(self.address, timeout=60)
         connection.request(
             method, target, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()}
         )
@@ -324,7 +324,7 @@ import socket, sys
 address = {ask.address.split(":")}
 held = []
 for _ in range(700):
-    held.append(socket.create_connection((address[0], int(address[1])), timeout=5))
+    held.append(socket.create_connection((address[0], int(address[1])), timeout=60))
     held[-1].sendall(b"GET /version HTTP/1.1\\r\\nX: ")
 print("open", flush=True)
 sys.stdin.read()
@@ -342,7 +342,7 @@ sys.stdin.read()
 def test_connections_without_a_request_are_closed(ask, monkeypatch, sent):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     with (
-        socket.create_connection(ask.address.split(":"), timeout=10) as client,
+        socket.create_connection(ask.address.split(":"), timeout=60) as client,
         suppress(BrokenPipeError, ConnectionResetError),  # closed, too, where a byte came after that
     ):
         client.sendall(sent)
@@ -357,7 +357,7 @@ def trickle(client):
 
 def test_slow_requests_are_closed_even_if_bytes_keep_arriving(ask, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
-    with socket.create_connection(ask.address.split(":"), timeout=10) as client:
+    with socket.create_connection(ask.address.split(":"), timeout=60) as client:
         client.sendall(b"GET /runs HTTP/1.1\r\nX: ")
         with pytest.raises(OSError, match=r"reset|closed|pipe"):
             trickle(client)
@@ -425,7 +425,7 @@ def test_stopping_a_server_finishes_requests_and_frees_the_port():
         client = Client(url_of(listener))
         thread = threading.Thread(target=lambda: answers.append(client("GET", "/").body))
         thread.start()
-        began.wait(5)
+        assert began.wait(300)
     thread.join()
     assert answers == [b"done"]
     with listen(port) as again:

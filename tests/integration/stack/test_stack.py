@@ -250,7 +250,7 @@ def test_down_ends_what_a_killed_sandbox_left(machine):
     words = ["--die-with-parent", str(machine.paths.tasks / "run" / "node")]
     with subprocess.Popen([*sleeping, *words]) as left:
         machine.down()
-        assert left.wait(10) == -signal.SIGKILL
+        assert left.wait(60) == -signal.SIGKILL
 
 
 def test_killed_postgresql_is_started_again(running, recipe):
