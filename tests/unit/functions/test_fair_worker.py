@@ -84,7 +84,7 @@ def test_silent_connections_and_unfinished_heads_do_not_hold_a_thread():
 
 
 def test_an_idle_connection_is_closed_by_the_client_first():
-    """A request sent while the server closes the connection would be lost; gunicorn's own limit is two seconds."""
+    """What is sent while the server closes it would be lost; gunicorn itself closes it after two seconds."""
     with served(processes=1, threads=1) as port, closing(connect(port)) as connection:
         pid = ask(connection)
         time.sleep(3.5)
