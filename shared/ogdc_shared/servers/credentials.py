@@ -50,10 +50,12 @@ class Credentials:
         Raises:
             UnusableInputError: a file is malformed; the message gives the position but not the content.
         """
+        logins = _read_netrc(f"{directory}/{NETRC}")
+        unused = "The `default` entry of the netrc file is not used." if logins.pop("default", None) else ""
         return cls(
-            logins=_read_netrc(f"{directory}/{NETRC}"),
+            logins=logins,
             tokens=dict(_read_tokens(f"{directory}/{TOKENS}")),
-            note=_read_note(f"{directory}/{REFUSED}"),
+            note=f"{_read_note(f'{directory}/{REFUSED}')} {unused}".strip(),
         )
 
     @classmethod
@@ -75,15 +77,24 @@ class Credentials:
             asked: The input's own URL.
             encrypted: Whether an earlier request of these was encrypted.
         """
+        if login := self.password(url, asked=asked, encrypted=encrypted):
+            return _basic(*login)
+        parts = urlsplit(url)
+        token = self._tokens.get((parts.hostname or "").lower())
+        return f"Bearer {token}" if token and (parts.scheme == "https" or not encrypted) else None
+
+    def password(self, url: str, *, asked: str, encrypted: bool) -> tuple[str, str] | None:
+        """Return user and password for a request, or None if it gets a token or nothing.
+
+        The arguments are those of `authorization`.
+        """
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
         if encrypted and parts.scheme != "https":
             return None
-        if login := _url_login(urlsplit(asked), parts):
-            return _basic(*login)
-        if host in self._tokens:
-            return f"Bearer {self._tokens[host]}"
-        return _basic(*self._logins[host]) if host in self._logins else None
+        return _url_login(urlsplit(asked), parts) or (
+            None if host in self._tokens else self._logins.get(host)
+        )
 
     def login(self, url: str) -> tuple[str, str]:
         """Return user and password for a URL that is not http; both are empty if there are none."""
@@ -114,7 +125,7 @@ def _basic(user: str, password: str) -> str:
 
 
 def _read_netrc(path: str) -> dict[str, tuple[str, str]]:
-    """Read a netrc; its `default` is left out, since it would go to any host a redirect leads to."""
+    """Read a netrc, with its `default`, which is not used: it would go to any host a redirect leads to."""
     import netrc
 
     if not os.path.isfile(path):
@@ -127,11 +138,7 @@ def _read_netrc(path: str) -> dict[str, tuple[str, str]]:
         ) from exc
     except (OSError, UnicodeError) as exc:
         raise UnusableInputError(f"The netrc file cannot be read: {type(exc).__name__}.") from exc
-    return {
-        host.lower(): (login or "", password or "")
-        for host, (login, _, password) in hosts.items()
-        if host != "default"
-    }
+    return {host.lower(): (login or "", password or "") for host, (login, _, password) in hosts.items()}
 
 
 def _read_note(path: str) -> str:

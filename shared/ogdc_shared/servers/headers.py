@@ -58,8 +58,11 @@ def _length(response: urllib3.BaseHTTPResponse) -> int | None:
 
     Source: RFC 9112, section 6.3.
     """
+    transfer = response.headers.get("Transfer-Encoding", "")
+    if transfer.strip().lower() not in {"", "chunked", "identity"}:
+        raise InterruptedFetchError(f"its server sends it as {transfer[:40]!r}, which was not requested")
     given = response.headers.get("Content-Length")
-    if given is None or "Transfer-Encoding" in response.headers:
+    if given is None or transfer:
         return None
     lengths = {each.strip() for each in given.split(",")}
     if len(lengths) > 1 or not all(each.isdecimal() for each in lengths):

@@ -7,10 +7,11 @@ sign-on require.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http.client import HTTPException, IncompleteRead
 from socket import gaierror
 from ssl import SSLCertVerificationError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -28,14 +29,15 @@ from ogdc_shared.connections import cut_where_late, pool_manager, proxy_manager,
 from ogdc_shared.documentation import LOGINS
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.servers import headers
+from ogdc_shared.servers.cookies import Cookies
 from ogdc_shared.servers.credentials import Credentials, without_login
 from ogdc_shared.servers.proxies import proxy_of
+from ogdc_shared.servers.refusals import explanation, refusal
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response, unresolved
 from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from http.cookiejar import CookieJar
     from socket import socket
 
 CONNECT_SECONDS = 15.0
@@ -43,8 +45,6 @@ READ_SECONDS = 60.0
 """How long a server may say nothing."""
 MAX_REDIRECTS = 15
 
-_PASSING = frozenset({408, 425, 429})
-"""Statuses below 500 after which the same request may succeed."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -56,7 +56,7 @@ class Web:
         self._credentials = credentials or Credentials()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._proxies: dict[tuple[str, str | None], str | None] = {}
-        self._cookies: CookieJar | None = None
+        self._cookies = Cookies()
 
     def open(self, url: str, *, offset: int = 0, validator: str | None = None) -> Response:
         """Request a file, or what follows its first `offset` bytes if `validator` still matches.
@@ -110,10 +110,13 @@ class Web:
         if response.status not in {200, 206}:
             raise self._refusal(url, response, place)
 
-    def _refusal(self, url: str, response: urllib3.BaseHTTPResponse, place: str) -> Exception:
+    def _refusal(
+        self, url: str, response: urllib3.BaseHTTPResponse, place: str, explained: str = ""
+    ) -> Exception:
         encrypted = _scheme(url) == "https"
         login = self._credentials.authorization(place, asked=url, encrypted=encrypted)
-        return _refusal(url, response, place, note=self._credentials.note, with_login=bool(login))
+        note = self._credentials.note
+        return refusal(url, response, place, note=note, with_login=bool(login), explained=explained)
 
     def _look(self, url: str, asked: dict[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
         """Request headers by HEAD, or by GET with the headers `asked` if the server does not support HEAD."""
@@ -134,8 +137,9 @@ class Web:
             response.close()
             return self._open_http(url, offset=0, validator=None)
         if response.status not in {200, 206}:
+            explained = _explanation(response)
             response.close()
-            raise self._refusal(url, response, place)
+            raise self._refusal(url, response, place, explained)
         begins = offset if response.status == 206 else 0
         try:
             size = headers.size_of_file(response, begins)
@@ -185,15 +189,25 @@ class Web:
     ) -> urllib3.BaseHTTPResponse:
         """Make one request; `place` is what to ask for, `url` the input that it is about."""
         known = self._credentials.authorization(place, asked=url, encrypted=encrypted)
+        response = self._send(method, url, place, asked, known)
+        if response.status == 401 and "WWW-Authenticate" in response.headers:
+            login = self._credentials.password(place, asked=url, encrypted=encrypted)
+            if login and (answer := _digest_answer(response, method, place, login)):
+                response.close()
+                return self._send(method, url, place, asked, answer)
+        return response
+
+    def _send(
+        self, method: str, url: str, place: str, asked: dict[str, str], authorization: str | None
+    ) -> urllib3.BaseHTTPResponse:
         sent = {"Accept-Encoding": "identity", "User-Agent": "ogdc-worker"} | asked
-        sent |= {"Authorization": known} if known else {}
+        sent |= {"Authorization": authorization} if authorization else {}
         address = without_login(place)
-        sent |= self._cookie(address)
         try:
             response = self._pool(place).request(
                 method,
                 address,
-                headers=sent,
+                headers=sent | self._cookies.header(address),
                 redirect=False,
                 preload_content=False,
                 decode_content=False,
@@ -204,24 +218,8 @@ class Web:
             raise InputNotFoundError(f"{url!r} cannot be fetched: {str(exc).rstrip('.')}.") from exc
         except HTTPError as exc:
             raise _translated(url, exc) from exc
-        self._keep_cookies(response, address)
+        self._cookies.keep(response, address)
         return response
-
-    def _cookie(self, url: str) -> dict[str, str]:
-        if self._cookies is None:
-            return {}
-        request = _cookie_request(url)
-        self._cookies.add_cookie_header(request)
-        return {"Cookie": value} if (value := request.get_header("Cookie")) else {}
-
-    def _keep_cookies(self, response: urllib3.BaseHTTPResponse, url: str) -> None:
-        if "Set-Cookie" not in response.headers:
-            return
-        from http.cookiejar import CookieJar
-
-        if self._cookies is None:
-            self._cookies = CookieJar()
-        self._cookies.extract_cookies(_CookieResponse(response), _cookie_request(url))  # type: ignore[arg-type]
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         proxy = self._proxy(url)
@@ -238,25 +236,6 @@ class Web:
         if server not in self._proxies:
             self._proxies[server] = proxy_of(url)
         return self._proxies[server]
-
-
-class _CookieResponse:
-    """An answer as `http.cookiejar` asks for it."""
-
-    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
-        self._headers = response.headers
-
-    def info(self) -> _CookieResponse:
-        return self
-
-    def get_all(self, name: str, default: list[str]) -> list[str]:
-        return list(self._headers.getlist(name)) or default
-
-
-def _cookie_request(url: str) -> Any:
-    from urllib.request import Request
-
-    return Request(url)  # noqa: S310  only the cookie jar reads it
 
 
 def _target(place: str, response: urllib3.BaseHTTPResponse) -> str | None:
@@ -372,23 +351,17 @@ def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> byte
     return piece
 
 
-def _refusal(
-    url: str, response: urllib3.BaseHTTPResponse, place: str, *, note: str, with_login: bool
-) -> Exception:
-    answer = f"{response.status} {response.reason or ''}".strip()
-    if response.status >= 500 or response.status in _PASSING:
-        return InterruptedFetchError(
-            f"it answered {answer}", pause=headers.asked_pause(response.headers.get("Retry-After", ""))
-        )
-    host = urlsplit(place).hostname
-    login = (
-        f"The login for {host} is not accepted. Check it" if with_login else f"It requires a login for {host}"
-    )
-    advice = {
-        401: f"{login}: see {LOGINS}",
-        403: f"A login for {host} is missing or may not read this, or a signed link has expired: see "
-        f"{LOGINS}",
-        407: "The proxy requires a login: give it in https_proxy.",
-    }.get(response.status, "Check the address.")
-    message = f"{url!r} cannot be fetched: its server answered {answer}. {advice}"
-    return InputNotFoundError(f"{message} {note}".rstrip())
+def _explanation(response: urllib3.BaseHTTPResponse) -> str:
+    """Return what an error response says in its body; empty if it does not arrive."""
+    with suppress(InterruptedFetchError):
+        return explanation(response, _next_piece(response, wire_of(response)))
+    return ""
+
+
+def _digest_answer(
+    response: urllib3.BaseHTTPResponse, method: str, place: str, login: tuple[str, str]
+) -> str | None:
+    from ogdc_shared.servers.digest_login import digest_authorization
+
+    target = urllib3.util.parse_url(without_login(place)).request_uri
+    return digest_authorization(response.headers.getlist("WWW-Authenticate"), method, target, login)

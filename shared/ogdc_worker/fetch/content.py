@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ogdc_shared.documentation import LOGINS
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
-from ogdc_shared.filenames import has_extension
+from ogdc_shared.filenames import has_extension, name_from_url
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError
 
 if TYPE_CHECKING:
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 _COMPRESSED = (".gz", ".tgz", ".svgz", ".z", ".taz")
 """Already compressed files. A Content-Encoding of these only describes the file and is not undone."""
+_CODINGS = ("gzip", "x-gzip", "deflate")
+_NO_CODINGS = frozenset({"", "none", "identity", "aws-chunked", "binary", "8bit", "utf-8", "utf8"})
+"""Given as Content-Encoding by some servers, although they do not change the content: `aws-chunked` describes
+how an object was uploaded to S3."""
 _GZIP = b"\x1f\x8b"
-_PAGES = (".html", ".htm", ".xhtml", ".shtml", ".mhtml", ".md", ".txt")
+PAGES = (".html", ".htm", ".xhtml", ".shtml", ".mhtml", ".md", ".txt")
 """Extensions of files that may legitimately be a web page."""
 _PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
@@ -54,6 +58,7 @@ _MESSAGE_BYTES = 1024
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TAG = re.compile(rb"<[^>]*>")
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_PASSWORD = re.compile(rb"<input\b[^>]*\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 _ALL_KINDS = zlib.MAX_WBITS | 32
 """Makes zlib accept both zlib and gzip headers."""
 
@@ -79,18 +84,28 @@ def file_pieces(source: str, response: Response, *, name: str) -> Iterator[bytes
 
 def is_decoded(response: Response, *, name: str) -> bool:
     """Whether the stored bytes differ from the transferred ones, so that the download cannot be resumed."""
-    return bool(response.encoding) and not name.lower().endswith(_COMPRESSED)
+    return bool(_codings(response)) and not name.lower().endswith(_COMPRESSED)
+
+
+def _codings(response: Response) -> list[str]:
+    """Return the encodings to undo, the last applied first."""
+    given = [each.strip() for each in response.encoding.split(",")]
+    return [each for each in reversed(given) if each not in _NO_CODINGS]
 
 
 def _decoded(source: str, response: Response, *, name: str) -> Iterator[bytes]:
     if not is_decoded(response, name=name):
         return iter(response.pieces)
-    if response.encoding not in {"gzip", "x-gzip", "deflate"}:
+    codings = _codings(response)
+    if not set(codings) <= set(_CODINGS):
         raise UnusableInputError(
             f"{source!r} was sent with the encoding {response.encoding!r}, which was not requested and "
             "is not supported. Use a server that sends the file without it."
         )
-    return _inflated(response.pieces, encoding=response.encoding)
+    pieces = iter(response.pieces)
+    for coding in codings:
+        pieces = _inflated(pieces, encoding=coding)
+    return pieces
 
 
 def _inflated(pieces: Iterable[bytes], *, encoding: str) -> Iterator[bytes]:
@@ -109,7 +124,9 @@ def _inflated(pieces: Iterable[bytes], *, encoding: str) -> Iterator[bytes]:
         for received in chain([first], stream):
             piece = received
             while piece:
-                if inflater.eof:  # a stream may consist of several compressed members
+                if inflater.eof:  # a stream may consist of several compressed members, padded with zeros
+                    if not (piece := piece.lstrip(b"\0")):
+                        break
                     inflater = zlib.decompressobj(kinds)
                 yield inflater.decompress(piece, PIECE_BYTES)
                 piece = inflater.unconsumed_tail or inflater.unused_data
@@ -146,17 +163,36 @@ def _without_pages(source: str, response: Response, pieces: Iterator[bytes], *, 
 
 
 def _is_in_place_of_data(source: str, response: Response, first: bytes, *, name: str) -> bool:
-    if name.lower().endswith(_PAGES) or not _is_page(response, first):
+    expected = _expected_name(source, response, name)
+    if expected.lower().endswith(PAGES) or not _is_page(response, first):
         return False
     elsewhere = bool(response.url) and _place(response.url) != _place(source)
-    return has_extension(name) or (response.page and elsewhere)
+    return has_extension(expected) or (response.page and elsewhere) or bool(_PASSWORD.search(first))
+
+
+def _expected_name(source: str, response: Response, name: str) -> str:
+    """Return the name that tells what was requested, which is not that of a login page."""
+    requested = name_from_url(source)
+    from_server = bool(response.name) and name.rpartition("/")[2] == response.name
+    return requested if from_server and has_extension(requested) else name
 
 
 def _is_page(response: Response, first: bytes) -> bool:
-    begin = first[:4096]
+    return is_web_page(first) or bool(response.page and _PART_OF_A_PAGE.match(first[:4096]))
+
+
+def is_web_page(content: bytes) -> bool:
+    """Whether the beginning of a file is that of a web page."""
+    begin = content[:4096]
     if begin.startswith(_UTF16):
         begin = begin.decode("utf-16", errors="replace").encode()
-    return bool(_PAGE.match(begin) or (response.page and _PART_OF_A_PAGE.match(begin)))
+    return bool(_PAGE.match(begin))
+
+
+def title_of(content: bytes) -> str:
+    """Return the title at the beginning of a web page, at most 80 characters; empty if there is none."""
+    title = _TITLE.search(content[:65536])
+    return " ".join(unescape(title[1].decode(errors="replace")).split())[:80] if title else ""
 
 
 def _is_report(first: bytes, *, name: str) -> bool:
@@ -171,8 +207,7 @@ def _place(url: str) -> tuple[str, str]:
 
 
 def _about(source: str, response: Response, first: bytes) -> str:
-    title = _TITLE.search(first[:65536])
-    named = " ".join(unescape(title[1].decode(errors="replace")).split())[:80] if title else ""
+    named = title_of(first)
     page = f"a web page ({named!r})" if named else "a web page"
     where = f" at {response.url}" if response.url and _place(response.url) != _place(source) else ""
     host = urlsplit(response.url or source).hostname

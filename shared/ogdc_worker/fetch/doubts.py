@@ -7,7 +7,7 @@ from os.path import splitext
 from typing import NamedTuple
 
 from ogdc_shared.errors import UnusableInputError
-from ogdc_shared.filenames import may_be_empty
+from ogdc_shared.filenames import has_extension, may_be_empty
 from ogdc_shared.shortening import shortened
 
 _HEAD_BYTES = _POINTER_BYTES = 1024
@@ -63,7 +63,17 @@ def doubt_of(path: str, *, name: str, source: str) -> Doubt | None:
     if splitext(name)[1].lower() in _BINARY and _is_text(head := _head(path)):
         begin = shortened(" ".join(head.decode(errors="replace").split()), 120)
         return Doubt("text_input", f"the input {name!r} is a text and not what its name says: {begin!r}")
-    return None
+    return None if has_extension(name) else _doubt_of_page(_head(path), name)
+
+
+def _doubt_of_page(head: bytes, name: str) -> Doubt | None:
+    from ogdc_worker.fetch.content import is_web_page, title_of  # not imported for inputs with an extension
+
+    if not is_web_page(head):
+        return None
+    about = f" ({title!r})" if (title := title_of(head)) else ""
+    advice = "if that is intended, give it a `name:` that ends in .html"
+    return Doubt("page_input", f"the input {name!r} is a web page{about}: {advice}")
 
 
 def _head(path: str) -> bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator
 from email.utils import formatdate
 from itertools import pairwise
 from pathlib import Path
+from urllib.request import parse_http_list, parse_keqv_list
 
 import pytest
 from hypothesis import given
@@ -16,13 +18,13 @@ from hypothesis import strategies as st
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
 from ogdc_shared.plan import InputFile
-from ogdc_shared.servers import web
+from ogdc_shared.servers import refusals, web
 from ogdc_shared.servers.credentials import Credentials
 from ogdc_shared.servers.response import InterruptedFetchError, Response
 from ogdc_worker.fetch import download
 from ogdc_worker.fetch.content import file_pieces
 from ogdc_worker.fetch.fetch_progress import FetchProgress
-from ogdc_worker.fetch.inputs import fetch_inputs, place_inputs
+from ogdc_worker.fetch.inputs import Fetched, fetch_inputs, place_inputs
 from support.http import Answer, FileServer, Request
 
 CONTENT = bytes(range(256)) * 40
@@ -39,13 +41,14 @@ class Place:
         for made in (self.inputs, self.credentials):
             made.mkdir(parents=True)
         self.pauses: list[float] = []
+        self.fetched: list[Fetched] = []
 
     def fetch(self, *files: str | InputFile) -> dict[str, bytes]:
         fetch_inputs(
             [InputFile(source=file) if isinstance(file, str) else file for file in files],
             store=str(self.store),
             recipe="",
-            report=lambda _: None,
+            report=self.fetched.append,
             pause=self.pauses.append,
             credentials=str(self.credentials),
         )
@@ -83,6 +86,34 @@ def _behind(authorization: str):  # type: ignore[no-untyped-def]
     return answer
 
 
+def _behind_digest(user: str, password: str, *, algorithm: str):  # type: ignore[no-untyped-def]
+    """Answer as RFC 7616 describes it."""
+
+    def hashed(*parts: str) -> str:
+        name = "md5" if algorithm == "MD5" else "sha256"
+        return hashlib.new(name, ":".join(parts).encode()).hexdigest()
+
+    def answer(request: Request) -> Answer:
+        header = request.headers.get("Authorization", "").encode("latin-1").decode()
+        if header.startswith("Digest "):
+            given = parse_keqv_list(parse_http_list(header.removeprefix("Digest ")))
+            secret = hashed(user, "ice", password)
+            if algorithm.endswith("-sess"):
+                secret = hashed(secret, given["nonce"], given["cnonce"])
+            expected = hashed(
+                secret, "n0nce", given["nc"], given["cnonce"], "auth", hashed("GET", given["uri"])
+            )
+            assert given["uri"].startswith("/digest.tif")
+            if given["response"] == expected:
+                return Answer(body=CONTENT)
+        challenge = (
+            f'Digest realm="ice", qop="auth,auth-int", nonce="n0nce", algorithm={algorithm}, opaque="o"'
+        )
+        return Answer(status=401, headers={"WWW-Authenticate": challenge})
+
+    return answer
+
+
 def _redirect(target: str, **headers: str):  # type: ignore[no-untyped-def]
     return lambda _request: Answer(status=302, headers={"Location": target} | headers)
 
@@ -103,6 +134,23 @@ def test_a_login_that_is_not_accepted_is_not_asked_for(place: Place, server: Fil
 def test_a_login_of_a_netrc_is_used(place: Place, server: FileServer) -> None:
     (place.credentials / "netrc").write_text('machine 127.0.0.1 login ann password "s3cr3t ü"\n')
     assert place.fetch(f"{server.url}/basic.tif") == {"basic.tif": CONTENT}
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-256-sess"])
+def test_a_login_is_sent_by_digest_if_its_server_requires_that(
+    place: Place, server: FileServer, algorithm: str
+) -> None:
+    (place.credentials / "netrc").write_text('machine 127.0.0.1 login "an\\"n" password "s3cr3t ü"\n')
+    server.routes["/digest.tif"] = _behind_digest('an"n', "s3cr3t ü", algorithm=algorithm)
+    assert place.fetch(f"{server.url}/digest.tif?v=1") == {"digest.tif": CONTENT}
+    assert [request.status for request in server.requests] == [401, 200]
+
+
+def test_a_login_that_digest_does_not_accept_is_reported(place: Place, server: FileServer) -> None:
+    server.routes["/digest.tif"] = _behind_digest("ann", "other", algorithm="MD5")
+    with pytest.raises(InputNotFoundError, match=r"The login for 127\.0\.0\.1 is not accepted\. Check it"):
+        place.fetch(f"{server.url.replace('//', '//ann:wrong@')}/digest.tif")
+    assert len(server.requests) == 2
 
 
 def test_a_token_of_a_host_is_used(place: Place, server: FileServer) -> None:
@@ -149,6 +197,13 @@ def test_credentials_are_not_sent_after_a_redirect_from_https_to_http(url: str) 
     known = Credentials(logins={"h": ("u", "p")}, tokens={"h": "t"})
     assert known.authorization(url, asked="https://u:p@h/x", encrypted=True) is None
     assert known.authorization("https://h/x", asked="http://u:p@h/x", encrypted=False)
+
+
+def test_the_default_of_a_netrc_is_not_used_and_the_error_says_so(place: Place, server: FileServer) -> None:
+    (place.credentials / "netrc").write_text('default login ann password "s3cr3t ü"\n')
+    with pytest.raises(InputNotFoundError, match="The `default` entry of the netrc file is not used"):
+        place.fetch(f"{server.url}/basic.tif")
+    assert "Authorization" not in server.requests[0].headers
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -200,6 +255,35 @@ def test_a_compressed_file_is_stored_unchanged(place: Place, server: FileServer,
 def test_a_body_wrongly_declared_as_compressed_is_stored_unchanged(place: Place, server: FileServer) -> None:
     server.routes["/a.csv"] = lambda _: Answer(body=b"1,2", headers={"Content-Encoding": "gzip"})
     assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}
+
+
+@pytest.mark.parametrize("encoding", ["none", "utf-8", "aws-chunked"])
+def test_an_encoding_that_changes_nothing_is_ignored(place: Place, server: FileServer, encoding: str) -> None:
+    server.routes["/a.csv"] = lambda _: Answer(body=b"1,2", headers={"Content-Encoding": encoding})
+    assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "aws-chunked,gzip"])
+def test_several_encodings_are_undone(place: Place, server: FileServer, encoding: str) -> None:
+    sent = b"1,2"
+    for _ in range(encoding.count("gzip")):
+        sent = gzip.compress(sent)
+    server.routes["/a.csv"] = lambda _: Answer(body=sent, headers={"Content-Encoding": encoding})
+    assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}
+
+
+def test_zeros_after_compressed_data_are_ignored(place: Place, server: FileServer) -> None:
+    sent = gzip.compress(b"1,") + bytes(512) + gzip.compress(b"2") + bytes(512)
+    server.routes["/a.csv"] = lambda _: Answer(body=sent, headers={"Content-Encoding": "gzip"})
+    assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}
+
+
+def test_an_unrequested_transfer_encoding_is_refused(place: Place, server: FileServer) -> None:
+    """Its chunks are not recognized, so they would become part of the file."""
+    headers = {"Transfer-Encoding": "gzip, chunked"}
+    server.routes["/a.csv"] = lambda _: Answer(body=b"3\r\n1,2\r\n0\r\n\r\n", headers=headers)
+    with pytest.raises(SourceUnavailableError, match=r"sends it as 'gzip, chunked'"):
+        place.fetch(f"{server.url}/a.csv")
 
 
 def test_an_unknown_encoding_is_refused(place: Place, server: FileServer) -> None:
@@ -263,6 +347,33 @@ def test_an_html_page_is_accepted_if_html_was_requested(place: Place, server: Fi
     assert place.fetch(f"{server.url}/{name}") == {name: PAGE}
 
 
+def test_a_web_page_without_a_telling_name_causes_a_warning(place: Place, server: FileServer) -> None:
+    server.routes["/data"] = lambda _: Answer(body=PAGE)
+    server.routes["/page.html"] = lambda _: Answer(body=PAGE)
+    place.fetch(f"{server.url}/data", f"{server.url}/page.html")
+    (doubt,) = [each.doubt for each in place.fetched if each.doubt]
+    assert doubt.kind == "page_input"
+    assert "'data' is a web page ('Sign in & go')" in doubt.message
+
+
+@pytest.mark.parametrize(
+    ("name", "disposition", "page"),
+    [
+        ("data", "", PAGE.replace(b"Log in", b'<form><input name=p type="password"></form>')),
+        ("ice.nc", 'attachment; filename="login.html"', PAGE),
+    ],
+)
+def test_a_login_page_is_rejected_whatever_the_file_is_called(
+    place: Place, server: FileServer, name: str, disposition: str, page: bytes
+) -> None:
+    headers = {"Content-Type": "text/html"} | ({"Content-Disposition": disposition} if disposition else {})
+    server.routes[f"/{name}"] = lambda _: Answer(body=page, headers=headers)
+    with pytest.raises(InputNotFoundError, match=r"a web page \('Sign in & go'\) instead of the file"):
+        place.fetch(f"{server.url}/{name}")
+    named = InputFile(source=f"{server.url}/{name}", name="page.html")
+    assert place.fetch(named) == {"page.html": page}
+
+
 REPORTS = {
     "wms": b'<?xml version="1.0"?>\n<ServiceExceptionReport><ServiceException>no layer</ServiceException>',
     "wcs": b"<ows:ExceptionReport xmlns:ows='x'><ows:ExceptionText>no layer</ows:ExceptionText>",
@@ -310,6 +421,41 @@ def test_retry_after_may_be_a_date_and_is_bounded(place: Place, server: FileServ
     place.fetch(f"{server.url}/a.csv")
     assert place.pauses[0] <= 1
     assert place.pauses[1:] == [download.MAX_ASKED_PAUSE, download.FIRST_PAUSE * 4]
+
+
+def test_a_file_that_is_being_prepared_is_waited_for(place: Place, server: FileServer) -> None:
+    server.fail(1, status=202)
+    server.fail(1, status=202, headers={"Retry-After": "7"})
+    (server.directory / "a.csv").write_bytes(b"1")
+    assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1"}
+    assert place.pauses == [refusals.PREPARING_SECONDS, 7.0]
+    server.fail(6, status=202)
+    with pytest.raises(SourceUnavailableError, match=r"202 Accepted: it is still preparing the file"):
+        place.fetch(f"{server.url}/b.csv")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"<Error><Code>AccessDenied</Code><Message>Request has\nexpired</Message></Error>", {}),
+        (b'{"error": {"code": 7, "message": "Request has expired"}}', {}),
+        (b'{"status_code": 403, "error_description": "Request has expired"}', {}),
+        (b"Request has expired\n", {"Content-Type": "text/plain"}),
+    ],
+)
+def test_a_refusal_has_the_explanation_of_the_server(
+    place: Place, server: FileServer, body: bytes, headers: dict[str, str]
+) -> None:
+    server.routes["/a.tif"] = lambda _: Answer(status=403, body=body, headers=headers)
+    with pytest.raises(InputNotFoundError, match=r"403 Forbidden \('Request has expired'\)\. A login"):
+        place.fetch(f"{server.url}/a.tif")
+
+
+@pytest.mark.parametrize("body", [PAGE, b'{"a": ', b"<Error/>", b"\xff\x00", b'{"error": [1]}', b"[]"])
+def test_a_refusal_without_an_explanation_has_none(place: Place, server: FileServer, body: bytes) -> None:
+    server.routes["/a.tif"] = lambda _: Answer(status=404, body=body)
+    with pytest.raises(InputNotFoundError, match=r"answered 404 Not Found\. Check the address\."):
+        place.fetch(f"{server.url}/a.tif")
 
 
 def test_a_server_that_trickles_is_given_up(
