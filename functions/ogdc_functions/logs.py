@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from datetime import UTC, datetime
 
@@ -38,12 +37,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
-def configure_logging() -> None:
-    """Log records and warnings of this process to stderr as JSON, unless logging is configured already.
-
-    LOG_LEVEL sets the level (default INFO).
-    """
+def configure_logging(level: str = "INFO") -> None:
+    """Log records and warnings of this process to stderr as JSON, unless logging is configured already."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(handlers=[handler], level=os.environ.get("LOG_LEVEL", "").upper() or "INFO")
+    logging.basicConfig(handlers=[handler], level=level)
     logging.captureWarnings(True)

@@ -16,6 +16,7 @@ from ogdc_functions.http.routing import Served
 from ogdc_functions.logs import configure_logging
 from ogdc_shared.config import Settings, unknown_variables
 from ogdc_shared.context import Context
+from ogdc_shared.variables import read_variable
 
 _GARBAGE = 20_000
 """Objects created between garbage collections. A request creates thousands, and few of them in cycles."""
@@ -33,7 +34,7 @@ def start(build: Callable[[Context], Served]) -> Served:
         ConfigurationError: a setting is invalid; the process ends instead of answering with errors.
     """
     gc.set_threshold(_GARBAGE)
-    configure_logging()
+    configure_logging(read_variable(Settings, "log_level", os.environ))
     prepare(current_app)
     configure_gunicorn()
     for problem in unknown_variables(os.environ):

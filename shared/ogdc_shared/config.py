@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ogdc_shared.access_settings import AccessSettings
+from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.oidc_settings import OidcSettings
 from ogdc_shared.publication_settings import PublicationSettings
 from ogdc_shared.queue_settings import QueueSettings
@@ -22,7 +23,17 @@ from ogdc_shared.setting_sections import (
     UploadSettings,
     WorkerSettings,
 )
-from ogdc_shared.variables import FLAG, TEXT, Variable, choice, json_list, number, read_section, variables
+from ogdc_shared.variables import (
+    FLAG,
+    TEXT,
+    Kind,
+    Variable,
+    choice,
+    json_list,
+    number,
+    read_section,
+    variables,
+)
 from ogdc_shared.visualization_settings import VisualizationSettings
 
 if TYPE_CHECKING:
@@ -67,6 +78,14 @@ def _location(entry: object) -> str:
     return entry
 
 
+def _log_level(name: str, value: str) -> str:
+    from logging import getLevelNamesMapping
+
+    if (level := value.upper()) not in getLevelNamesMapping():
+        raise ConfigurationError(f"{name}={value!r}: give a level such as INFO or WARNING.")
+    return level
+
+
 _NETWORKS = json_list("a JSON list of networks", _network)
 
 
@@ -81,6 +100,14 @@ class Settings(NamedTuple):
             "Who may call the API: authenticated users, anybody for reading only, or anybody.",
         ),
     ] = "authenticated"
+    log_level: Annotated[
+        str,
+        Variable(
+            "LOG_LEVEL",
+            Kind("a level of Python's logging, such as `WARNING`", _log_level),
+            "Level of logging.",
+        ),
+    ] = "INFO"
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()
     queue: QueueSettings = QueueSettings()

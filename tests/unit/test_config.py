@@ -44,6 +44,7 @@ def test_each_field_is_a_variable_or_a_section() -> None:
         ("OGDC_PUBLISHED_RIGHTS", "o-rwx", "o-rwx"),
         ("OGDC_STALE_SECONDS", "0", 0.0),
         ("ACCESS_MODE", "open", "open"),
+        ("LOG_LEVEL", "debug", "DEBUG"),
     ],
 )
 def test_a_value_arrives(name: str, value: str, expected: Any) -> None:
@@ -69,6 +70,7 @@ def test_networks_are_read() -> None:
         ("OGDC_DB_POOL_SIZE", "0", "give a whole number of at least 1"),
         ("OGDC_DB_TIMEOUT", "soon", "give a whole number of at least 1"),
         ("ARGO_VERIFY_TLS", "perhaps", "give true or false"),
+        ("LOG_LEVEL", "loud", "give a level such as INFO"),
         ("ACCESS_MODE", "closed", "give one of authenticated, read_only, open"),
         ("OGDC_UPLOAD_BUCKETS", "uploads", "is not JSON"),
         ("OGDC_UPLOAD_BUCKETS", '{"a": 1}', "give a JSON list"),

@@ -29,6 +29,8 @@ _USELESS = re.compile(r"/shims$|^/snap/|^/mnt/[a-z](/|$)")
 _OF_GDAL = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB")
 _OF_PYTHON = ("PYTHONPATH",)
 _OF_OTHERS = ("LD_LIBRARY_PATH", "CONDA_PREFIX", "JAVA_HOME", "R_HOME", "R_LIBS", "R_LIBS_SITE", "PERL5LIB")
+VARIABLES = (*_OF_GDAL, *_OF_PYTHON, *_OF_OTHERS)
+"""Variables of the user's that lead programs to their files."""
 _MAX_LINKS = 2000
 """Maximum number of links in a directory that are followed to find other directories to mount."""
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from ogdc_local.sandbox import programs
 from ogdc_local.settings import AUTHENTICATED, CLAIM, StackSettings
 from ogdc_local.stack.paths import StatePaths, read_state, write_private
 from ogdc_shared.variables import read_variable
@@ -82,8 +83,6 @@ OF_LOGINS = (
 )
 """Further ones if users of the stack log in; otherwise these belong to another deployment."""
 
-OF_PROGRAMS = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB", "PYTHONPATH", "LD_LIBRARY_PATH")
-"""Further variables that affect which programs tasks find."""
 _SYSTEM = ("/usr/", "/bin", "/sbin", "/snap/")
 
 
@@ -103,7 +102,7 @@ def own_programs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables in `environ` for programs that the user has installed (see `sandbox.programs`)."""
     directories = [path for path in dict.fromkeys(environ.get("PATH", "").split(os.pathsep)) if _is_own(path)]
     found = {"PATH": os.pathsep.join(directories)} if directories else {}
-    return found | {name: environ[name] for name in OF_PROGRAMS if directories and environ.get(name)}
+    return found | {name: environ[name] for name in programs.VARIABLES if directories and environ.get(name)}
 
 
 def _is_own(path: str) -> bool:

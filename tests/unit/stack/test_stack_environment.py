@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,16 @@ def test_a_clusters_settings_do_not_lead_the_stack_astray(paths):
 
 def test_empty_variables_count_as_not_set():
     assert passed_on({"DATAONE_NODE_URL": "", "HOME": "/root"}) == {}
+
+
+@pytest.mark.parametrize("name", ["GDAL_DATA", "R_LIBS", "JAVA_HOME", "CONDA_PREFIX", "PERL5LIB"])
+def test_variables_of_programs_are_passed_on_with_own_directories_of_programs(
+    name: str, tmp_path: Path
+) -> None:
+    found = {"PATH": str(tmp_path), name: str(tmp_path)}
+
+    assert passed_on(found) == found
+    assert passed_on(found | {"PATH": "/usr/bin"}) == {}
 
 
 def test_what_is_no_signing_key_is_replaced_and_not_waited_for(paths):
