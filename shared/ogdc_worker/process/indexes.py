@@ -51,6 +51,8 @@ _PLAIN = r"(?:vrt://|/vsisubfile/[0-9_]+,)(/?[^?]+)"
 _ARCHIVE = r"^(?:/vsi(?:zip|tar|gzip|sparse|cached)/)+\{?(.+?\.(?:zip|kmz|tar|tgz|tar\.gz|gz))(?=[/}]|$).*"
 _SUBDATASET = r"[A-Za-z][A-Za-z0-9_]+:(?:.*?(/[^\":]+)|(?:\d+:)?\"?([^\":]+))"
 """With an absolute path or a relative one."""
+_MAX_TAIL = 8
+"""Binary formats may store as many bytes after a text that look like characters of its path."""
 
 
 class Reference(NamedTuple):
@@ -200,10 +202,21 @@ def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
 
     either = b"|".join(re.escape(os.fsencode(path)) for path in (paths.input_dir, paths.output_dir))
     for match in re.finditer(rb"(?:%b)/[^\x00-\x1f\"'<>|]+" % either, content.replace(b"\\/", b"/")):
-        text = match[0].decode(errors="replace").rstrip()
-        layer = re.match(r"(.+),\d+(?: |$)", text)  # of ogrtindex
-        plain = layer[1] if layer else text.split(" ")[0]
-        yield text if os.path.exists(text) else plain
+        for padded in re.split(rb"(?<= )(?=(?:%b)/)" % either, match[0]):  # the fields of a .dbf
+            yield _existing(padded.decode(errors="replace").rstrip())
+
+
+def _existing(text: str) -> str:
+    """Return the path of a file that exists, if a text begins with one."""
+    import re
+
+    if os.path.exists(text):
+        return text
+    if layer := re.match(r"(.+),\d+(?: |$)", text):  # of ogrtindex
+        return layer[1]
+    plain = text.split(" ")[0]
+    shorter = (plain[: len(plain) - tail] for tail in range(_MAX_TAIL + 1))
+    return next((path for path in shorter if os.path.isfile(path)), plain)
 
 
 def _local(source: str) -> str | None:

@@ -70,7 +70,8 @@ def refusal(command: str, left: OutputDefects, *, is_last: bool) -> str:
     broken = [lost for lost in left.lost if lost.certain]
     if not broken:
         return ""
-    more = f" {len(broken) - 1} other files are like it." if len(broken) > 1 else ""
+    others = len(broken) - 1
+    more = f" {others} other {'file is' if others == 1 else 'files are'} like it." if others else ""
     return (
         f"{command} ended with 0, but left {broken[0]}; {_who(is_last=is_last)} will not find them there, "
         f"and GDAL would read zeros.{more} {_PUBLISH if is_last else _KEEP} {_SPARE}"

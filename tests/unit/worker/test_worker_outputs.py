@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -272,6 +274,24 @@ def test_other_indexes_lose_their_files_too(task: PartitionTask) -> None:
     found = prepare_outputs(task.paths, is_last=False).lost
     certain = {"i.gti", "c.gdalcat", "p.gdalg.json", "layers.ovf", "mosaic", "mosaic.xml"}
     assert {each.name for each in found if each.certain} == certain
+
+
+@pytest.mark.skipif(shutil.which("gdaltindex") is None, reason="there is no GDAL")
+@pytest.mark.parametrize("name", ["tiles.shp", "tiles.gpkg", "tiles.fgb", "tiles.geojson"])
+def test_each_file_of_a_tile_index_is_looked_for(task: PartitionTask, name: str) -> None:
+    inputs = given(task)
+    tiles = [f"{inputs}/{letter}.tif" for letter in "abcde"]
+    for tile in tiles:
+        subprocess.run(
+            ["gdal_create", "-q", "-outsize", "4", "4", "-a_ullr", "0", "4", "4", "0", tile], check=True
+        )
+    index = task.directory / "index.gpkg"
+    subprocess.run(["gdaltindex", "-f", "GPKG", index, *tiles], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ogr2ogr", task.outputs / name, index], check=True)
+    for carried in tiles[::2]:
+        (task.outputs / Path(carried).name).symlink_to(carried)
+    (found,) = lost(task).values()
+    assert set(found) == {"input_dir/b.tif", "input_dir/d.tif"}
 
 
 @pytest.mark.parametrize("name", ["all.vrt", "tiles.txt", "tiles.gpkg", "refs.json"])
