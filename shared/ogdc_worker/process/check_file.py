@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from ogdc_worker.process.gdal import Band, Gdal, Layer
+    from ogdc_worker.process.gdal import Band, Dataset, Gdal, Layer
 
 _MULTIDIMENSIONAL = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".hdf")
 """Formats that may contain only arrays, which GDAL shows neither as a raster nor as a layer."""
@@ -52,7 +52,18 @@ _COORDINATES = frozenset(
     }
 )
 """Usual names of variables that only tell where data are."""
-_FILLS = (-9999.0, -99999.0, -32768.0, -3.4028234663852886e38, 9.969209968386869e36)
+_POSITIONS = (
+    *(("lon", "lat"), ("long", "lat"), ("longitude", "latitude"), ("lon_dd", "lat_dd"), ("x", "y")),
+    *(("easting", "northing"), ("longitude_dd", "latitude_dd"), ("decimallongitude", "decimallatitude")),
+)
+"""Usual names of columns that are positions of points."""
+_SPATIAL = (".gpkg", ".gdb", ".tab", ".mif")
+"""Formats of features that may also contain tables without geometries."""
+_MAX_COLUMNS = 64
+_FILLS = (
+    *(-9999.0, -99999.0, -32768.0, 9.969209968386869e36, 1e20),
+    *(-3.4028234663852886e38, 3.4028234663852886e38, -1.7976931348623157e308, 1.7976931348623157e308),
+)
 """Values that usually stand for nodata, also where a file does not say so: those of NetCDF, ESRI and GDAL."""
 
 
@@ -77,13 +88,12 @@ def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterat
     try:
         bands, layers = list(dataset.bands()), list(dataset.layers())
         if bands:
-            if not dataset.is_located and suffix not in UNLOCATED:
-                yield Finding(
-                    "no_crs", "has no coordinate reference system (gdal_edit.py -a_srs gives it one)"
-                )
+            if suffix not in UNLOCATED:
+                yield from _check_position(dataset)
             yield from _check_bands(gdal, path, bands, mask=dataset.mask(), deadline=deadline)
         elif layers:
             yield from _check_layers(layers, located=suffix not in UNLOCATED)
+            yield from _check_columns(layers if suffix in _SPATIAL else ())
             if suffix == ".shp" and not _has_attributes(path):
                 yield Finding("no_data", "has no .dbf beside it: the attributes of its features are missing")
         elif parts := dataset.subdatasets:
@@ -100,6 +110,17 @@ def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterat
         dataset.close()
 
 
+def _check_position(dataset: Dataset) -> Iterator[Finding]:
+    if not dataset.is_located:
+        yield Finding("no_crs", "has no coordinate reference system (gdal_edit.py -a_srs gives it one)")
+    elif dataset.lacks_transform:
+        yield Finding(
+            "no_crs",
+            "has a coordinate reference system, but its pixels have no position in it: there is no "
+            "geotransform (gdal_edit.py -a_ullr gives it one)",
+        )
+
+
 def _check_layers(layers: Sequence[Layer], *, located: bool) -> Iterator[Finding]:
     looked = {layer.name: list(layer.geometries(_FEATURES)) for layer in layers}
     if not any(looked.values()):
@@ -111,6 +132,22 @@ def _check_layers(layers: Sequence[Layer], *, located: bool) -> Iterator[Finding
             )
         if layer.is_spatial and looked[layer.name] and not any(looked[layer.name]):
             yield Finding("no_data", f"holds features without a geometry (layer {layer.name!r})")
+
+
+def _check_columns(layers: Sequence[Layer]) -> Iterator[Finding]:
+    """Report tables whose columns should have become points, if none has geometries."""
+    if any(layer.is_spatial for layer in layers):
+        return
+    for layer in layers:
+        names = {name.lower(): name for name, _ in layer.columns(_MAX_COLUMNS)}
+        for x, y in _POSITIONS:
+            if x in names and y in names:
+                yield Finding(
+                    "no_data",
+                    f"holds no geometry, although its columns {names[x]!r} and {names[y]!r} are positions "
+                    "(ogr2ogr -oo X_POSSIBLE_NAMES=… -oo Y_POSSIBLE_NAMES=… makes points of them)",
+                )
+                return
 
 
 def _has_attributes(path: str) -> bool:

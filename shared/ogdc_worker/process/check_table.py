@@ -1,10 +1,12 @@
-"""Checks tables without GDAL: texts of rows, Parquet files, and databases that were not closed."""
+"""Checks files without GDAL: texts of rows, Parquet and PMTiles files, and databases that were not closed."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from ogdc_worker.process.result_kinds import DATABASES, PARQUET, SHAPEFILE_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +17,34 @@ _MAX_LINE = 65536
 _BLANK = b'\0\xef\xbb\xbf ,;\t|"'
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _PARQUET, _MAX_FOOTER = b"PAR1", 16 << 20
+_PMTILES_HEADER = 127
+_PARTS = (".shp", ".shx", ".prj")
 _NUMBER_OF_ROWS = 3
 """Field of `FileMetaData` in parquet.thrift."""
+
+
+def problem_of(path: str, suffix: str, *, is_text: bool) -> tuple[str, str] | None:
+    """Return kind and message of what is wrong with a file, or None if it seems to be fine.
+
+    Args:
+        path: The file.
+        suffix: What its kind is determined by, in lower case.
+        is_text: Whether it is a table of text, such as a .csv.gz.
+
+    Raises:
+        OSError, EOFError, ValueError: it cannot be read, for example because it is damaged.
+    """
+    if (is_text or suffix == ".json") and is_web_page(path):
+        return "unreadable", "is a web page instead of data"
+    if is_text:
+        return ("no_data", f"holds no row{why}") if (why := without_rows(path)) else None
+    checks = {
+        **dict.fromkeys(SHAPEFILE_PARTS, lone_part_problem),
+        **dict.fromkeys(PARQUET, parquet_problem),
+        **dict.fromkeys(DATABASES, pending_problem),
+        ".pmtiles": pmtiles_problem,
+    }
+    return checks[suffix](path) if suffix in checks else None
 
 
 def without_rows(path: str) -> str:
@@ -36,6 +64,13 @@ def without_rows(path: str) -> str:
     fields = rows[0].translate(bytes.maketrans(b";\t|", b",,,")).split(b",")
     is_heading = not any(field.strip(b' -+."\0\xef\xbb\xbf')[:1].isdigit() for field in fields)
     return ", only a heading" if is_heading else ""
+
+
+def is_web_page(path: str) -> bool:
+    """Whether a file is HTML, such as the page of a login."""
+    with _opened(path) as file:
+        begin = file.read(_MAX_LINE)
+    return begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _opened(path: str) -> IO[bytes] | GzipFile:
@@ -64,6 +99,37 @@ def parquet_problem(path: str) -> tuple[str, str] | None:
         if _Compact(footer).integer(_NUMBER_OF_ROWS) == 0:
             return "no_data", "holds no row"
     return None
+
+
+def lone_part_problem(path: str) -> tuple[str, str] | None:
+    """Return kind and message if a .shx, or a .dbf with a .prj, is there without its .shp."""
+    stem = path[:-4]
+    has = {each: any(map(os.path.exists, (stem + each, stem + each.upper()))) for each in _PARTS}
+    is_table = path.lower().endswith(".dbf") and (has[".shx"] or not has[".prj"])
+    if has[".shp"] or is_table:  # or a part that is told of with its .shx
+        return None
+    return "no_data", (
+        "belongs to a shapefile whose .shp is missing, and with it all geometries (ogr2ogr writes none if it "
+        "finds no geometry)"
+    )
+
+
+def pmtiles_problem(path: str) -> tuple[str, str] | None:
+    """Return kind and message of what is wrong with a PMTiles archive, or None if it has tiles.
+
+    Source: PMTiles version 3, "Header": offset and length of the tiles are at bytes 56 and 64.
+    """
+    with open(path, "rb") as file:
+        header = file.read(_PMTILES_HEADER)
+        size = file.seek(0, os.SEEK_END)
+    if not header.startswith(b"PMTiles"):
+        return "unreadable", "is no PMTiles archive: it begins otherwise"
+    if header[7:8] != b"\3":
+        return None
+    start, length = (int.from_bytes(header[at : at + 8], "little") for at in (56, 64))
+    if len(header) < _PMTILES_HEADER or start + length > size:
+        return "unreadable", "is cut off: its tiles are not all there"
+    return None if length else ("no_data", "holds no tile")
 
 
 class _Compact:
@@ -139,13 +205,18 @@ class _Compact:
         return byte
 
 
-def pending_changes(path: str) -> str:
-    """Return the name of a file with changes that an SQLite database itself lacks; empty if there is none.
+def pending_problem(path: str) -> tuple[str, str] | None:
+    """Return kind and message if changes to an SQLite database are still in another file.
 
     Source: "Write-Ahead Logging" and "Database File Format", sections 3 and 4, of SQLite's documentation.
     """
     for suffix in ("-wal", "-journal"):
         with suppress(OSError), open(path + suffix, "rb") as file:
             if any(file.read(8)):
-                return os.path.basename(path + suffix)
-    return ""
+                other = os.path.basename(path + suffix)
+                return "unreadable", (
+                    f"lacks changes that are still in {other!r}: who reads the file alone does not get them. "
+                    "Close the database before the command ends (PRAGMA "
+                    "wal_checkpoint(TRUNCATE))"
+                )
+    return None

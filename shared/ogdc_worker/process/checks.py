@@ -20,6 +20,7 @@ from ogdc_worker.process.result_kinds import (
     PARQUET,
     PICTURES,
     READ_WHOLE,
+    SHAPEFILE_PARTS,
     SIGNATURES,
     TABLES,
     TIFF,
@@ -189,22 +190,14 @@ def _kind_of(directory: str, name: str) -> str:
 
 
 def _of_table(path: str, suffix: str) -> tuple[str, str] | None:
-    """Return kind and message of what is wrong with a table or a database; None if it seems to be fine."""
+    """Return kind and message of what is wrong with a file that GDAL need not read; None if it seems fine."""
     is_text = suffix in TABLES or path.lower().endswith(COMPRESSED_TABLES)
-    if not (is_text or suffix in PARQUET or suffix in DATABASES):
+    if not (is_text or suffix in (*PARQUET, *DATABASES, *SHAPEFILE_PARTS, ".json", ".pmtiles")):
         return None
-    from ogdc_worker.process.check_table import parquet_problem, pending_changes, without_rows
+    from ogdc_worker.process.check_table import problem_of
 
     with suppress(OSError, EOFError, ValueError):  # damage is found otherwise
-        if is_text and (why := without_rows(path)):
-            return "no_data", f"holds no row{why}"
-        if suffix in PARQUET:
-            return parquet_problem(path)
-        if suffix in DATABASES and (other := pending_changes(path)):
-            return "unreadable", (
-                f"lacks changes that are still in {other!r}: who reads the file alone does not get them. "
-                "Close the database before the command ends (PRAGMA wal_checkpoint(TRUNCATE))"
-            )
+        return problem_of(path, suffix, is_text=is_text)
     return None
 
 

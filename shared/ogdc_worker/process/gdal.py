@@ -198,6 +198,14 @@ class Dataset:
         )
 
     @property
+    def lacks_transform(self) -> bool:
+        """Whether a raster has a CRS, but its pixels have no position in it."""
+        c, handle = self._c, self._handle
+        if not self._is_referenced or self.transform is not None or c.GDALGetGCPCount(handle):
+            return False
+        return not any(c.GDALGetMetadata(handle, domain) for domain in (b"RPC", b"GEOLOCATION"))
+
+    @property
     def _is_referenced(self) -> bool:
         return _is_defined((self._c.GDALGetProjectionRef(self._handle) or b"").partition(b'"')[2])
 

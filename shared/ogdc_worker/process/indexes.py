@@ -214,7 +214,7 @@ def _existing(text: str) -> str:
         return text
     if layer := re.match(r"(.+),\d+(?: |$)", text):  # of ogrtindex
         return layer[1]
-    plain = text.split(" ")[0]
+    plain = text.split(" ", maxsplit=1)[0]
     shorter = (plain[: len(plain) - tail] for tail in range(_MAX_TAIL + 1))
     return next((path for path in shorter if os.path.isfile(path)), plain)
 

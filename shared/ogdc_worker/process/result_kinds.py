@@ -54,10 +54,14 @@ TABLES = (".csv", ".tsv")
 COMPRESSED_TABLES = (".csv.gz", ".tsv.gz")
 PARQUET = (".parquet", ".geoparquet")
 DATABASES = (".gpkg", ".sqlite", ".mbtiles", ".db")
+SHAPEFILE_PARTS = (".shx", ".dbf")
+"""Files that show that a shapefile lacks its main file, of which GDAL could not be asked."""
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF or BigTIFF file begins, which may have no suffix."""
 NEVER_EMPTY = LOOKED_INTO.union(
-    TABLES, (".json", ".pdf", ".pmtiles", ".svg", ".html", ".zst", ".7z", ".las", ".laz")
+    TABLES,
+    (".json", ".jsonl", ".ndjson", ".topojson", ".pdf", ".pmtiles", ".svg", ".html", ".zst", ".7z"),
+    (".las", ".laz", ".npy", ".npz", ".pkl", ".feather", ".arrow", ".mat", ".rds", ".xls", ".docx"),
 )
 """A file of these formats is never empty."""
 

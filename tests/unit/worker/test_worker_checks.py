@@ -81,6 +81,30 @@ def columns(path: Path, *, rows: int) -> Path:
     return path
 
 
+def pmtiles(path: Path, tiles: bytes) -> Path:
+    """Write an archive of version 3 whose directories and metadata are empty."""
+    header = b"PMTiles\3" + bytes(48) + (127).to_bytes(8, "little") + len(tiles).to_bytes(8, "little")
+    path.write_bytes(header.ljust(127, b"\0") + tiles)
+    return path
+
+
+def with_points(path: Path) -> None:
+    """Write a raster that is placed by ground control points."""
+    source = raster(path.with_name("source.tif"), placed=False)
+    points = [
+        option for point in ("0 0 0 640", "64 0 640 640", "0 64 0 0") for option in ("-gcp", *point.split())
+    ]
+    subprocess.run(["gdal_translate", "-q", "-a_srs", "EPSG:3413", *points, source, path], check=True)
+    source.unlink()
+
+
+def without(path: Path, *suffixes: str) -> None:
+    """Write a shapefile without some of its files."""
+    converted(path)
+    for suffix in suffixes:
+        path.with_suffix(suffix).unlink()
+
+
 def masked(path: Path) -> Path:
     source = raster(path.with_name("source.tif"), "-bands", "2", "-burn", "0")
     subprocess.run(["gdal_translate", "-q", "-b", "1", "-mask", "2", source, path], check=True)
@@ -136,6 +160,15 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "one of two variables": lambda d: raster(
         d / "a.nc", "-of", "netCDF", "-bands", "2", "-burn", "0", placed=False
     ),
+    "tiles": lambda d: pmtiles(d / "a.pmtiles", b"tile"),
+    "a table of positions beside features": lambda d: (
+        converted(d / "a.gpkg"),
+        converted(
+            d / "a.gpkg", "-update", "-nln", "b", "-nlt", "NONE", "-sql", "SELECT n AS x, n AS y FROM source"
+        ),
+    ),
+    "attributes without a shapefile": lambda d: without(d / "a.shp", ".shp", ".shx", ".prj"),
+    "ground control points": lambda d: with_points(d / "a.tif"),
     "a table of columns": lambda d: columns(d / "a.parquet", rows=1),
     "what is not known": lambda d: ((d / "a.bin").write_bytes(b""), (d / "b.bin").write_bytes(b"1")),
 }
@@ -258,6 +291,42 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
         "only a heading",
         lambda d: (d / "a.tsv").write_text("id\tname\n", "utf-16"),
     ),
+    "a table of positions": (
+        "no_data",
+        "its columns 'Longitude' and 'latitude' are positions",
+        lambda d: converted(
+            d / "a.gpkg", "-nlt", "NONE", "-sql", "SELECT n AS Longitude, n AS latitude FROM source"
+        ),
+    ),
+    "pixels without a position": (
+        "no_crs",
+        "its pixels have no position",
+        lambda d: raster(d / "a.tif", "-a_srs", "EPSG:3413", placed=False),
+    ),
+    "the fill of climate models": (
+        "no_data",
+        "nothing but",
+        lambda d: raster(d / "a.tif", "-ot", "Float32", burn="1e20"),
+    ),
+    "no .shp": ("no_data", "'a.shx' belongs to", lambda d: without(d / "a.shp", ".shp")),
+    "attributes alone": (
+        "no_data",
+        "'a.dbf' belongs to",
+        lambda d: without(d / "a.shp", ".shp", ".shx"),
+    ),
+    "a page as a table": (
+        "unreadable",
+        "'a.csv' is a web page",
+        lambda d: (d / "a.csv").write_text("<!DOCTYPE html>\n<title>Login</title>\n"),
+    ),
+    "a page as JSON": ("unreadable", "a web page", lambda d: (d / "a.json").write_text("\n<HTML>\n")),
+    "no tile": ("no_data", "no tile", lambda d: pmtiles(d / "a.pmtiles", b"")),
+    "tiles cut off": (
+        "unreadable",
+        "not all there",
+        lambda d: pmtiles(d / "a.pmtiles", b"tile").write_bytes((d / "a.pmtiles").read_bytes()[:-1]),
+    ),
+    "no tiles at all": ("unreadable", "no PMTiles", lambda d: (d / "a.pmtiles").write_text("Forbidden")),
     "a heading": ("no_data", "no row", lambda d: (d / "a.csv").write_text('"name","ice area"\n')),
 }
 
