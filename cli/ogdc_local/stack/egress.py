@@ -145,6 +145,7 @@ class Egress:
     ) -> None:
         with self._lock:
             for path, listener in self._listeners.items():
+                listener.shutdown(socket.SHUT_RDWR)  # wakes its thread, which closing does not
                 listener.close()
                 path.unlink(missing_ok=True)
             self._listeners.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
@@ -273,6 +274,15 @@ def test_connections_close_when_their_task_ends(tmp_path: Path) -> None:
             client.close()
             assert read_all(taken) == b""
             wait_until(lambda: out.connections == 0)
+
+
+def test_the_threads_that_accept_connections_end_with_it(tmp_path: Path) -> None:
+    """One that stayed could take a connection from whatever has its descriptor next."""
+    before = set(threading.enumerate())
+    with Egress(tmp_path / "o", reach=Reach(), environ={}):
+        [thread] = set(threading.enumerate()) - before
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 # --- shares ---
