@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ogdc_local.errors import DamagedStateError, StackError
-from ogdc_local.stack.lock import holder, is_alive, is_locked, may_hold, take_lock
+from ogdc_local.stack.lock import PROGRAM, holder, is_alive, is_locked, may_hold, take_lock
 from ogdc_local.stack.paths import StatePaths, open_log, read_state, set_aside, write_private
 
 STATE_PATH = "/stack"
@@ -126,12 +126,11 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
             _set_idle_timeout(paths, idle_timeout)
             return _start(paths, lock=lock, environ=env)
         stack = current(paths)
-        if stack is None and paths.record.exists() and _recorded(paths) is None:  # the record is damaged
-            down(paths)
-        elif stack is None:  # starting or stopping
+        if stack is None:  # starting or stopping, or its record is damaged
             time.sleep(_POLL_SECONDS)
+            _stop_damaged(paths)
         elif (difference := _difference(stack, env)) is not None and not _keep(stack, difference):
-            down(paths)
+            _stop_only(paths, stack.pid)
         else:
             _prolong(paths, idle_timeout)
             if current(paths) == stack:  # it may have just stopped after its idle timeout
@@ -171,19 +170,42 @@ def down(paths: StatePaths | None = None) -> bool:
     paths = paths or StatePaths.from_env()
     if not paths.lock.exists():
         return False
-    from ogdc_local.sandbox.bubblewrap_task import end_stranded
-    from ogdc_local.stack.postgres import stop_orphans
-
     lock = take_lock(paths)
     was_up = lock is None
     if lock is None:
         lock = _end(paths)
+    if lock is not None:
+        _clean(paths, lock)
+    return was_up
+
+
+def _stop_damaged(paths: StatePaths) -> None:
+    """Stop a stack with a damaged record."""
+
+    def is_damaged() -> bool:
+        return paths.record.exists() and _recorded(paths) is None
+
+    if is_damaged() and (pid := holder(paths)) is not None and is_damaged():  # a new stack has a new record
+        _stop_only(paths, pid)
+
+
+def _stop_only(paths: StatePaths, pid: int) -> None:
+    """Stop one stack as `down` does, but none that another command has started in its place."""
+    lock = _end(paths, only=pid)
+    if lock is not None:
+        _clean(paths, lock)
+
+
+def _clean(paths: StatePaths, lock: int) -> None:
+    """Stop what a stack has left running, and release its lock."""
+    from ogdc_local.sandbox.bubblewrap_task import end_stranded
+    from ogdc_local.stack.postgres import stop_orphans
+
     try:
         stop_orphans(paths.root)
         end_stranded(paths.tasks)
     finally:
         os.close(lock)
-    return was_up
 
 
 def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack:
@@ -220,7 +242,7 @@ def _spawn(paths: StatePaths, *, environ: Mapping[str, str], inherited: tuple[in
     log = open_log(paths.stack_log)
     try:
         subprocess.run(
-            [sys.executable, "-P", "-m", "ogdc_local.stack.process", *map(str, inherited)],
+            [sys.executable, "-P", "-m", PROGRAM, *map(str, inherited)],
             env=_environment(paths, environ),
             cwd=paths.root,
             stdin=subprocess.DEVNULL,
@@ -251,12 +273,17 @@ def _await_end(paths: StatePaths) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _end(paths: StatePaths) -> int:
-    """End the stack's process, by SIGKILL if necessary; returns the lock, now held by this process."""
+def _end(paths: StatePaths, *, only: int | None = None) -> int | None:
+    """End the stack's process, by SIGKILL if necessary; returns the lock, now held by this process.
+
+    With `only`, no other process is ended; returns None if another one holds the lock.
+    """
     deadline = time.monotonic() + _STOP_SECONDS
     interrupted: int | None = None
     while (lock := take_lock(paths)) is None:
         pid = holder(paths)
+        if only is not None and pid != only:
+            return None
         if pid is not None and pid != interrupted:
             _signal(pid, signal.SIGTERM)
             interrupted = pid

@@ -15,6 +15,8 @@ from ogdc_local.stack.paths import StatePaths, open_state, read_state
 from ogdc_shared.file_lock import try_lock
 
 _DIGITS = 10
+PROGRAM = "ogdc_local.stack.process"
+"""The module that a stack's process runs."""
 
 
 def take_lock(paths: StatePaths) -> int | None:
@@ -48,9 +50,10 @@ def is_in_place(paths: StatePaths, descriptor: int) -> bool:
 
 
 def holder(paths: StatePaths) -> int | None:
-    """Return the pid of the lock's holder; None if it is just being started, or unknown.
+    """Return the pid of the stack that holds the lock; None if it is just being started, or unknown.
 
-    The pid in the file is verified: a process that does not have the file open cannot hold the lock.
+    The pid in the file is verified: a process that does not have the file open cannot hold the lock. If that
+    is not the one, the stack is found by its program: commands that start or seek one open the file, too.
     """
     text = ""
     with suppress(OSError, ValueError):
@@ -58,7 +61,7 @@ def holder(paths: StatePaths) -> int | None:
     named = [int(text)] if text.isascii() and text.isdecimal() and len(text) < _DIGITS else []
     if not Path("/proc/self/fd").exists():
         return named[0] if named else None
-    others = (int(process.name) for process in Path("/proc").glob("[0-9]*"))
+    others = (int(process.name) for process in Path("/proc").glob("[0-9]*") if _is_stack(process))
     for pid in (*named, *others):
         if pid != os.getpid() and may_hold(paths, pid):
             return pid
@@ -68,6 +71,13 @@ def holder(paths: StatePaths) -> int | None:
 def may_hold(paths: StatePaths, pid: int) -> bool:
     """Whether a process may hold the lock: it has the file open, or the system does not tell."""
     return not Path("/proc/self/fd").exists() or _has_open(Path("/proc", str(pid)), paths.lock)
+
+
+def _is_stack(process: Path) -> bool:
+    try:
+        return os.fsencode(PROGRAM) in (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def _has_open(process: Path, path: Path) -> bool:

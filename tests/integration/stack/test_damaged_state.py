@@ -13,7 +13,7 @@ import pytest
 from ogdc_local.errors import DamagedStateError
 from ogdc_local.stack.control import current, down, ensure_up, ensure_up_without_damaged
 from ogdc_local.stack.environment import load_signing_key
-from ogdc_local.stack.lock import holder, may_hold, take_lock
+from ogdc_local.stack.lock import PROGRAM, holder, may_hold, take_lock
 from ogdc_local.stack.paths import StatePaths
 from ogdc_local.stack.services import _last_port
 from support.stack import user_environment
@@ -59,12 +59,15 @@ from ogdc_local.stack.paths import StatePaths
 take_lock(StatePaths(Path({str(paths.root)!r})))
 print("held", flush=True); sys.stdin.read()
 """
-    other = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", script, PROGRAM]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert other.stdout is not None
     assert other.stdout.readline() == b"held\n"
     paths.lock.write_bytes(content)
     assert take_lock(paths) is None
-    assert holder(paths) == other.pid
+    with paths.lock.open() as looked_at, subprocess.Popen(["sleep", "60"], stdin=looked_at) as bystander:
+        assert holder(paths) == other.pid
+        bystander.kill()
     assert may_hold(paths, other.pid)
     assert not may_hold(paths, 1)
     other.communicate()

@@ -166,19 +166,33 @@ def test_up_uses_a_running_stack(running):
 
 
 def test_concurrent_callers_start_one_stack(machine):
+    assert started_at_once(machine, 6) == {(0, str(machine.current().pid))}
+    assert machine.ask("/stack") == {"busy": False}  # it outlives the process that started it
+
+
+def test_concurrent_callers_replace_a_stack_of_other_files_by_one(running):
+    """They do not end each other, nor what another has started meanwhile."""
+    first = running.current()
+    record = json.loads(running.paths.record.read_text())
+    running.paths.record.write_text(json.dumps(record | {"installation": "0" * 64}))
+    [(code, pid)] = started_at_once(running, 6)
+    assert (code, pid) == (0, str(running.current().pid))
+    assert pid != str(first.pid)
+
+
+def started_at_once(machine: Machine, callers: int) -> set[tuple[int, str]]:
+    """The exit codes of programs that all start a stack, and the pid that they print."""
     script = """
 from ogdc_local.stack.control import ensure_up
 print(ensure_up(idle_timeout=None).pid)
 """
-    callers = [
-        subprocess.Popen(
-            [sys.executable, "-c", script], env=machine.environ, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(6)
+    command = [sys.executable, "-c", script]
+    processes = [
+        subprocess.Popen(command, env=machine.environ, stdout=subprocess.PIPE, text=True)
+        for _ in range(callers)
     ]
-    answers = {caller.communicate(timeout=300)[0].strip() for caller in callers}
-    assert answers == {str(machine.current().pid)}
-    assert machine.ask("/stack") == {"busy": False}  # it outlives the process that started it
+    outputs = [process.communicate(timeout=300)[0].strip() for process in processes]
+    return set(zip([process.returncode for process in processes], outputs, strict=True))
 
 
 def test_two_stacks_are_independent(machine, tmp_path):
