@@ -13,6 +13,8 @@ def open_pidfd(pid: int) -> int | None:
     return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
 
 
+CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name the certificates to trust, as different programs read them."""
 MAX_PROCESSES = 1024
 """Maximum number of processes of a task."""
 

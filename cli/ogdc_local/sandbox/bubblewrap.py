@@ -20,7 +20,7 @@ from pathlib import Path
 from socket import socket
 from types import MappingProxyType
 
-from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Mount, RunningTask
+from ogdc_local.sandbox.base import CERTIFICATE_VARIABLES, MAX_PROCESSES, Container, Mount, RunningTask
 from ogdc_local.sandbox.bubblewrap_task import BubblewrapTask, end_stranded
 from ogdc_local.sandbox.cgroups import Cgroups, Group
 from ogdc_local.sandbox.few_mounts import FewMounts
@@ -41,8 +41,7 @@ _ETC_FILES = (
     "services",
 )
 """Files that they look into; each task has them as they are when it starts."""
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_PASSED_ON = (*PROXY_VARIABLES, *_CERTIFICATES, "TZ")
+_PASSED_ON = (*PROXY_VARIABLES, *CERTIFICATE_VARIABLES, "TZ")
 _CERTIFICATE_PLACES = ("/usr", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
 _SYSTEM_ONLY = Programs()
 _NO_FILES: Mapping[int, str] = MappingProxyType({})
@@ -233,7 +232,7 @@ class Bubblewrap:
         return env
 
     def _certificates(self) -> Iterator[str]:
-        for name in _CERTIFICATES:
+        for name in CERTIFICATE_VARIABLES:
             path = Path(self._environ.get(name, "/nowhere"))
             if path.exists() and not any(path.is_relative_to(place) for place in _CERTIFICATE_PLACES):
                 yield from _visible(path)

@@ -312,7 +312,7 @@ class _Difference(NamedTuple):
 def _difference(stack: Stack, environ: Mapping[str, str]) -> _Difference | None:
     """Return how a stack differs from the one that `environ` requests; None if it does not."""
     from ogdc_local.sandbox import programs
-    from ogdc_local.stack.environment import passed_on
+    from ogdc_local.stack.environment import OF_FETCHING, passed_on
     from ogdc_local.stack.installation import installation
     from ogdc_shared.images import own_version
 
@@ -324,7 +324,7 @@ def _difference(stack: Stack, environ: Mapping[str, str]) -> _Difference | None:
     for name, value in passed_on(environ).items():
         if (had := stack.settings.get(name)) != value:
             what = f"runs with {name}={had or '(its default)'}, not {value}"
-            return _Difference(what, matters=name not in {"PATH", *programs.VARIABLES})
+            return _Difference(what, matters=name not in {"PATH", *programs.VARIABLES, *OF_FETCHING})
     return None
 
 

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ogdc_local.sandbox import programs
+from ogdc_local.sandbox.base import CERTIFICATE_VARIABLES
 from ogdc_local.settings import AUTHENTICATED, CLAIM, StackSettings
 from ogdc_local.stack.paths import StatePaths, read_state, write_private
+from ogdc_shared.redact import redact_url
+from ogdc_shared.servers.proxies import PROXY_VARIABLES
 from ogdc_shared.variables import read_variable
 
 _KEY = re.compile(r"[\w-]{43}", re.ASCII)
@@ -83,13 +86,16 @@ OF_LOGINS = (
 )
 """Further ones if users of the stack log in; otherwise these belong to another deployment."""
 
+OF_FETCHING = ("NETRC", "XDG_CONFIG_HOME", *CERTIFICATE_VARIABLES, *PROXY_VARIABLES)
+"""Further variables that affect how inputs are fetched."""
 _SYSTEM = ("/usr/", "/bin", "/sbin", "/snap/")
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings in `environ` that a stack takes over."""
+    """Return the settings in `environ` that a stack takes over; passwords of proxies are left out."""
     names = (*PASSED_ON, *OF_LOGINS) if wants_logins(environ) else PASSED_ON
-    return {name: environ[name] for name in names if environ.get(name)} | own_programs(environ)
+    found = {name: environ[name] for name in names if environ.get(name)} | own_programs(environ)
+    return found | {name: redact_url(environ[name]) for name in OF_FETCHING if environ.get(name)}
 
 
 def wants_logins(settings: Mapping[str, str]) -> bool:

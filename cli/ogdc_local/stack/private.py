@@ -28,6 +28,8 @@ class PrivateFiles(NamedTuple):
 
     netrc: Path
     config: Path
+    named: bool = False
+    """Whether NETRC names the first."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> PrivateFiles:
@@ -35,7 +37,8 @@ class PrivateFiles(NamedTuple):
         home = Path(environ.get("HOME") or Path.home())
         chosen = Path(environ.get("XDG_CONFIG_HOME", ""))
         config = chosen if chosen.is_absolute() else home / ".config"
-        return cls(Path(environ.get("NETRC") or home / ".netrc"), config / "ogdc-runner")
+        given = environ.get("NETRC")
+        return cls(Path(given or home / ".netrc"), config / "ogdc-runner", named=bool(given))
 
     def logins(self) -> dict[str, bytes]:
         """Read the files of `worker.credentials`; for those that cannot be used, the reason."""
@@ -67,6 +70,8 @@ class PrivateFiles(NamedTuple):
                     found[name] = _read_private(path)
                 except InputNotFoundError as exc:
                     refused.append(str(exc))
+            elif name == NETRC and self.named:
+                refused.append(f"There is no file {path}, which NETRC names.")
         if refused:
             found[REFUSED] = " ".join(refused).encode()
         return found

@@ -49,6 +49,8 @@ def _place_problem(parts: SplitResult) -> str | None:
     _ = parts.port
     if parts.scheme in {"s3", "gs"} and not re.fullmatch(r"[A-Za-z0-9._-]{3,255}", parts.netloc):
         return f"names no bucket; give one such as {parts.scheme}://bucket/path/to/file.tif."
+    if parts.scheme in {"s3", "gs"} and parts.path.strip("/") == "":
+        return f"names no object of the bucket; give one such as {parts.scheme}://bucket/path/to/file.tif."
     if parts.scheme == "file" or _PATH.match(parts.geturl()):
         return (
             "is not a URL to fetch from, but a path; give one that begins with https://, or make it another "

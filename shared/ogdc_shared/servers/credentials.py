@@ -148,6 +148,10 @@ def _read_note(path: str) -> str:
         return file.read()
 
 
+def _is_host(text: str) -> bool:
+    return "/" not in text and text.count(":") != 1  # IPv6 addresses have more
+
+
 def _read_tokens(path: str) -> list[tuple[str, str]]:
     if not os.path.isfile(path):
         return []
@@ -155,9 +159,10 @@ def _read_tokens(path: str) -> list[tuple[str, str]]:
     with open(path, encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             words = line.split("#")[0].split()
-            if words and (len(words) != 2 or not words[1].isascii()):
+            if words and (len(words) != 2 or not words[1].isascii() or not _is_host(words[0])):
                 raise UnusableInputError(
-                    f"The file of tokens, line {number}: write a host, a space and its token."
+                    f"The file of tokens, line {number}: write a host (not its URL or port), a space and its "
+                    "token."
                 )
             if words:
                 found.append((words[0].lower(), words[1]))

@@ -21,6 +21,7 @@ import pytest
 from ogdc_local.errors import StackError
 from ogdc_local.sandbox.programs import SYSTEM_PATH
 from ogdc_local.stack.control import current, down, ensure_up
+from ogdc_local.stack.environment import OF_FETCHING
 from ogdc_local.stack.installation import installation
 from ogdc_local.stack.paths import StatePaths
 from support.clusters import plant_state
@@ -33,6 +34,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.paths = StatePaths(root)
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("OGDC_", "DATAONE_"))}
+        self.environ = {k: v for k, v in self.environ.items() if k not in OF_FETCHING}
         self.environ["OGDC_STATE_DIR"] = str(root)
 
     def up(self, *, idle_timeout: float | None = None, **environ: str):
@@ -319,6 +321,8 @@ def test_other_settings_restart_an_idle_stack(machine, tmp_path):
     third = machine.up(PATH=f"{tmp_path}:{SYSTEM_PATH}")
     assert third.pid != second.pid
     assert third.settings == {"PATH": str(tmp_path)}
+    fourth = machine.up(NETRC="/x/netrc", https_proxy="http://ann:pr0xy-pw@127.0.0.1:9", PATH=SYSTEM_PATH)
+    assert fourth.settings == {"NETRC": "/x/netrc", "https_proxy": "http://***@127.0.0.1:9"}
 
 
 def test_other_settings_do_not_end_running_workflows(machine, recipe):

@@ -214,7 +214,13 @@ def test_a_401_says_that_a_login_is_missing(place: Place, server: FileServer, st
 
 
 @pytest.mark.parametrize(
-    ("line", "words"), [("machine", "netrc file has an error in line"), ("one two three", "tokens, line 1")]
+    ("line", "words"),
+    [
+        ("machine", "netrc file has an error in line"),
+        ("one two three", "tokens, line 1"),
+        ("https://one two", "tokens, line 1: write a host"),
+        ("one:80 two", "tokens, line 1: write a host"),
+    ],
 )
 def test_a_file_of_logins_that_is_wrong_is_named_and_not_shown(
     place: Place, server: FileServer, line: str, words: str

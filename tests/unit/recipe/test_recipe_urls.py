@@ -44,6 +44,8 @@ def test_a_url_may_be_anything_a_server_could_have(url: str) -> None:
         ("file:///etc/passwd", "is not a URL to fetch from"),
         ("s3://b/key", "names no bucket"),
         ("gs:///key", "names no bucket"),
+        ("s3://bucket", "names no object of the bucket"),
+        ("gs://bucket/", "names no object of the bucket"),
         ("javascript:alert(1)", "is not a URL to fetch from"),
         ("https://[::1", "is not a URL (Invalid IPv6 URL)"),
         ("https://example.org:99999/", "is not a URL (Port out of range"),
