@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ogdc_shared.forks import in_processes, shares_of
+from ogdc_shared.open_flags import READ_FILE
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import walk
 
@@ -72,7 +73,7 @@ def copy_file(source: str, target: str) -> None:
     Raises:
         OSError: it cannot be read, is a link, pipe or device, or the target cannot be written or exists.
     """
-    reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    reading = os.open(source, READ_FILE)
     try:
         status = os.fstat(reading)
         if not stat.S_ISREG(status.st_mode):

@@ -13,9 +13,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from ogdc_shared.file_lock import try_lock
+from ogdc_shared.open_flags import READ_DIRECTORY
 from ogdc_shared.removal import remove
-
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -28,7 +27,7 @@ def locked_directory(place: Path, prefix: str) -> Iterator[Path]:
     with ExitStack() as opened, ExitStack() as made:  # this order removes it before unlocking it
         directory = mkdtemp(prefix=prefix, dir=place)
         made.callback(remove, directory)
-        descriptor = os.open(directory, _OPEN)
+        descriptor = os.open(directory, READ_DIRECTORY)
         opened.callback(os.close, descriptor)
         if not try_lock(descriptor) or os.fstat(descriptor).st_nlink == 0:
             raise FileNotFoundError(f"{directory}: another process has removed it")
@@ -43,7 +42,7 @@ def remove_abandoned(place: Path, prefix: str) -> None:
 
 
 def _remove_unless_locked(directory: Path) -> None:
-    descriptor = os.open(directory, _OPEN)
+    descriptor = os.open(directory, READ_DIRECTORY)
     try:
         if os.fstat(descriptor).st_uid == os.geteuid() and try_lock(descriptor):
             remove(directory)

@@ -14,7 +14,7 @@ import os
 import stat
 from contextlib import suppress
 
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+from ogdc_shared.open_flags import READ_DIRECTORY
 
 
 def remove(path: str | os.PathLike[str]) -> None:
@@ -41,7 +41,7 @@ def empty(directory: str | os.PathLike[str]) -> None:
     """
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
         os.chmod(directory, stat.S_IRWXU)
-    top = os.open(directory, _OPEN)
+    top = os.open(directory, READ_DIRECTORY)
     try:
         while names := os.listdir(top):
             for name in names:
@@ -89,4 +89,4 @@ def _opened(name: str, above: int) -> int:
     """Open a directory and make it writable."""
     if not os.access(name, os.R_OK | os.W_OK | os.X_OK, dir_fd=above):
         os.chmod(name, stat.S_IRWXU, dir_fd=above)
-    return os.open(name, _OPEN, dir_fd=above)
+    return os.open(name, READ_DIRECTORY, dir_fd=above)

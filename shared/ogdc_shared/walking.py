@@ -25,6 +25,11 @@ def is_directory(path: str) -> bool:
         return False
 
 
+def names_in(directory: str) -> list[str]:
+    """Return the names in a directory; none if there is no such directory, or a link in its place."""
+    return os.listdir(directory) if is_directory(directory) else []
+
+
 def walk(directory: str, *, opening: bool = False) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield the relative path and entry of everything below a directory, without following links.
 

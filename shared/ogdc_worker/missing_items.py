@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import PublishError
 from ogdc_shared.layout import MISSING
+from ogdc_shared.open_flags import READ_FILE
 from ogdc_shared.several import several
 from ogdc_shared.trees import write_durably
 
@@ -142,7 +143,7 @@ def _checked(number: int, workspace: str) -> MissingItems:
 
 def _read(workspace: str) -> dict[str, Any]:
     try:
-        file = os.open(f"{workspace}/{MISSING}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.open(f"{workspace}/{MISSING}", READ_FILE)
     except FileNotFoundError:
         return {"items": 0, "commands": {}}
     with open(file, "rb") as opened:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ogdc_shared.layout import WARNINGS
+from ogdc_shared.open_flags import READ_FILE
 from ogdc_shared.trees import write_durably
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def gather_warnings(workspaces: Sequence[str]) -> RunWarnings:
 def _content(path: str) -> bytes:
     """Return the content of a small regular file; empty if there is none."""
     with suppress(OSError):
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.open(path, READ_FILE)
         try:
             return os.read(file, _MAX_BYTES) if stat.S_ISREG(os.fstat(file).st_mode) else b""
         finally:

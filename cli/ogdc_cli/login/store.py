@@ -19,6 +19,7 @@ from ogdc_cli.client_variables import fits_header
 from ogdc_cli.login.logins import Login
 from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.file_lock import lock_within
+from ogdc_shared.open_flags import CREATE_FILE, READ_FILE
 
 _MAX_BYTES = 1 << 20
 _LOCK_SECONDS = 120.0
@@ -90,7 +91,7 @@ class LoginStore:
 
     def _content(self) -> bytes:
         try:
-            file = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = os.open(self.path, READ_FILE)
         except FileNotFoundError:
             return b""
         except OSError as exc:
@@ -147,7 +148,7 @@ class LoginStore:
             for left in self.path.parent.iterdir():
                 if left.name.startswith(f".{self.path.name}."):  # by a command that was killed
                     left.unlink(missing_ok=True)
-            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            file = os.open(draft, CREATE_FILE, 0o600)
             try:
                 os.write(file, b" " * (self._size() + (1 << 16)))
             except OSError:

@@ -10,8 +10,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+from ogdc_shared.open_flags import READ_DIRECTORY, READ_FILE
 
 
 def safe_directory(root: Path, relative: str, *, owner: int | None, make: bool = True) -> Path:
@@ -73,7 +72,7 @@ def safe_read(root: Path, relative: str, *, limit: int) -> str | None:
     *above, name = _parts(relative)
     try:
         directory = safe_directory(root, "/".join(above), owner=None, make=False)
-        descriptor = os.open(directory / name, _FILE)
+        descriptor = os.open(directory / name, READ_FILE)
     except OSError:
         return None
     try:
@@ -95,13 +94,13 @@ def _parts(relative: str) -> tuple[str, ...]:
 def _opened(name: str, parent: int, *, owner: int | None, make: bool) -> int:
     """Open a directory; it usually exists."""
     try:
-        return os.open(name, _DIRECTORY, dir_fd=parent)
+        return os.open(name, READ_DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
         if not make:
             raise
     with suppress(FileExistsError):  # another pod may have just created it
         os.mkdir(name, 0o755, dir_fd=parent)
-    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    descriptor = os.open(name, READ_DIRECTORY, dir_fd=parent)
     _own(descriptor, owner)
     return descriptor
 

@@ -7,16 +7,15 @@ import os
 import stat
 from collections.abc import Iterator
 
+from ogdc_shared.open_flags import READ_DIRECTORY, READ_FILE
 from ogdc_shared.outputs.output_file import PIECE_BYTES, FilePage, ListedFile, OutputFile
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO})
 
 
 def open_directory(path: str, *, within: int | None = None) -> int | None:
     """Open a directory that is not a link; return a descriptor to be closed by the caller, or None."""
-    return _opened(path, _DIRECTORY, within)
+    return _opened(path, READ_DIRECTORY, within)
 
 
 def list_files(directory: int, *, after: str | None, limit: int) -> FilePage:
@@ -59,7 +58,7 @@ def open_file(directory: int, path: str) -> OutputFile | None:
     if at is None:
         return None
     try:
-        descriptor = _opened(name, _FILE, at)
+        descriptor = _opened(name, READ_FILE, at)
     finally:
         os.close(at)
     return None if descriptor is None else _file(path, descriptor)

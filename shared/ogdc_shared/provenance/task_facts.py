@@ -11,6 +11,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.open_flags import READ_FILE
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
     from typing import Any, BinaryIO
@@ -22,7 +24,6 @@ _ENDS = frozenset({b"]", b"],", b"]}"})
 _AT_ONCE = 500
 """Maximum number of lines that are parsed together."""
 _SECTIONS = _OF_FACTS | {"commands"}
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DESCRIBES_NOTHING = b'"described":[\n]}\n'
 """End of a document without descriptions of outputs."""
 
@@ -54,7 +55,7 @@ def read_facts(path: str, wanted: Container[str]) -> Iterator[Fact]:
         ValueError: it is malformed.
         OSError: it cannot be read.
     """
-    opened = os.open(path, _OPEN)
+    opened = os.open(path, READ_FILE)
     with open(opened, "rb") as file:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise ValueError("it is not a file")
@@ -67,7 +68,7 @@ def describes_nothing(path: str) -> bool:
     Raises:
         OSError: it cannot be read.
     """
-    opened = os.open(path, _OPEN)
+    opened = os.open(path, READ_FILE)
     try:
         size, length = os.fstat(opened).st_size, len(_DESCRIBES_NOTHING)
         return size > length and os.pread(opened, length, size - length) == _DESCRIBES_NOTHING

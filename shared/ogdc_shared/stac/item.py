@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.outputs.output_file import ANY
 from ogdc_shared.outputs.thumbnails import THUMBNAILS
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.values import checksum_of, shown_time, text_of, whole_of
@@ -41,7 +42,6 @@ _MEDIA_TYPES = {
     **{"KML": "application/vnd.google-earth.kml+xml", "LIBKML": "application/vnd.google-earth.kml+xml"},
     **{"GML": "application/gml+xml", "VRT": "application/xml"},
 }
-_ANY = "application/octet-stream"
 _SHA2_256 = "1220"
 """How a multihash of SHA-256 begins: the function's code, and the 32 bytes that follow."""
 _UNKNOWN_TIME = (
@@ -174,7 +174,7 @@ def _numbers(value: Any, count: int) -> list[float] | None:
 def _assets(output: Output, up: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield the main file or directory as `data`, and its parts by their names."""
     driver = text_of(output.place.get("driver"))
-    kind = _MEDIA_TYPES.get(driver, _ANY)
+    kind = _MEDIA_TYPES.get(driver, ANY)
     if driver == "GTiff" and output.place.get("cloud_optimized") is True:
         kind = CLOUD_OPTIMIZED
     main = next((file for file in output.files if file.path == output.name), OutputFile(output.name))
@@ -185,7 +185,7 @@ def _assets(output: Output, up: str) -> Iterable[tuple[str, dict[str, Any]]]:
         yield "thumbnail", {"href": href, "type": "image/png", "roles": ["thumbnail"]}
     for file in output.files:
         if file is not main:
-            yield file.path.rpartition("/")[2], _asset(file, up, _ANY, "metadata")
+            yield file.path.rpartition("/")[2], _asset(file, up, ANY, "metadata")
 
 
 def _asset(file: OutputFile, up: str, kind: str, role: str) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from secrets import token_hex
 from typing import BinaryIO
 
 from ogdc_shared.errors import NO_ROOM, StorageUnavailableError
+from ogdc_shared.open_flags import CREATE_FILE
 from ogdc_shared.trees import flush_entries, write_all
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def write_together(contents: Iterable[tuple[str, bytes | Path]]) -> None:
                 make_directory(directory, on_change=changed.setdefault)
                 changed.setdefault(directory)
             temporary = f"{directory}/.{token}{len(files)}.part"
-            descriptor = os.open(temporary, _NEW, 0o600)
+            descriptor = os.open(temporary, CREATE_FILE, 0o600)
             files.append((descriptor, temporary, path))
             _fill(descriptor, content)
         for descriptor, _, _ in files:

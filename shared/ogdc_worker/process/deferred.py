@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
+from ogdc_shared.open_flags import CREATE_FILE, READ_FILE
 from ogdc_shared.removal import remove
 from ogdc_worker import log
 
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
 
 _LOG, _FAILURE = "fetch.log", "fetch-failure.json"
 _PIECE = 1 << 20
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def fetch_first(workspace: str, reporter: Reporter, fetch: Callable[[], None]) -> None:
     """Call `fetch`; leave the log and the failure, if any, for `take_over`."""
     for name in (_LOG, _FAILURE):
         remove(f"{workspace}/{name}")
-    reporter.copy = os.open(f"{workspace}/{_LOG}", _NEW, 0o600)
+    reporter.copy = os.open(f"{workspace}/{_LOG}", CREATE_FILE, 0o600)
     try:
         fetch()
     except Exception as exc:
@@ -39,7 +38,7 @@ def fetch_first(workspace: str, reporter: Reporter, fetch: Callable[[], None]) -
 
         failure = {"message": explain(exc), "passing": is_passing(exc)}
         reporter.event("failed", message=failure["message"])
-        with open(os.open(f"{workspace}/{_FAILURE}", _NEW, 0o600), "w", encoding="ascii") as file:
+        with open(os.open(f"{workspace}/{_FAILURE}", CREATE_FILE, 0o600), "w", encoding="ascii") as file:
             json.dump(failure, file)
 
 
@@ -50,7 +49,7 @@ def take_over(workspace: str) -> None:
         SourceUnavailableError: it failed temporarily.
         InputNotFoundError: it failed permanently.
     """
-    with suppress(FileNotFoundError), open(os.open(f"{workspace}/{_LOG}", _OLD), "rb") as fetched:
+    with suppress(FileNotFoundError), open(os.open(f"{workspace}/{_LOG}", READ_FILE), "rb") as fetched:
         while piece := fetched.read(_PIECE):
             log.write(piece)
     remove(f"{workspace}/{_LOG}")
@@ -62,7 +61,7 @@ def take_over(workspace: str) -> None:
 
 
 def _failure(path: str) -> dict[str, object]:
-    with suppress(FileNotFoundError, ValueError), open(os.open(path, _OLD), "rb") as file:
+    with suppress(FileNotFoundError, ValueError), open(os.open(path, READ_FILE), "rb") as file:
         read = json.loads(file.read(_PIECE))
         return read if isinstance(read, dict) else {}
     return {}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ogdc_shared import layout
 from ogdc_shared.errors import PublishError
+from ogdc_shared.open_flags import CREATE_FILE
 from ogdc_shared.removal import remove
 from ogdc_worker.reuse.inputs import of_all
 from ogdc_worker.reuse.kept import (
@@ -197,6 +198,5 @@ def _has_room(directory: str, size: int) -> bool:
 def _write_text(path: str, text: str) -> None:
     """Write a new file, and replace anything that a command has put in its place."""
     remove(path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
+    with open(os.open(path, CREATE_FILE, 0o644), "w", encoding="utf-8") as file:
         file.write(text)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 
+from ogdc_shared.open_flags import READ_FILE
 from ogdc_shared.outputs.thumbnails import MAX_THUMBNAIL_BYTES, PNG, THUMBNAILS, thumbnail_name
 
 MAX_THUMBNAILS = 200
 """Maximum number in a result."""
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Thumbnails:
@@ -39,7 +39,7 @@ class Thumbnails:
 def _read(path: str) -> bytes:
     """Read a small file, which a command may have replaced by anything."""
     try:
-        opened = os.open(path, _FLAGS)
+        opened = os.open(path, READ_FILE)
     except OSError:
         return b""
     try:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared import layout
 from ogdc_shared.errors import UnavailableError
 from ogdc_shared.removal import remove
-from ogdc_shared.walking import is_directory
+from ogdc_shared.walking import names_in
 from ogdc_worker.lock import open_locked
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
         os.makedirs(condemned, exist_ok=True)
         with _logging_errors(reporter, place):
             os.rename(f"{leftovers.volume}/{place}", f"{condemned}/{place.replace('/', '_')}")
-    for name in _names(condemned):
+    for name in names_in(condemned):
         with _logging_errors(reporter, name):
             remove(f"{condemned}/{name}")
             reporter.event("removed", place=name)
@@ -87,14 +87,14 @@ def _old(volume: str, before: float) -> Iterator[str]:
 def _by_run(directory: str) -> Iterable[list[str]]:
     """Group the workspaces by run, since all stages' workspaces are needed while one is in use."""
     found: dict[str, list[str]] = {}
-    for name in _names(directory):
+    for name in names_in(directory):
         found.setdefault(layout.run_of_workspace(name), []).append(name)
     return found.values()
 
 
 def _changed(directory: str) -> float:
     """Return the time of the last change by a task (tasks record each step), in seconds since 1970."""
-    partitions = [f"{directory}/{name}" for name in _names(directory)]
+    partitions = [f"{directory}/{name}" for name in names_in(directory)]
     return max(map(_modified, [directory, *partitions, *_checkpoints(directory)]))
 
 
@@ -117,8 +117,4 @@ def _worked_on(directory: str) -> bool:
 
 
 def _checkpoints(directory: str) -> list[str]:
-    return [f"{directory}/{name}/{layout.CHECKPOINT}" for name in _names(directory)]
-
-
-def _names(directory: str) -> list[str]:
-    return os.listdir(directory) if is_directory(directory) else []
+    return [f"{directory}/{name}/{layout.CHECKPOINT}" for name in names_in(directory)]

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ogdc_shared.removal import remove
-from ogdc_shared.walking import is_directory
+from ogdc_shared.walking import names_in
 from ogdc_worker.reuse.kept import ABOUT, read_plain
 from ogdc_worker.reuse.store import DRAFT, USED
 
@@ -65,23 +65,19 @@ def _entries(directory: str) -> Iterator[tuple[float, int, str]]:
 
 
 def _places(directory: str) -> Iterator[str]:
-    for scope in _names(directory):
-        for digits in _names(f"{directory}/{scope}"):
+    for scope in names_in(directory):
+        for digits in names_in(f"{directory}/{scope}"):
             if digits not in {_INPUTS} and not digits.startswith(DRAFT):
                 above = f"{directory}/{scope}/{digits}"
-                yield from (f"{above}/{key}" for key in _names(above))
+                yield from (f"{above}/{key}" for key in names_in(above))
 
 
 def _half_made(directory: str) -> Iterator[tuple[str, bool]]:
     """Yield paths that are not entries, and whether another task may be working on them."""
     yield from ((place, False) for place in _drafts(directory))  # left by an interrupted collection
-    for scope in _names(directory):
+    for scope in names_in(directory):
         yield from ((place, True) for place in _drafts(f"{directory}/{scope}"))
 
 
 def _drafts(above: str) -> list[str]:
-    return [f"{above}/{name}" for name in _names(above) if name.startswith(DRAFT)]
-
-
-def _names(directory: str) -> list[str]:
-    return os.listdir(directory) if is_directory(directory) else []
+    return [f"{above}/{name}" for name in names_in(above) if name.startswith(DRAFT)]

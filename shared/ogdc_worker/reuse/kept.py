@@ -12,6 +12,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.open_flags import READ_FILE
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 ABOUT, FILES = "about.json", "files"
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PIECE, _SMALL_PIECE = 1 << 20, 1 << 16
 _PERMISSIONS = 0o777
 _ESCAPED = "surrogateescape"
@@ -162,7 +162,7 @@ def open_plain(path: str) -> int:
         OSError: it cannot be opened.
         NotAsKeptError: it is not a regular file.
     """
-    descriptor = os.open(path, _OPEN)
+    descriptor = os.open(path, READ_FILE)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotAsKeptError(f"{path} is not a regular file")
