@@ -126,31 +126,46 @@ def group(names: Iterable[str], directories: Collection[str] = frozenset()) -> d
         Main file or directory → its companion files. Each name occurs once; the order is kept.
     """
     given = list(names)
-    by_key: dict[tuple[str, str], str] = {}
-    for name in given:
-        by_key.setdefault(_key(name), name)
-    owners = {
-        name: owner
-        for name in given
-        if name not in directories and (owner := _owner(name, by_key, directories)) is not None
-    }
-    grouped: dict[str, list[str]] = {name: [] for name in given if name not in owners}
-    for name in owners:
-        grouped[_root(name, owners)].append(name)
+    mains = mains_of(given, directories)
+    grouped: dict[str, list[str]] = {name: [] for name in given if name not in mains}
+    for name, owners in mains.items():
+        grouped[owners[0]].append(name)
     return grouped
 
 
+def mains_of(names: Sequence[str], directories: Collection[str] = frozenset()) -> dict[str, list[str]]:
+    """Return each companion file's main files: several if a.prj belongs to a.shp and to a.asc.
+
+    The first is the one that `group` puts it with.
+    """
+    by_key: dict[tuple[str, str], str] = {}
+    for name in names:
+        by_key.setdefault(_key(name), name)
+    owners = {
+        name: found
+        for name in names
+        if name not in directories and (found := list(_owners(name, by_key, directories)))
+    }
+    first = {name: found[0] for name, found in owners.items()}
+    return {
+        name: list(dict.fromkeys(_root(owner, first) for owner in found)) for name, found in owners.items()
+    }
+
+
 def members_of(paths: Sequence[str]) -> list[list[int]]:
-    """Return the indexes of each item's files, the main file first; a repeated path is a separate item."""
-    owners = {part: main for main, parts in group(paths).items() for part in parts}
+    """Return the indexes of each item's files, the main file first; a repeated path is a separate item.
+
+    A companion file of several main files is in all of these items, so that none lacks it.
+    """
+    mains = mains_of(paths)
     items: dict[str, list[int]] = {}
     twice: list[list[int]] = []
     for position, path in enumerate(paths):
-        if path not in owners and items.setdefault(path, [position]) != [position]:
+        if path not in mains and items.setdefault(path, [position]) != [position]:
             twice.append([position])
     for position, path in enumerate(paths):
-        if path in owners:
-            items[owners[path]].append(position)
+        for main in mains.get(path, ()):
+            items[main].append(position)
     return sorted([*items.values(), *twice])
 
 
@@ -162,24 +177,23 @@ def item_path(file: InputFile) -> str:
     return f"{above}/{file.name or name}"
 
 
-def _owner(name: str, by_key: dict[tuple[str, str], str], directories: Collection[str]) -> str | None:
-    """Return the main file of a companion file; None if it is a main file itself."""
+def _owners(name: str, by_key: dict[tuple[str, str], str], directories: Collection[str]) -> Iterator[str]:
+    """Yield the main files of a companion file, the likeliest first; none if it is a main file itself."""
     if not may_be_part(name):
-        return None
+        return
     lower = name.lower()
     for suffix in _ALL_SUFFIXES:
         if lower.endswith(suffix):
             key = _key(name[: -len(suffix)])
             if (owner := by_key.get(key)) and (suffix in _SUFFIXES or key[1] in _KNOWN):
-                return owner
+                yield owner
     for stem, extension in _splits(name):
         for main in _MAINS.get(extension, ()):
             owner = by_key.get((stem, main))
             if owner is not None and owner not in directories:
-                return owner
+                yield owner
         if extension == "hdr" and (owner := by_key.get((stem, ""))) and owner not in directories:
-            return owner  # ENVI data need no extension
-    return None
+            yield owner  # ENVI data need no extension
 
 
 def _root(name: str, owners: dict[str, str]) -> str:

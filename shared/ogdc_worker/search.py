@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.filenames import may_be_empty
 from ogdc_shared.globs import PathPattern
-from ogdc_shared.items import DATASET_DIRECTORIES, group
+from ogdc_shared.items import DATASET_DIRECTORIES, mains_of
 from ogdc_shared.layout import COMPANIONS, RESULT, STAGE_MOUNT, claim_mount
 from ogdc_shared.plan import InputFile
 from ogdc_shared.walking import is_directory, walk
@@ -110,7 +110,7 @@ def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) ->
     for number in sorted(filter(str.isdecimal, os.listdir(mount)), key=int):
         top = f"{mount}/{number}/output_dir"
         for key in sorted(os.listdir(top)):
-            found = _Found(f"{top}/{key}", key)
+            found = _Found(f"{top}/{key}")
             if key == RESULT or not is_directory(found.path):
                 continue
             nothing = False
@@ -135,7 +135,7 @@ def find_shares(stage: str, how: Partitioning, mount: str = STAGE_MOUNT) -> Iter
     """
     numbers = sorted(filter(str.isdecimal, os.listdir(mount)), key=int)
     tops = {number: f"{mount}/{number}/output_dir" for number in numbers}
-    sizes = {number: _Found(top, top).size() for number, top in tops.items()}
+    sizes = {number: _Found(top).size() for number, top in tops.items()}
     left = [number for number in numbers if sizes[number]]
     if not left:
         raise InputNotFoundError(
@@ -151,8 +151,8 @@ class _Found(NamedTuple):
     """A file, or a directory that is one input."""
 
     path: str
-    main: str
-    """Path of the file that this one is a companion of; otherwise its own path."""
+    mains: Sequence[str] = ()
+    """Paths of the files that this one is a companion of."""
     lost: bool = False
     """Whether it is a dangling link."""
 
@@ -215,7 +215,7 @@ class _Search:
     def _takes(self, found: _Found) -> bool:
         if self._for_directories:
             return is_directory(found.path) and self._takes_whole(found.path)
-        return self._matches(self.below(found.path)) or self._matches(self.below(found.main))
+        return any(self._matches(self.below(path)) for path in (found.path, *found.mains))
 
     def _takes_whole(self, path: str) -> bool:
         return self._is_whole(self.below(path))
@@ -253,17 +253,16 @@ def _walk(directory: str, takes_whole: Callable[[str], bool]) -> Iterator[_Found
     """Yield each file and each directory that is one input below a directory, sorted by path."""
     with os.scandir(directory) as entries:
         found = sorted(entries, key=lambda entry: f"{entry.name}/" if entry.is_dir() else entry.name)
-    grouped = group(entry.path for entry in found if not entry.is_dir())
-    mains = {part: main for main, parts in grouped.items() for part in parts}
+    mains = mains_of([entry.path for entry in found if not entry.is_dir()])
     for entry in found:
         if _tells_of_others(entry):
             continue
         if entry.is_dir(follow_symlinks=False) and not takes_whole(entry.path):
             yield from _walk(entry.path, takes_whole)
         elif entry.is_file() or entry.is_dir(follow_symlinks=False):
-            yield _Found(entry.path, mains.get(entry.path, entry.path))
+            yield _Found(entry.path, mains.get(entry.path, ()))
         elif entry.is_symlink() and not os.path.exists(entry.path):
-            yield _Found(entry.path, mains.get(entry.path, entry.path), lost=True)
+            yield _Found(entry.path, mains.get(entry.path, ()), lost=True)
 
 
 def _tells_of_others(entry: os.DirEntry[str]) -> bool:

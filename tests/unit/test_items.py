@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.items import Wanted, group, may_be_part
+from ogdc_shared.items import Wanted, group, mains_of, may_be_part, members_of
 
 SHAPEFILE = ["lakes.shx", "lakes.dbf", "lakes.prj", "lakes.cpg", "lakes.sbn", "lakes.sbx", "lakes.qix"]
 
@@ -64,6 +64,12 @@ def test_files_without_their_main_file_and_others_stand_alone(names: list[str]) 
 
 def test_a_part_of_two_goes_with_the_vector_data() -> None:
     assert group(["a.tif", "a.prj", "a.shp", "a.dbf"]) == {"a.tif": [], "a.shp": ["a.prj", "a.dbf"]}
+
+
+def test_a_companion_of_two_main_files_is_in_both_items() -> None:
+    paths = ["a.shp", "a.prj", "x/a.prj", "a.asc", "a.asc.aux.xml", "a.dbf"]
+    assert members_of(paths) == [[0, 1, 5], [2], [3, 1, 4]]
+    assert mains_of(paths)["a.prj"] == ["a.shp", "a.asc"]
 
 
 def test_a_directory_is_an_item_and_part_of_none() -> None:

@@ -28,7 +28,10 @@ class Items(NamedTuple):
     sizes: Sequence[int]
     """Bytes of each item, or `partitioning.UNKNOWN`."""
     members: Sequence[Sequence[int]] | None = None
-    """Positions of each item's files, or None if each item is one file, in order."""
+    """Positions of each item's files, or None if each item is one file, in order.
+
+    A companion file may be in several items, and then in several partitions.
+    """
     names: Sequence[int] = ()
     """A number derived from each item's name; empty if names are not needed."""
 
@@ -38,7 +41,7 @@ class Items(NamedTuple):
         if self.members is None:
             return partitions
         return (
-            array("L", sorted(chain.from_iterable(map(self.members.__getitem__, items))))
+            array("L", sorted(set(chain.from_iterable(map(self.members.__getitem__, items)))))
             for items in partitions
         )
 
@@ -90,7 +93,7 @@ class Listing:
         members = members_of(paths)
         if fitting := [item for item in members if wanted.has(paths[item[0]])]:
             passengers = chain.from_iterable(item for item in members if not wanted.has(paths[item[0]]))
-            fitting[0] = [*fitting[0], *passengers]
+            fitting[0] = list(dict.fromkeys([*fitting[0], *passengers]))
             members = fitting
         return Items([self._size(item) for item in members], members)
 

@@ -32,20 +32,23 @@ class MissingInputs:
         self._allowed = allowed
         self._report = report
         self._items = members_of([item_path(file) for file in files])
-        self._item_of = {number: item for item, members in enumerate(self._items) for number in members}
+        self._items_of: dict[int, list[int]] = {}
+        for item, members in enumerate(self._items):
+            for number in members:
+                self._items_of.setdefault(number, []).append(item)
         self._missing: dict[int, Missing] = {}
 
     def add(self, number: int, error: OgdcError) -> None:
-        """Leave out an input and the whole item that it belongs to.
+        """Leave out an input and every item that it belongs to.
 
         Raises:
             OgdcError: `error`, if too many are missing. If a server is unavailable, even a percentage applies
                 to the partition alone, since a retry of the task may succeed.
         """
-        item = self._item_of[number]
-        main = self._files[self._items[item][0]]
-        name = main.name or item_path(main).rpartition("/")[2]
-        self._missing.setdefault(item, Missing(name, None, None, None, str(error)))
+        for item in self._items_of[number]:
+            main = self._files[self._items[item][0]]
+            name = main.name or item_path(main).rpartition("/")[2]
+            self._missing.setdefault(item, Missing(name, None, None, None, str(error)))
         if exceeds_number(len(self._missing), self._allowed):
             raise error
         if isinstance(error, SourceUnavailableError) and self._account().exceeds(self._allowed):
@@ -53,8 +56,10 @@ class MissingInputs:
         self._report(self._files[number].source, str(error))
 
     def positions(self) -> Iterator[int]:
-        """Return the indexes of all inputs that are left out."""
-        return (number for item in self._missing for number in self._items[item])
+        """Return the indexes of all inputs that are left out: not those that another item has as well."""
+        return (
+            number for number, items in self._items_of.items() if all(item in self._missing for item in items)
+        )
 
     def leave_account(self, workspace: str) -> None:
         """Record the missing items for `publish`, replacing the record of an earlier try."""

@@ -81,6 +81,24 @@ def test_an_item_with_a_missing_input_is_missing_completely(task: PartitionTask,
     assert (account.items, [one.item for one in account.missing]) == (2, ["lakes.shp"])
 
 
+def test_a_companion_stays_with_its_other_item_and_is_missing_in_both(
+    task: PartitionTask, server: FileServer
+) -> None:
+    names = ("lakes.asc", "lakes.shp", "lakes.dbf", "lakes.prj")
+    plant(server.directory, {"lakes.asc": b"1", "lakes.shp": b"2", "lakes.prj": b"3"})
+    files = tuple(InputFile(f"{server.url}/{name}") for name in names)
+    task.prepare(
+        'cp "${INPUT_FILE%.*}.prj" "$OUTPUT_FILE"', files=files, per_file=True, allowed_failures="50%"
+    )
+    task.run()
+    assert tree(task.outputs) == {"lakes.asc": b"3"}
+    (server.directory / "lakes.prj").unlink()
+    files += (InputFile(f"{server.url}/a.csv"),)
+    task.prepare(COPY, files=files, per_file=True, allowed_failures="90%")
+    task.run()
+    assert set(tree(task.outputs)) == {"a.csv"}
+
+
 def test_a_damaged_input_counts_as_a_failed_item(task: PartitionTask, server: FileServer) -> None:
     wrong = Checksum("sha256", hashlib.sha256(b"other").hexdigest())
     files = (InputFile(f"{server.url}/a.csv"), InputFile(f"{server.url}/b.csv", checksum=wrong))

@@ -119,6 +119,13 @@ def test_partitions_count_items_and_keep_what_belongs_together_together() -> Non
     ]
 
 
+def test_each_partition_has_the_companions_of_its_items() -> None:
+    sources = ["a.shp", "a.prj", "a.asc", "a.dbf"]
+    assert divided(sources, size=1) == [["a.shp", "a.prj", "a.dbf"], ["a.prj", "a.asc"]]
+    assert divided(sources, size=2) == [sources]
+    assert divided(sources, size=1, patterns=("*.asc",)) == [sources]
+
+
 def test_a_repeated_url_is_two_items() -> None:
     assert divided(["a.shp", "a.shp", "a.dbf"], size=1) == [["a.shp", "a.dbf"], ["a.shp"]]
 

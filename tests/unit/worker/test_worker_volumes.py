@@ -60,6 +60,12 @@ def test_files_are_found_at_any_depth_in_the_order_of_their_paths(
     assert found(volumes, VolumeInput("dem", path, glob)) == [f"dem/{name}" for name in names]
 
 
+def test_a_companion_is_found_for_each_of_its_main_files(volumes: Path) -> None:
+    plant(volumes / "two", dict.fromkeys(("a.asc", "a.dbf", "a.prj", "a.shp"), b"1"))
+    assert found(volumes, VolumeInput("two", "", "*.asc")) == ["two/a.asc", "two/a.prj"]
+    assert found(volumes, VolumeInput("two", "", "*.shp")) == ["two/a.dbf", "two/a.prj", "two/a.shp"]
+
+
 NAMES = st.sampled_from(["a", "b", "ab", "a.b", "c*", "[a]", "A"])
 
 
