@@ -1,5 +1,7 @@
 """Responses to servers that require HTTP Digest authentication; imported only after such a challenge.
 
+urllib3 has none, and that of urllib.request has only MD5 and fails on users and passwords that are not ASCII.
+
 Source: RFC 7616 sections 3.3 and 3.4.
 """
 
