@@ -55,7 +55,7 @@ def deployed(environ: Mapping[str, str], *, prefix: Sequence[str] = ()) -> Itera
             pid, url = process.stdout.readline().split()
             yield Service(url=url, root=Path(f"/proc/{pid}/root"))
         finally:
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
 
 
 def settings_of(database: DatabaseSettings, *, argo_url: str, artifacts: Path) -> dict[str, str]:
@@ -65,7 +65,7 @@ def settings_of(database: DatabaseSettings, *, argo_url: str, artifacts: Path) -
         "OGDC_DB_HOST": str(database.host),
         "OGDC_DB_NAME": str(database.name),
         "OGDC_DB_USERNAME": str(database.user),
-        "OGDC_DB_TIMEOUT": "1",
+        "OGDC_DB_TIMEOUT": "60",
         "ARGO_WORKFLOWS_SERVICE_URL": argo_url,
         "ARGO_NAMESPACE": "ogdc",
         "ARGO_TIMEOUT": "1",

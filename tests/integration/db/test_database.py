@@ -137,11 +137,11 @@ def test_a_database_without_the_schema_says_what_to_do(postgres_server, empty_da
 
 
 def test_a_server_that_refuses_is_an_error_at_once():
-    database = Database(
-        DatabaseSettings(host="127.0.0.1", port=closed_port(), name="x", user="x", timeout=600)
-    )
-    with pytest.raises(DatabaseUnavailableError):
-        backend(database)
+    with closed_port() as url:
+        port = int(url.rpartition(":")[2])
+        database = Database(DatabaseSettings(host="127.0.0.1", port=port, name="x", user="x", timeout=600))
+        with pytest.raises(DatabaseUnavailableError):
+            backend(database)
 
 
 def test_the_error_says_nothing_about_the_server():
@@ -214,7 +214,9 @@ def test_a_server_that_freezes_is_given_up_in_the_middle_and_at_the_beginning(ow
             conn.execute("SELECT 1")
     with own_server.frozen(), pytest.raises(DatabaseUnavailableError):
         backend(database)
+    database.close()
     monkeypatch.undo()
+    database = Database(own_server.settings()._replace(timeout=300))
     with database.autocommit() as conn:
         assert conn.execute("SELECT to_regclass('kept')").fetchone() == (None,)
     database.close()

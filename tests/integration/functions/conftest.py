@@ -43,7 +43,7 @@ def environment(
         "OGDC_DB_HOST": database_settings.host,
         "OGDC_DB_NAME": database_settings.name,
         "OGDC_DB_USERNAME": database_settings.user,
-        "OGDC_DB_TIMEOUT": "1",
+        "OGDC_DB_TIMEOUT": "60",
         "ARGO_WORKFLOWS_SERVICE_URL": argo.url,
         "ARGO_NAMESPACE": NAMESPACE,
         "ARGO_TIMEOUT": "60",

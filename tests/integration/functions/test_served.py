@@ -68,7 +68,7 @@ def test_a_recipe_is_submitted(service: Service, argo: ArgoServer):
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service, log: Path, chunked: bool):
     size = 65 << 20
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
-    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
         head = ["POST /submit HTTP/1.1", "Host: x", "Content-Type: application/gzip", framing, "", ""]
         connection.sendall("\r\n".join(head).encode())
         if chunked:
@@ -105,7 +105,7 @@ def test_a_malformed_chunk_is_a_client_error(service: Service, log: Path, chunks
         "Content-Type: application/json",
         "Transfer-Encoding: chunked",
     ]
-    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
         connection.sendall("\r\n".join([*head, "", chunks]).encode())
         response = http.client.HTTPResponse(connection)
         response.begin()
@@ -142,7 +142,7 @@ def test_a_service_has_no_control_socket_in_the_home_directory(environment: pyte
 def test_requests_rejected_by_the_server_are_answered_with_json(
     service: Service, log: Path, request_: str, code: int, words: str
 ):
-    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
         connection.sendall(request_.encode("latin-1"))
         connection.shutdown(socket.SHUT_WR)
         response = http.client.HTTPResponse(connection)

@@ -190,13 +190,14 @@ def test_traces_and_metrics_can_be_disabled_separately(
 
 
 def test_an_unreachable_collector_delays_no_request(environment, log: Path):
-    environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
     environment.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
-    with Service("status", log=log) as service:
-        begun = time.monotonic()
-        assert HTTP.request("GET", f"{service.url}/runs").status == 200
-        assert time.monotonic() - begun < 30
-        begun = time.monotonic()
-        end(service)
-        assert time.monotonic() - begun < 30
-        assert any("Failed to export" in line["message"] for line in service.lines())
+    with closed_port() as url:
+        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        with Service("status", log=log) as service:
+            begun = time.monotonic()
+            assert HTTP.request("GET", f"{service.url}/runs").status == 200
+            assert time.monotonic() - begun < 30
+            begun = time.monotonic()
+            end(service)
+            assert time.monotonic() - begun < 30
+            assert any("Failed to export" in line["message"] for line in service.lines())

@@ -269,7 +269,7 @@ def test_artifacts_cannot_be_written(ask, store):
 )
 def test_errors_of_the_server_itself_are_json(ask, request_text: str, status: int):
     host, port = ask.address.split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(request_text.encode())
         response = http.client.HTTPResponse(connection)
         response.begin()

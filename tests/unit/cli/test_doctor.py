@@ -39,8 +39,8 @@ def test_missing_programs_are_reported_with_an_install_command(home: dict[str, s
 
 @pytest.mark.slow
 def test_service_that_does_not_answer_is_named(home: dict[str, str]) -> None:
-    url = f"http://127.0.0.1:{closed_port()}"
-    found = findings(**home, OGDC_API_URL=url)["API"]
+    with closed_port() as url:
+        found = findings(**home, OGDC_API_URL=url)["API"]
     assert not found.ok
     assert url in found.text
 
