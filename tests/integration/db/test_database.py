@@ -190,7 +190,7 @@ def test_an_outage_fails_each_call_at_once_and_ends_with_the_servers_return(own_
     database.close()
 
 
-def test_a_server_killed_in_the_middle_of_a_transaction(own_server):
+def test_a_transaction_whose_server_is_killed_leaves_nothing(own_server):
     database = Database(own_server.settings())
     with database.transaction() as conn:
         conn.execute("CREATE TABLE kept (number integer)")

@@ -176,7 +176,7 @@ def test_any_text_a_task_leaves_is_recorded(conn, text):
     assert message == text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
-def test_only_differences_from_the_record_are_written(database):
+def test_the_difference_from_the_state_before_gives_the_newer_state(database):
     many = [task(f"n-{number}", partition=number) for number in range(1000)]
     first = state(NAME, 1, tasks=tuple(many))
     second = state(NAME, 2, tasks=(*many[1:-1], many[-1]._replace(phase="Failed"), task("new")))

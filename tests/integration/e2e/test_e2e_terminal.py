@@ -38,7 +38,7 @@ def test_terminal_shows_step_elapsed_time_and_last_line(stack: Stack, recipe, tm
     assert "\x07" not in screen
 
 
-def test_watching_another_users_run_has_the_same_output(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_a_run_of_another_command_can_be_watched_to_its_end(stack: Stack, recipe, tmp_path: Path) -> None:
     command = "until [ -e /output_dir/go ]; do sleep 0.1; done; false"
     name = stack.cli("submit", "--json", str(recipe("elsewhere", command))).json()["name"]
     environ = stack.environ | {"TERM": "xterm-256color"}

@@ -461,7 +461,7 @@ class TestMalformed:
         assert post(argo_events, batch, batch=True).status_code == 400
         assert recorded() == "Running"
 
-    def test_a_body_that_is_too_large(self, argo_events):
+    def test_a_body_that_is_too_large_is_rejected(self, argo_events):
         response = argo_events.post(
             "/", data=bytes((32 << 20) + 1), content_type="application/cloudevents+json"
         )

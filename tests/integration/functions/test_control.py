@@ -86,7 +86,7 @@ class TestCancel:
         assert submit.post(f"/runs/{name}/cancel").status_code == 503
         assert status.get(f"/status/{name}").get_json()["status"] == "Pending"
 
-    def test_an_unknown_run(self, submit):
+    def test_an_unknown_run_is_404(self, submit):
         assert submit.post("/runs/no-such-run/cancel").status_code == 404
         assert submit.post("/runs/NO_SUCH/cancel").status_code == 404
 
@@ -147,7 +147,7 @@ class TestRetry:
         tell(argo_events, argo.workflows[failed])
         assert status.get(f"/status/{failed}").get_json()["status"] == "Running"
 
-    def test_an_unknown_run(self, submit):
+    def test_an_unknown_run_is_404(self, submit):
         assert submit.post("/runs/no-such-run/retry").status_code == 404
 
 

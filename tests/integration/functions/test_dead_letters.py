@@ -24,5 +24,8 @@ def test_a_dead_letter_is_logged_and_accepted(serve, caplog: pytest.LogCaptureFi
     assert "'400'" in caplog.text
 
 
-def test_an_invalid_event_is_logged_and_accepted(serve):
-    assert serve("dead_letters").post("/", data=b"\xff").status_code == 200
+def test_an_invalid_event_is_logged_and_accepted(serve, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.ERROR):
+        assert serve("dead_letters").post("/", data=b"\xff").status_code == 200
+
+    assert "event given up" in caplog.text

@@ -50,7 +50,7 @@ def ask(users: FlaskClient, token: str) -> TestResponse:
     return wait_until(lambda: (got := users.get("/me", headers=bearer(token))).status_code != 503 and got)
 
 
-def test_device_grant(users: FlaskClient, keycloak: Keycloak):
+def test_a_token_of_the_device_grant_is_accepted(users: FlaskClient, keycloak: Keycloak):
     got = ask(users, keycloak.tokens("openid ogdc:submit")["access_token"])
     assert got.status_code == 200, got.text
     assert got.get_json()["name"] == "https://orcid.org/0000-0002-1825-0097"
@@ -74,7 +74,7 @@ def test_a_token_without_a_subject_is_rejected(
     assert "has no `sub`" in refused.get_json()["detail"]
 
 
-def test_refresh_by_the_service(users: FlaskClient, keycloak: Keycloak):
+def test_the_service_renews_a_login(users: FlaskClient, keycloak: Keycloak):
     form = SERVICE | USER | {"grant_type": "password", "scope": "openid ogdc:admin"}
     refresh = keycloak.post("token", form)["refresh_token"]
     renewed = users.post("/refresh", json={"refresh_token": refresh})
@@ -82,7 +82,7 @@ def test_refresh_by_the_service(users: FlaskClient, keycloak: Keycloak):
     assert ask(users, renewed.get_json()["token"]["access_token"]).get_json()["role"] == "admin"
 
 
-def test_new_key(users: FlaskClient, keycloak: Keycloak):
+def test_tokens_of_an_old_and_a_new_key_are_accepted(users: FlaskClient, keycloak: Keycloak):
     old = keycloak.tokens()["access_token"]
     assert ask(users, old).status_code == 200
     keycloak.add_key()

@@ -177,7 +177,7 @@ class TestWhenItIsDue:
         assert len(argo.workflows) == 3
         assert sorted(name for each in done for name in each.triggered) == sorted(argo.workflows)
 
-    def test_after_a_crash_between_the_run_and_its_note(self, add, submit, status, database):
+    def test_a_crash_between_the_run_and_its_note_starts_no_second_run(self, add, submit, status, database):
         add()
         come_due(database)
         (name,) = sweep(submit, database)

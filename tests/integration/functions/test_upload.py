@@ -223,7 +223,9 @@ class TestOneRun:
         second = first._replace(**again, request="ANOTHER")
         assert outcomes(post(upload, uploads.minio(second))) == ["started"]
 
-    def test_after_a_crash_between_the_run_and_its_note(self, upload, trigger, database: Database):
+    def test_a_crash_between_the_run_and_its_note_starts_no_second_run(
+        self, upload, trigger, database: Database
+    ):
         trigger(pass_object=False)
         message = uploads.minio(Object())
         post(upload, message)
@@ -507,7 +509,7 @@ class TestStatuses:
 
         assert post(serve("upload"), uploads.minio(Object())).status_code == 503
 
-    def test_a_body_that_is_too_large(self, upload):
+    def test_a_body_that_is_too_large_is_rejected(self, upload):
         response = upload.post("/", data=bytes((32 << 20) + 1), content_type="application/json")
 
         assert response.status_code == 413

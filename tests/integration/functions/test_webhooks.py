@@ -158,7 +158,7 @@ class TestTelling:
             ({"user": "bob"}, False),
         ],
     )
-    def test_which_ends(
+    def test_only_ends_that_a_webhook_selects_are_delivered(
         self, submit, users, argo_events, argo, receiver, fields: dict[str, Any], notified: bool
     ):
         hook(users, f"{receiver.url}/hook", **fields)

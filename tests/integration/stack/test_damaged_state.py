@@ -29,7 +29,7 @@ def paths(tmp_path: Path) -> StatePaths:
 @pytest.mark.parametrize(
     "content", [b"", b"0", b"80", b"99999", b"-1", b"9" * 5000, b"x", b"\xff", b"40000 1"]
 )
-def test_an_unusable_stored_port_is_replaced(paths: StatePaths, content: bytes) -> None:
+def test_an_unusable_stored_port_is_ignored(paths: StatePaths, content: bytes) -> None:
     paths.port.write_bytes(content)
     assert _last_port(paths) is None
 
