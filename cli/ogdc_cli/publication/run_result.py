@@ -47,7 +47,11 @@ class RunResult(NamedTuple):
         return fetch_crate(self.client, self.run, into)
 
     def origin(self, crate: Path) -> Origin:
-        """Return the origin according to the recipe in the run's crate."""
+        """Return the origin according to the recipe in the run's crate.
+
+        Raises:
+            InvalidRequestError: the recipe lacks metadata that a package must have.
+        """
         recipe = load_recipe(Original(crate, None, f"run {self.run}").recipe)
         account = read_account(crate, self.run)
         meta = recipe.meta if self.metadata is None else _read(self.metadata)

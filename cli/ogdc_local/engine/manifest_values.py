@@ -24,7 +24,11 @@ GLOBALS = frozenset({"workflow.name", "workflow.namespace", *(f"workflow.labels.
 
 
 def check_tags(texts: Iterable[str], scope: Collection[str], where: str) -> None:
-    """Reject texts with a `{{tag}}` that is not in `scope`."""
+    """Reject texts with a `{{tag}}` that is not in `scope`.
+
+    Raises:
+        ManifestError: there is one; the message begins with `where`.
+    """
     for text in texts:
         if "{{" in text:  # few have a tag
             for tag in tags(text):
@@ -35,7 +39,11 @@ def check_tags(texts: Iterable[str], scope: Collection[str], where: str) -> None
 
 
 def whole_number(value: str | int | None, where: str) -> int | None:
-    """Return a whole number of at least 0, which may be given as text; None if it is missing."""
+    """Return a whole number of at least 0, which may be given as text; None if it is missing.
+
+    Raises:
+        ManifestError: it is something else.
+    """
     text = "" if value is None else str(value)
     if value is not None and not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
         raise ManifestError(f"{where}: expected a whole number of at least 0, got {value!r}.")
@@ -43,7 +51,11 @@ def whole_number(value: str | int | None, where: str) -> int | None:
 
 
 def checked_name(name: str | None, where: str) -> str:
-    """Return the name of a template, task, parameter or artifact."""
+    """Return the name of a template, task, parameter or artifact.
+
+    Raises:
+        ManifestError: it is missing or invalid.
+    """
     if name is None or not NAME.fullmatch(name):
         raise ManifestError(f"{where}.name: {name!r} is not a name.")
     return name
@@ -51,7 +63,11 @@ def checked_name(name: str | None, where: str) -> str:
 
 @lru_cache(maxsize=512)
 def absolute_path(path: str | None, where: str) -> str:
-    """Return a normalized absolute path in a container, other than its root."""
+    """Return a normalized absolute path in a container, other than its root.
+
+    Raises:
+        ManifestError: it is missing, relative, the root, or has a component `..`.
+    """
     parts = [part for part in (path or "").split("/") if part not in {"", "."}]
     if not path or not path.startswith("/") or ".." in parts or not parts:
         raise ManifestError(f"{where}: {path!r} is not an absolute path below /.")
@@ -60,7 +76,11 @@ def absolute_path(path: str | None, where: str) -> str:
 
 @lru_cache(maxsize=512)
 def byte_count(text: str | int | None, where: str) -> int | None:
-    """Return a quantity such as 512Mi in bytes; None if it is missing."""
+    """Return a quantity such as 512Mi in bytes; None if it is missing.
+
+    Raises:
+        ManifestError: it is not a quantity.
+    """
     try:
         return amount(str(text)) if text else None
     except ValueError as exc:
@@ -68,7 +88,11 @@ def byte_count(text: str | int | None, where: str) -> int | None:
 
 
 def duration(text: str | int | None, where: str) -> float | None:
-    """Return a duration such as 10s or 2m in seconds; None if it is missing."""
+    """Return a duration such as 10s or 2m in seconds; None if it is missing.
+
+    Raises:
+        ManifestError: it is not a duration.
+    """
     if text is None:
         return None
     match = _DURATION.fullmatch(str(text))

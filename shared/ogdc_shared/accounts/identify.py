@@ -73,7 +73,11 @@ def _logged_in(context: Context, credentials: Credentials, permission: Permissio
 
 
 def bearer(authorization: str) -> str:
-    """The token of an Authorization header; never part of a message, which may be logged."""
+    """Return the token of an Authorization header; it is never part of a message, which may be logged.
+
+    Raises:
+        UnauthenticatedError: the header has another form.
+    """
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != _SCHEME or not token.strip():
         raise UnauthenticatedError(

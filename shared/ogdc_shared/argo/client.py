@@ -47,6 +47,10 @@ class ArgoClient:
 
         Returns:
             The Workflow as the server has it.
+
+        Raises:
+            ArgoRefusedError: Argo rejects the manifest.
+            ArgoUnavailableError: Argo does not answer, or cannot find a workflow that it says exists.
         """
         response = self._connection.call("POST", self._workflows, body={"workflow": manifest})
         if response.status != 409:

@@ -124,6 +124,9 @@ class Node:
         Args:
             since: In seconds since 1970, by the node's clock (see `time`).
             most: If a page reports more objects in total, no further page is requested, to limit the load.
+
+        Raises:
+            InvalidRequestError: the node rejects the request, or sends no list of objects.
         """
         found: dict[str, Description] = {}
         start, total = 0, 1

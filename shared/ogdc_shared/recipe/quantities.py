@@ -24,6 +24,9 @@ def cpu(value: object) -> str:
 
     Source: kubernetes.io, "Resource Management for Pods and Containers", section "Resource units in
     Kubernetes".
+
+    Raises:
+        ValueError: it is none; the message is a predicate, with the value as subject.
     """
     text = _text(value)
     if not re.fullmatch(CPU_PATTERN, text) or not float(text.rstrip("m")):
@@ -37,6 +40,9 @@ def size(value: object) -> str:
     """Parse an amount of memory or disk: bytes with a unit (512Mi, 2Gi, 1.5G).
 
     Source: as `cpu`.
+
+    Raises:
+        ValueError: as for `cpu`, or it is less than 1Mi.
     """
     text = _text(value)
     if _bytes(text) < _MIN_BYTES:
@@ -46,7 +52,11 @@ def size(value: object) -> str:
 
 
 def amount(value: object) -> int:
-    """Parse an amount of data, written as for `size`, to bytes."""
+    """Parse an amount of data, written as for `size`, to bytes.
+
+    Raises:
+        ValueError: as for `cpu`, or it is less than one byte.
+    """
     total = _bytes(_text(value))
     if total < 1:
         raise ValueError("is less than one byte; give more, such as 512Mi or 2Gi.")
@@ -54,7 +64,11 @@ def amount(value: object) -> int:
 
 
 def seconds(value: object) -> int:
-    """Parse a duration: seconds (3600), or days, hours, minutes and seconds in that order (1h30m)."""
+    """Parse a duration: seconds (3600), or days, hours, minutes and seconds in that order (1h30m).
+
+    Raises:
+        ValueError: as for `cpu`, or it is not between 1 second and 366 days.
+    """
     text = _text(value)
     if not text or not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(

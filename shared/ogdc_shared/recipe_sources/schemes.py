@@ -50,9 +50,13 @@ def open_source(location: str, reach: Reach) -> Source:
 
 
 def checked_ftp(location: str, reach: Reach) -> str:
-    """Put the address that was checked in the place of a server's name.
+    """Replace a server's name by the address that was checked, because fsspec would look the name up again.
 
-    fsspec would look the name up again. The other schemes lead to servers of their own alone.
+    The other schemes have servers of their own.
+
+    Raises:
+        ForbiddenError: the address is not a permitted one.
+        RecipeNotFoundError: DNS does not know the name.
     """
     parts = urlsplit(location)
     try:

@@ -123,7 +123,11 @@ def _signed(upload: ObjectCreated, settings: Settings) -> str:
 
 
 def store_client(settings: Settings) -> S3Client:
-    """Return a client that has the artifact store's key, at the address the tasks reach it."""
+    """Return a client that has the artifact store's key, at the address the tasks reach it.
+
+    Raises:
+        ConfigurationError: the deployment has no such key.
+    """
     from boto3.session import Session
 
     from ogdc_shared.storage.s3 import connect

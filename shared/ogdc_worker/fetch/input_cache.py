@@ -49,7 +49,11 @@ class CacheEntry(NamedTuple):
     """Such as `sha256:9f86…`; empty in entries of older versions."""
 
     def copy_to(self, path: str) -> None:
-        """Write a copy; it shares the blocks on disk if the file system supports that."""
+        """Write a copy; it shares the blocks on disk if the file system supports that.
+
+        Raises:
+            OSError: it cannot be written, or the entry is shorter than recorded.
+        """
         with open(path, "wb") as copy:
             copied = 0
             while copied < self.size:

@@ -143,7 +143,12 @@ class Issuers:
         return Identity(trusted.issuer, claims["sub"], name, role)
 
     def check_sender(self, token: str, *, now: float) -> None:
-        """Refuse who may not tell of events, as `identify` does."""
+        """Check that a token is from a sender that may report events.
+
+        Raises:
+            ForbiddenError: its subject lacks the role of a source.
+            UnauthenticatedError, UnavailableError: as for `identify`.
+        """
         trusted, claims = self._verified(token, now=now)
         if SOURCE_ROLE not in granted_roles(claims, trusted.grants):
             _log.warning("%r is not a source of events", claims["sub"])
