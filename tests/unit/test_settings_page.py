@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ogdc_cli.login import browser
 from ogdc_cli.settings import CA_FILES
-from ogdc_local.sandbox import bubblewrap, programs
+from ogdc_local.sandbox import base, bubblewrap, programs
+from ogdc_local.stack import environment
 from ogdc_shared import layout
 from ogdc_shared.servers.proxies import PROXY_VARIABLES
 
@@ -23,11 +24,11 @@ COMPUTED = {
     "cli/ogdc_cli/login/browser.py": [*browser._REMOTE, *browser._DISPLAYS],
     "cli/ogdc_cli/publication/publishing.py": CA_FILES,
     "cli/ogdc_cli/settings.py": CA_FILES,  # and those of the table
-    "cli/ogdc_local/sandbox/bubblewrap.py": [*bubblewrap._PASSED_ON, *bubblewrap._CERTIFICATES],
+    "cli/ogdc_local/sandbox/bubblewrap.py": [*bubblewrap._PASSED_ON, *base.CERTIFICATE_VARIABLES],
     "cli/ogdc_local/sandbox/containers.py": [*PROXY_VARIABLES, "TZ"],
     "cli/ogdc_local/sandbox/programs.py": programs.VARIABLES,
     "cli/ogdc_local/stack/egress.py": PROXY_VARIABLES,
-    "cli/ogdc_local/stack/environment.py": programs.VARIABLES,  # and those of the tables
+    "cli/ogdc_local/stack/environment.py": [*programs.VARIABLES, *environment.OF_FETCHING],  # and the tables
     "shared/ogdc_shared/variables.py": [],  # those of the tables
     "shared/ogdc_worker/process/partition.py": [f"{layout.COMMAND_VARIABLE}…"],
     "shared/ogdc_worker/reuse/programs.py": programs.VARIABLES,
