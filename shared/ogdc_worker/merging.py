@@ -9,7 +9,7 @@ from ogdc_shared.walking import is_directory, walk
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 class Clash(NamedTuple):
@@ -71,6 +71,20 @@ def alike_names(names: Iterable[str]) -> Iterator[tuple[str, str]]:
         known = seen.setdefault(key, name)
         if known != name:
             yield known, name
+
+
+def alike_files(names: Mapping[str, int], directories: Sequence[str]) -> list[tuple[str, str]]:
+    """Return files of different directories that have one name on other systems.
+
+    Args:
+        names: As `merge_names` returns them.
+        directories: The directories.
+    """
+    return [
+        (one, other)
+        for one, other in alike_names(names)
+        if names[one] != names[other] and not is_directory(f"{directories[names[one]]}/{one}")
+    ]
 
 
 def tell_others(clashes: Sequence[Clash], count: int, label: Callable[[int], str]) -> str:

@@ -25,11 +25,11 @@ from ogdc_shared.items import Wanted
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.several import several
 from ogdc_shared.trees import carry_along, flush_entries, move_children
-from ogdc_worker.merging import merge_names, tell_others
+from ogdc_worker.merging import alike_files, merge_names, tell_others
 from ogdc_worker.process.selection import Selection, select_inputs, select_left
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from ogdc_shared.plan import InputFile, Plan
@@ -81,13 +81,17 @@ class FileByFile:
             PublishError: it wrote the same name for two items.
         """
         items, carried = self._chosen() or self._choose(number, on_volumes)
-        if not self._keeps_apart(items, carried):
-            return self._execution.run(number, items[0])
-        if _RAN_FOR_ALL not in self._checkpoint.parts:
-            self._run_for_all(number, items, on_progress)
-        self._gather(number, items)
-        carry_along(self._paths.outputs, self._paths.inputs, carried)
-        return None
+        event = None
+        if self._keeps_apart(items, carried):
+            if _RAN_FOR_ALL not in self._checkpoint.parts:
+                self._run_for_all(number, items, on_progress)
+            self._gather(number, items)
+            carry_along(self._paths.outputs, self._paths.inputs, carried)
+        else:
+            event = self._execution.run(number, items[0])
+        if number < len(self._plan.commands):
+            self._warn_of_hidden(number, items)
+        return event
 
     def tidy(self) -> None:
         """Remove the directory of results, after the last command."""
@@ -116,12 +120,38 @@ class FileByFile:
 
     def _warn_of_nothing(self, number: int, others: Sequence[str]) -> None:
         patterns = ", ".join(self._plan.items)
-        reason = f"nothing matches workflow.parallel.items ({patterns})" if patterns else "all is hidden"
+        hidden = all(other.startswith(".") for other in others)
+        reason = "all is hidden" if hidden else "nothing is a file or a directory"
+        if patterns:
+            reason = f"nothing matches workflow.parallel.items ({patterns})"
         self._reporter.warn(
             "no_items",
             f"Command {number} ran for nothing: of what the command before it left "
             f"({several([repr(other) for other in others])}), {reason}.",
         )
+
+    def _warn_of_hidden(self, number: int, items: Sequence[WorkFile]) -> None:
+        """Warn if the outputs of hidden inputs, which have the same names, are lost."""
+        hidden = [item.name for item in items if item.name.startswith(".")]
+        if lost := [name for name in hidden if os.path.lexists(f"{self._paths.outputs}/{name}")]:
+            self._reporter.warn(
+                "no_items",
+                f"Command {number} wrote {several([repr(name) for name in lost])}, and command {number + 1} "
+                "does not run for hidden files, nor are they part of the result. Write names without the "
+                "dot, or give the inputs such names (`name`).",
+            )
+
+    def _warn_of_alike(self, number: int, names: Mapping[str, int], items: Sequence[WorkFile]) -> None:
+        """Warn about files of different items that have one name on other systems."""
+        if found := alike_files(names, [self._result(index) for index in range(len(items))]):
+            one, other = found[0]
+            more = f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
+            self._reporter.warn(
+                "odd_name",
+                f"command {number} left {one!r} for {items[names[one]].path!r} and {other!r} for "
+                f"{items[names[other]].path!r}{more}, which are one file on Windows or macOS: readers there "
+                "get only one of the two. Rename one.",
+            )
 
     def _keeps_apart(self, items: Sequence[WorkFile], carried: Sequence[str]) -> bool:
         """Whether outputs go to separate directories, also so that a failed item cannot affect others."""
@@ -197,13 +227,17 @@ class FileByFile:
         def refuse(clashes: Sequence[Clash], count: int) -> PublishError:
             name, first, second = clashes[0]
             others = tell_others(clashes, count, lambda index: repr(items[index].path))
+            advice = "Make the name from that of the input, as $OUTPUT_FILE is."
+            if items[first].name == items[second].name:
+                advice = "Both inputs have the same $OUTPUT_FILE: give one another `name` or `directory`."
             return PublishError(
                 f"command {number} wrote {name!r} for {items[first].path!r} and again for "
-                f"{items[second].path!r}, and one would overwrite the other. {others}Make the name from that "
-                "of the input, as $OUTPUT_FILE is."
+                f"{items[second].path!r}, and one would overwrite the other. {others}{advice}"
             )
 
-        merge_names(results, refuse)
+        names = merge_names(results, refuse)
+        if number == len(self._plan.commands):
+            self._warn_of_alike(number, names, items)
         move_children(self._paths.outputs, *results)
 
     def _result(self, index: int) -> str:

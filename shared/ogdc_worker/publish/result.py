@@ -35,7 +35,7 @@ from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.trees import exchange, flush_entries, move_children, write_durably
 from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
-from ogdc_worker.merging import alike_names
+from ogdc_worker.merging import alike_files
 from ogdc_worker.publish.clearing import clear_away
 from ogdc_worker.publish.companions import crate_begun, flush_companions, make_companions, move_companions
 from ogdc_worker.publish.output_check import check_outputs
@@ -162,27 +162,32 @@ def _look_through(
     if missing is not None:
         from ogdc_worker.missing_items import RESULT_NAME
 
-        if names.setdefault(RESULT_NAME, 0) != 0:
+        path, content = f"{outputs[0].directory}/{RESULT_NAME}", f"{missing}\n".encode()
+        if RESULT_NAME in names and not _is_of_earlier_try(path, content):
             raise PublishError(
                 f"A command wrote {RESULT_NAME!r}, which is reserved for the list of missing items. Use "
                 "another name."
             )
-        path = f"{outputs[0].directory}/{RESULT_NAME}"
-        write_durably(path, f"{missing}\n".encode())
+        names[RESULT_NAME] = 0
+        write_durably(path, content)
         rights.give(path)
     return names
+
+
+def _is_of_earlier_try(path: str, content: bytes) -> bool:
+    """Whether this list of missing items was written before `publish` was killed, and not by a command."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(content) + 1) == content
+    except FileNotFoundError:  # it is in the directory of another partition
+        return False
 
 
 def _warn_of_names(outputs: Sequence[Outputs], names: Mapping[str, int], reporter: Reporter) -> None:
     """Warn about files of different partitions that have one name on other systems."""
     if len(outputs) == 1:  # its task has done so
         return
-    found = [
-        (one, other)
-        for one, other in alike_names(names)
-        if names[one] != names[other] and not is_directory(f"{outputs[names[one]].directory}/{one}")
-    ]
-    if found:
+    if found := alike_files(names, [each.directory for each in outputs]):
         one, other = found[0]
         more = f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
         reporter.warn(

@@ -157,6 +157,20 @@ def test_inputs_that_are_not_wanted_are_carried_along_unless_none_is(task: Parti
     assert tree(task.outputs) == {"a.txt": b"ran\n", "b.txt": b"ran\n"}
 
 
+def test_inputs_with_the_same_output_file_fail_with_the_advice_to_name_them(task: PartitionTask) -> None:
+    prepare(task, COPY, files=recipe_files("sub/a.txt", "sub_a.txt"))
+    with pytest.raises(
+        PublishError, match=r"Both inputs have the same \$OUTPUT_FILE: give one another `name`"
+    ):
+        task.run()
+
+
+def warnings(capfd: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Messages of warnings by kind."""
+    events = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"warning"' in line]
+    return {event["kind"]: event["message"] for event in events}
+
+
 def test_a_command_that_runs_for_nothing_warns(
     task: PartitionTask, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,6 +191,35 @@ def test_a_command_for_which_all_is_hidden_is_warned_of(
     assert tree(task.outputs) == {}
     warned = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"warning"' in line]
     assert ("no_items", True) in [(each["kind"], "all is hidden" in each["message"]) for each in warned]
+
+
+def test_a_command_with_only_links_that_lead_nowhere_is_warned_of_as_such(
+    task: PartitionTask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prepare(task, 'ln -s nowhere "$OUTPUT_FILE"', COPY)
+    task.run()
+    assert "nothing is a file or a directory" in warnings(capfd)["no_items"]
+
+
+def test_a_hidden_input_whose_output_is_lost_is_warned_of(
+    task: PartitionTask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prepare(task, COPY, COPY, files=recipe_files(".a.txt", "b.txt"))
+    task.run()
+    assert set(tree(task.outputs)) == {"b.txt"}
+    assert "Command 1 wrote '.a.txt', and command 2 does not run" in warnings(capfd)["no_items"]
+
+
+@pytest.mark.parametrize("names", [("a.txt", "A.TXT"), ("caf\xe9.txt", "cafe\u0301.txt")])
+def test_names_of_different_items_that_other_systems_cannot_keep_are_warned_of(
+    task: PartitionTask, capfd: pytest.CaptureFixture[str], names: tuple[str, str]
+) -> None:
+    prepare(task, COPY, COPY, files=recipe_files(*names))
+    task.run()
+    assert set(tree(task.outputs)) == {*names}
+    warned = warnings(capfd)
+    assert set(warned) == {"odd_name"}
+    assert all(f"input_dir/{name}" in warned["odd_name"] for name in names)
 
 
 FAILS = 'case "$INPUT_FILE" in */three.*) echo half > "$OUTPUT_FILE"; echo damaged >&2; exit 3;; esac; '

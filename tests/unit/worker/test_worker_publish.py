@@ -515,6 +515,19 @@ def test_what_is_missing_is_listed_in_the_result_and_warned_of(
     assert "is incomplete: 2 of 4 items failed: 'lost-0.tif'" in reporter.warnings.first[0].message
 
 
+@pytest.mark.parametrize("partition", [0, 1])
+def test_a_file_of_a_command_is_not_replaced_by_the_list_of_missing_items(
+    volume: Path, publication: Publication, partition: int
+) -> None:
+    for each in (0, 1):
+        leave(volume, {f"{each}.tif": b"x"}, partition=each)
+        lose(volume, f"lost-{each}.tif", partition=each)
+    leave(volume, {"ogdc-missing.json": b"my own"}, partition=partition)
+    with pytest.raises(PublishError, match=r"A command wrote 'ogdc-missing\.json', which is reserved"):
+        publish(publication._replace(partitions=2, allowed_failures="50%"), Reporter())
+    assert not (volume / "seal-tags").exists()
+
+
 @pytest.mark.parametrize("allowed", ["0", "1", "49.9%"])
 def test_more_missing_items_than_allowed_fail_publishing(
     volume: Path, publication: Publication, allowed: str
