@@ -80,6 +80,6 @@ def _serve(port: int, processes: int, threads: int, together: Barrier | None, he
     os.environ["THREADS"] = str(threads)
     if together is not None:
         fair_worker._PATIENCE, fair_worker._SILENCE = math.inf, SECONDS
-    fair_worker._HEAD_SECONDS = head_seconds
+    fair_worker._HEAD_SECONDS, fair_worker._SILENT_SECONDS = head_seconds, SECONDS
     configure_gunicorn()
     GunicornApplication(application, "127.0.0.1", port, False, workers=processes).run()  # type: ignore[no-untyped-call]

@@ -377,7 +377,7 @@ def check_record(scene: Scene, name: str) -> None:
     """PostgreSQL says of a run what the engine says."""
     workflow = json.loads(scene.stack.manifest(name))
     state = read_workflow(workflow)
-    recorded = wait_until(lambda: run if agree(run := scene.stack.run(name), state) else None, seconds=20)
+    recorded = wait_until(lambda: run if agree(run := scene.stack.run(name), state) else None, seconds=60)
     assert recorded["message"] == state.message
     finished = [event for event in events(scene, name) if event["event"] != "command_failed"]
     for file in {event.get("file") for event in finished}:
@@ -408,7 +408,7 @@ def events(scene: Scene, name: str) -> list[dict[str, Any]]:
 def check_nothing_is_left(scene: Scene) -> None:
     """After `down` there is no process, no command and nothing half published."""
     assert scene.stack.cli("down").code == 0
-    wait_until(lambda: not scene.trace.running(), seconds=5)
+    wait_until(lambda: not scene.trace.running(), seconds=60)
     assert scene.stack.processes() == []
     volume = scene.stack.paths.volume
     for place in (staging, replaced):
