@@ -158,7 +158,9 @@ def test_inputs_that_are_not_wanted_are_carried_along_unless_none_is(task: Parti
 
 
 def test_inputs_with_the_same_output_file_fail_with_the_advice_to_name_them(task: PartitionTask) -> None:
-    prepare(task, COPY, files=recipe_files("sub/a.txt", "sub_a.txt"))
+    prepare(
+        task, COPY, files=(InputFile("a.txt", kind="recipe", directory="sub"), *recipe_files("sub_a.txt"))
+    )
     with pytest.raises(
         PublishError, match=r"Both inputs have the same \$OUTPUT_FILE: give one another `name`"
     ):
