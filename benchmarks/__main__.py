@@ -115,7 +115,8 @@ def main() -> None:
         print(
             "This machine is busy with other things: trust the ratios more than the times.", file=sys.stderr
         )
-    figures, failed = _measure(options.measures or [name for name in _MEASURES if name not in _LONG], effort)
+    names = options.measures or [name for name in _MEASURES if name not in _LONG]
+    figures, failed = _measure(names, effort, place=options.directory)
     if figures:
         print(table(figures))
         path = write_json(options.into, figures, begun=begun, about=about)
@@ -124,12 +125,11 @@ def main() -> None:
         sys.exit(f"Could not be measured: {', '.join(failed)}")
 
 
-def _measure(names: Sequence[str], effort: Effort) -> tuple[list[Figure], list[str]]:
-    """Return what was measured, and the names of the measures that failed."""
+def _measure(names: Sequence[str], effort: Effort, *, place: Path) -> tuple[list[Figure], list[str]]:
+    """Return what was measured, with all state below `place`, and the names of the measures that failed."""
     figures: list[Figure] = []
     failed = []
-    # In /tmp, whatever TMPDIR says: the path of PostgreSQL's socket has to be short.
-    with tempfile.TemporaryDirectory(prefix="ogdc-bench-", dir="/tmp") as directory, ExitStack() as parts:
+    with tempfile.TemporaryDirectory(prefix="ogdc-bench-", dir=place) as directory, ExitStack() as parts:
         bench = Bench(effort, directory=Path(directory), parts=parts)
         for name in names:
             print(f"measuring {name} …", file=sys.stderr)
@@ -146,6 +146,15 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"any of: {', '.join(_MEASURES)}")
     parser.add_argument(
         "--quick", action="store_true", help="fewer and shorter repetitions: for a first look"
+    )
+    # Not TMPDIR, whose path may be long.
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path("/tmp"),
+        metavar="DIR",
+        help="for the state of all that is measured; a short path, since PostgreSQL's socket is there "
+        "(default: %(default)s)",
     )
     parser.add_argument("--repetitions", type=_positive, metavar="N", help="how often each is measured")
     parser.add_argument(
