@@ -19,6 +19,8 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _PARQUET, _MAX_FOOTER = b"PAR1", 16 << 20
 _PMTILES_HEADER = 127
 _PARTS = (".shp", ".shx", ".prj")
+_NUMBER_BITS = 70
+"""Ten bytes with seven bits each, which hold 64 bits."""
 _NUMBER_OF_ROWS = 3
 """Field of `FileMetaData` in parquet.thrift."""
 
@@ -95,7 +97,7 @@ def parquet_problem(path: str) -> tuple[str, str] | None:
             return "unreadable", "is cut off or no Parquet file: its end is missing"
         file.seek(end - 8 - length)
         footer = file.read(min(length, _MAX_FOOTER))
-    with suppress(IndexError, ValueError):
+    with suppress(IndexError, RecursionError, ValueError):
         if _Compact(footer).integer(_NUMBER_OF_ROWS) == 0:
             return "no_data", "holds no row"
     return None
@@ -191,13 +193,13 @@ class _Compact:
             self._skip(kind)
 
     def _number(self) -> int:
-        value = shift = 0
-        while True:
+        value = 0
+        for shift in range(0, _NUMBER_BITS, 7):
             byte = self._byte()
             value |= (byte & 0x7F) << shift
-            shift += 7
             if byte < 0x80:
                 return value
+        raise ValueError("a number does not end")
 
     def _byte(self) -> int:
         byte = self._content[self._at]

@@ -349,6 +349,17 @@ def test_one_pixel_of_a_large_raster_is_found(tmp_path: Path) -> None:
     assert found(tmp_path) == {}
 
 
+@pytest.mark.parametrize("odd", [b"\x1c" * 5000, b"\x15" + b"\x80" * 50_000], ids=["nested", "endless"])
+def test_a_parquet_file_with_odd_metadata_does_not_end_the_checks_of_others(
+    tmp_path: Path, odd: bytes
+) -> None:
+    path = columns(tmp_path / "a.parquet", rows=1)
+    path.write_bytes(b"PAR1" + odd + len(odd).to_bytes(4, "little") + b"PAR1")
+    columns(tmp_path / "b.parquet", rows=0)
+
+    assert "b.parquet" in found(tmp_path)["no_data"]
+
+
 def test_results_that_gdal_cannot_read_are_not_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
