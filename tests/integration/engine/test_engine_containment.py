@@ -127,7 +127,7 @@ class _FaultyTask:
 @pytest.mark.parametrize("fault", ["start", "poll", "terminate"])
 def test_an_internal_error_is_reported_and_affects_one_workflow(tmp_path: Path, fault: str) -> None:
     before = set(threading.enumerate())
-    template = shell("faulty", "sleep 0.3", mounts=[])
+    template = shell("faulty", "sleep 600" if fault == "terminate" else "true", mounts=[])
     template["container"]["command"][3] = "faulty"
     with Machine(tmp_path, sandbox=Faulty(fault)) as machine:  # type: ignore[arg-type]
         machine.create(workflow("faulty", tasks=[task("faulty")], templates=[template]))
