@@ -35,6 +35,10 @@ IGNORE_FILES = (".gitignore", ".ogdcignore")
 _ALWAYS_READ = ("meta.yml", "recipe.sh")
 _ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 _DEPENDENCIES = ("node_modules",)
+_CREDENTIALS = re.compile(
+    r"\.(?:env|envrc|env\..*|netrc|pgpass|git-credentials|htpasswd|pypirc|npmrc)|id_(?:rsa|dsa|ecdsa|ed25519)"
+)
+"""Names of files in which programs expect passwords, tokens or private keys."""
 _RECIPE_DIR = re.compile(r"(?:RECIPE_DIR[\"'}\])]*|/ogdc/recipe)/([^\s\"';|&()<>]+)")
 _PATH_KEYS = r"\b(?:path|file|sh_file|config_file)[\"']?\s*:\s*[\"']?(?:\./)?"
 
@@ -112,6 +116,8 @@ class _Packing:
             return f"listed in {ignored_by}"
         if is_directory:
             return _doubt_directory(entry)
+        if _CREDENTIALS.fullmatch(entry.name):
+            return "it may contain credentials"
         if "\\" not in name and entry.is_file(follow_symlinks=False):  # not a link, so certainly inside
             size = entry.stat(follow_symlinks=False).st_size
         else:

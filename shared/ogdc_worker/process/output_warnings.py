@@ -49,6 +49,12 @@ def about_outputs(command: str, left: OutputDefects, *, is_last: bool) -> Iterat
             f"{command} left '{name}'{_others(left.unlisted)}, and this name is not UTF-8: lists of "
             "outputs omit the file, and a zip cannot contain it. Rename it.",
         )
+    if left.control:
+        yield (
+            "odd_name",
+            f"{command} left {left.control[0]!r}{_others(left.control)}, and this name has control "
+            "characters, as if a script with Windows line ends had written it. Rename it.",
+        )
     if left.alike:
         first, second = left.alike[0]
         yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,7 @@ _INDEXES = (
     *(".dbf", ".gpkg", ".geojson", ".fgb", ".txt", ".lst", ".list", ".csv", ".json", ".qgs", ".qgz", ".qlr"),
 )
 """Suffixes of files that may refer to others, as may those without one (see `indexes`)."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class OutputDefects(NamedTuple):
@@ -33,6 +35,8 @@ class OutputDefects(NamedTuple):
     """Published files whose names are not UTF-8."""
     alike: tuple[tuple[str, str], ...] = ()
     """Published files whose names are the same on other systems."""
+    control: tuple[str, ...] = ()
+    """Published files whose names have control characters."""
 
 
 def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
@@ -67,7 +71,10 @@ def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
 
         lost = list(find_lost(indexes, paths, is_last=is_last))
     unlisted = tuple(name for name in published if not name.isascii() and not _is_utf8(name))
-    return OutputDefects(is_empty, tuple(dangling), tuple(lost), unlisted, tuple(alike_names(published)))
+    control = tuple(filter(_CONTROL.search, published))
+    return OutputDefects(
+        is_empty, tuple(dangling), tuple(lost), unlisted, tuple(alike_names(published)), control
+    )
 
 
 def _may_refer_to_others(name: str) -> bool:

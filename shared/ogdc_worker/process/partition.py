@@ -246,7 +246,7 @@ class _Process:
         if finished and self._phase != layout.RUNNING:
             self._reporter.event("resumed", after=finished[-1])
         for part in sorted(self._checkpoint.parts):
-            if part.startswith(_FAILED):
+            if part.startswith(_FAILED) and self._phase != layout.FETCHING:
                 self._reporter.event("failed_before", message=part.removeprefix(_FAILED))
         return steps[len(finished) :]
 

@@ -224,6 +224,16 @@ def test_environments_and_hidden_directories_are_left_out(tmp_path: Path) -> Non
     }
 
 
+def test_files_that_usually_contain_credentials_are_left_out_unless_named(tmp_path: Path) -> None:
+    secret = [".env", ".env.local", ".netrc", "keys/id_ed25519"]
+    recipe = make_recipe(tmp_path, files=dict.fromkeys([*secret, ".envelope", "a.env"], b""))
+    names, left_out = packed(recipe)
+    assert names == [".envelope", "a.env", *OWN]
+    assert left_out == dict.fromkeys(secret, "it may contain credentials")
+    (recipe / "recipe.sh").write_text('. "$RECIPE_DIR/.env"; cp /input_dir/* /output_dir/\n')
+    assert ".env" in packed(recipe)[0]
+
+
 def test_a_named_file_in_a_hidden_directory_comes_along(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = dict.fromkeys([".data/a.csv", ".data/b.csv", ".more/c.csv"], b"")
     recipe = commanded(tmp_path, 'cp "$RECIPE_DIR"/.more/*.csv /output_dir/', files)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared import layout
-from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
+from ogdc_shared.errors import CommandFailedError, InputNotFoundError, SourceUnavailableError
 from ogdc_shared.plan import InputFile
 from ogdc_worker.fetch import download
 from support.http import Answer, FileServer
@@ -51,6 +51,19 @@ def test_the_second_container_goes_on_and_tells_the_log_of_the_first(
     assert tree(task.outputs) == {"a.csv": b"1,2", "b": b""}
     assert capfd.readouterr().out.count('"event": "fetched"') == 1
     assert len(server.requests) == 1
+
+
+def test_only_the_second_container_reports_what_failed_before(
+    task: PartitionTask,
+    server: FileServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    task.prepare("false", files=(url(server, "a.csv"),))
+    for _ in range(2):
+        with pytest.raises(CommandFailedError):
+            run(task, monkeypatch)
+    assert capfd.readouterr().out.count('"event": "failed_before"') == 1
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, InputNotFoundError), (503, SourceUnavailableError)])

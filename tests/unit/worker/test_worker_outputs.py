@@ -41,10 +41,12 @@ def test_names_that_other_systems_cannot_keep_are_warned_of_in_the_result(task: 
         {"a/Map.csv": b"1", "a/map.csv": b"2", "A/x.csv": b"3", "\xfc.csv": b"4", "u\u0308.csv": b"5"},
     )
     (task.outputs / os.fsdecode(b"caf\xe9.csv")).touch()
+    (task.outputs / "all\r").touch()
     assert prepare_outputs(task.paths, is_last=False) == OutputDefects()
     left = prepare_outputs(task.paths, is_last=True)
-    (odd, one), (alike, other) = about_outputs("command 1 of 1", left, is_last=True)
-    assert odd == alike == "odd_name"
+    (odd, one), (control, third), (alike, other) = about_outputs("command 1 of 1", left, is_last=True)
+    assert odd == control == alike == "odd_name"
+    assert r"left 'all\r', and this name has control characters" in third
     assert r"left 'caf\xe9.csv', and this name is not UTF-8" in one
     assert {name for pair in left.alike for name in pair} == {
         "a/Map.csv",
