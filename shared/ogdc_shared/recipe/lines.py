@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.recipe.other_shells import STARTED, other_shells
+from ogdc_shared.recipe.overwritten import emptied_inputs, overwritten_outputs
+from ogdc_shared.recipe.read_loops import lost_entries
 from ogdc_shared.recipe.shell import is_plain
 from ogdc_shared.recipe.syntax import has_node, name_of, nodes, parsed, short, text_of
 from ogdc_shared.recipe.unnoticed import unnoticed_failures
@@ -51,6 +53,8 @@ _STOPPING = re.compile(
 """Programs that stop reading before the end."""
 _FAILS_ON_ERRORS = re.compile(r"-[a-zA-Z]*f[a-zA-Z]*|--fail(-with-body)?", re.ASCII)
 """Options that make curl exit with a code other than 0 if a server responds with an error."""
+_COUNT = re.compile(r"(?:\(\(\s*|let\s+[\"']?)(\w+)([+-])\2(?:\s*\)\)|[\"']?)", re.ASCII)
+_WRITTEN = re.compile(r">\s*([^\s>&|;]+)")
 _JOINED = "Join it to the line that needs it with `;`, as in `cd /output_dir; …`."
 
 
@@ -135,6 +139,9 @@ def _needs_parsing(text: str) -> bool:
         "=" in first
         or "|" in text
         or first in _SETTING | {"source", ".", "declare", "typeset", "find", "curl", "trap"}
+        or "eval" in text
+        or ("{}" in text and "/output_dir/" in text)
+        or any(text.count(each) > 1 for each in _WRITTEN.findall(text))
         or STARTED.search(text) is not None
         or any(name in text for name in _FILE_VARIABLES)
     )
@@ -206,6 +213,19 @@ def _unsure_answers(root: Node) -> Iterator[str]:
             return
 
 
+def _counting(root: Node) -> Iterator[str]:
+    """Yield advice on an arithmetic command that counts, since it fails when its value is 0."""
+    for node in nodes(root, "compound_statement", "command"):
+        found = _COUNT.fullmatch(text_of(node))
+        if found and not _is_answer(node):
+            name, operator = found.groups()
+            yield (
+                f"ends at `{text_of(node)}` when {name} is 0, because the exit code is then 1. "
+                f"Write `{name}=$(({name} {operator} 1))`."
+            )
+            return
+
+
 def _is_answer(node: Node) -> bool:
     """Whether a command's exit code is used as a condition, instead of only making the line fail."""
     parent = node.parent
@@ -222,6 +242,8 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
     """Yield advice on failures that go unnoticed and cannot be made to end the line."""
     if shell.strict and shell.program not in {"sh", "dash"}:
         yield from _unsure_answers(root)
+    if shell.strict:
+        yield from _counting(root)
     for node in nodes(root, "command"):
         if name_of(node) == "curl" and not any(map(_FAILS_ON_ERRORS.fullmatch, text_of(node).split())):
             yield (
@@ -230,6 +252,9 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
             )
             break
     yield from other_shells(root)
+    yield from lost_entries(root)
+    yield from overwritten_outputs(root)
+    yield from emptied_inputs(root)
     yield from _err_traps(root, shell)
     if any(name_of(node) == "coproc" for node in nodes(root, "command")):
         yield "starts a coproc, and its exit code is ignored. Use a pipe, or `&` and `wait`."

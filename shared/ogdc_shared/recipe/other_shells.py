@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.recipe.syntax import name_of, nodes, parsed, short, text_of
+from ogdc_shared.recipe.syntax import STRINGS, name_of, nodes, parsed, short, text_of, unquoted
 from ogdc_shared.recipe.unnoticed import begins_strictly, goes_on_after, unnoticed_failures
 
 if TYPE_CHECKING:
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 _SHELLS = frozenset({"bash", "sh", "dash", "zsh", "ksh"})
 STARTED = re.compile(rf"\b(?:{'|'.join(sorted(_SHELLS))}|parallel)\b", re.ASCII)
 """Occurs in a line that starts a shell by name."""
-_STRINGS = frozenset({"string", "raw_string", "ansi_c_string", "translated_string", "concatenation"})
 _PRINTS = frozenset({"echo", "printf", "seq", "yes", "true", ":"})
 """Programs before a pipe that do not fail."""
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_LETTERS = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 class _Script(NamedTuple):
@@ -107,7 +104,7 @@ def _after_options(shell: str, words: list[Node]) -> _Script | None:
     if "c" not in letters:
         return None
     return _Script(
-        _plain(word),
+        unquoted(word),
         f"runs `{shell} -c`, which",
         "Write `bash -eo pipefail -c`.",
         exits="e" in letters or "errexit" in names,
@@ -120,9 +117,9 @@ def _of_parallel(words: list[Node]) -> Iterator[_Script]:
     for word in words[1:]:
         if text_of(word).startswith(":::"):
             return
-        if word.type in _STRINGS:
+        if word.type in STRINGS:
             yield _Script(
-                _plain(word), "runs `parallel`, which", "Begin its command with `set -eo pipefail; `."
+                unquoted(word), "runs `parallel`, which", "Begin its command with `set -eo pipefail; `."
             )
 
 
@@ -133,17 +130,3 @@ def _has_unsafe_pipe(root: Node) -> bool:
         for each in node.named_children[:-1]
         if each.type != "comment"
     )
-
-
-def _plain(node: Node) -> str:
-    """The text of a word without its quotes; expansions stay as they are."""
-    text = text_of(node)
-    if node.type == "concatenation":
-        return "".join(map(_plain, node.named_children))
-    if node.type == "raw_string":
-        return text[1:-1]
-    if node.type == "ansi_c_string":
-        return _ESCAPE.sub(lambda found: _LETTERS.get(found[1], found[1]), text[2:-1])
-    if node.type in {"string", "translated_string"}:
-        return re.sub(r'\\(["$`\\])', r"\1", text.removeprefix("$")[1:-1])
-    return text

@@ -20,6 +20,10 @@ _NOT_COMPOUND = re.compile(
     rf"{_BEFORE}!(?=\s+(?:\{{\s|\(\(|(?:if|for|while|until|case|select)\b))",
 )
 _TIME = re.compile(rf"{_BEFORE}time(?:[ \t]+-p)?(?:[ \t]+--)?[ \t]+(?=[^\s;&|)])")
+STRINGS = frozenset({"string", "raw_string", "ansi_c_string", "translated_string", "concatenation"})
+"""Types of nodes with quotes."""
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_LETTERS = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 @cache
@@ -85,3 +89,17 @@ def without_negation(asked: list[Node]) -> list[Node]:
     if len(inner) == 1 and inner[0].type == "negated_command":
         return inner[0].named_children
     return asked
+
+
+def unquoted(node: Node) -> str:
+    """The text of a word without its quotes; expansions stay as they are."""
+    text = text_of(node)
+    if node.type == "concatenation":
+        return "".join(map(unquoted, node.named_children))
+    if node.type == "raw_string":
+        return text[1:-1]
+    if node.type == "ansi_c_string":
+        return _ESCAPE.sub(lambda found: _LETTERS.get(found[1], found[1]), text[2:-1])
+    if node.type in {"string", "translated_string"}:
+        return re.sub(r'\\(["$`\\])', r"\1", text.removeprefix("$")[1:-1])
+    return text

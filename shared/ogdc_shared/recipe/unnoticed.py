@@ -28,9 +28,11 @@ from ogdc_shared.recipe.syntax import (
     has_node,
     name_of,
     nodes,
+    parsed,
     parts_of,
     short,
     text_of,
+    unquoted,
     without_negation,
 )
 
@@ -314,6 +316,9 @@ class _Search:
         if body is not None and (name, context) not in self.called:
             self.called.add((name, context))
             yield from self.statement(body, context.inside)
+        elif name == "eval":
+            evaluated = parsed(" ".join(map(unquoted, node.named_children[1:])))
+            yield from () if evaluated.has_error else self.sequence(evaluated, context.inside)
         yield from self._arguments(node, context)
 
     def _arguments(self, node: Node, context: _Context) -> _Found:

@@ -78,6 +78,9 @@ n=0; while true; do n=$((n + 1)); if false; then break; elif [ $n -ge 3 ]; then 
 retry() { for i in 1 2; do "$@" && return 0; sleep 0; done; }; retry false
 for f in a b; do false > "${OUTPUT_DIR:=.}/a" && break; true; done; cp /dev/null b
 ok=0; false && ok=1; true
+eval "false && true; true"
+for f in a b; do eval "false && echo $f; true"; done
+eval 'for f in a b; do false; true; done' || exit 1
 """.strip().splitlines()
 
 NOTICED = r"""
@@ -185,6 +188,7 @@ for f in a b; do false || break; done
 if false; then true; else echo failed; fi
 if ! false > /dev/null 2>&1; then echo failed; fi
 false || failed=1
+ls / | while read f; do cat > /dev/null; done
 """.strip().splitlines()
 
 NO_EFFECT = r"""
@@ -326,6 +330,52 @@ def test_characters_of_word_processors_are_reported(text: str, named: str) -> No
         ('parallel -j 2 "a {} | gzip > {.}.gz" ::: *', Shell(), "only checks the last program of a pipe"),
         ("bash -ec 'a && b; c'", Shell(), "Write `;` instead of &&"),
         (". /input_dir/settings.sh", Shell(), "ends with reading a file"),
+        ("ls | while read f; do cat > /dev/null; a $f; done", Shell(), "`cat` in that loop reads"),
+        ("while read -r f; do ssh host a $f; done < <(ls)", Shell("sh"), "Add `< /dev/null`"),
+        (
+            "while read f; do x=$(timeout 9 ffmpeg -i $f b); done < <(ls)",
+            Shell(),
+            "`timeout 9 ffmpeg -i $f b`",
+        ),
+        ("while read f; do ogr2ogr $f.gpkg /vsistdin/; done < <(ls)", Shell(), "/vsistdin/"),
+        ("while read f; do docker run -i b $f; done < <(ls)", Shell(), "docker run"),
+        ("while read f; do ssh h a | cat; done < <(ls)", Shell(), "`ssh h a`"),
+        ("while read f; do b <(ssh h a); done < <(ls)", Shell(), "`ssh h a`"),
+        ("go() { awk '{print}'; }; ls | while read f; do go $f; done", Shell(), "`awk '{print}'`"),
+        ("while read f; do python3 -; done < <(ls)", Shell(), "`python3 -`"),
+        (
+            "while IFS=, read -r f x; do a $f; done < $RECIPE_DIR/list.csv",
+            Shell(),
+            'Write `while IFS=, read -r f x || [ -n "$f" ]; do`',
+        ),
+        ("cat /input_dir/list | while read f; do a $f; done", Shell(), "the last line of /input_dir/list"),
+        ("while read -d , f; do a $f; done < /input_dir/l", Shell(), '|| [ -n "$f" ]'),
+        ("for f in *; do ogr2ogr /output_dir/a.gpkg $f; done", Shell(), "only the last one remains"),
+        (
+            "for f in *; do ogr2ogr -overwrite -nln b $OUTPUT_DIR/a.gpkg $f; done",
+            Shell(),
+            "$OUTPUT_DIR/a.gpkg",
+        ),
+        ("for f in *; do gdalinfo $f > /output_dir/info.txt; done", Shell(), "append: `>>`"),
+        ("ls | while read f; do gdal_translate $f '/output_dir/a.tif'; done", Shell(), "/output_dir/a.tif"),
+        ("cd /output_dir; for f in /input_dir/*; do ogr2ogr a.gpkg $f; done", Shell(), "writes a.gpkg"),
+        (
+            "for f in *; do n=$(basename $f); cp $f /output_dir/a.tif; echo $n; done",
+            Shell(),
+            "/output_dir/a.tif",
+        ),
+        (
+            "find /input_dir -name a -exec cp {} /output_dir/a.tif \\;",
+            Shell(),
+            "writes /output_dir/a.tif for each",
+        ),
+        ("ls | xargs -I{} ogr2ogr /output_dir/a.gpkg {}", Shell(), "writes /output_dir/a.gpkg for each file"),
+        ("cat a | sort > a", Shell(), "reads and writes a, which the shell empties first"),
+        ("grep -v b /output_dir/a.csv > /output_dir/a.csv", Shell(), "reads and writes /output_dir/a.csv"),
+        ("a < b > b", Shell(), "rename it with mv"),
+        ("ls | while read f; do gdaltransform -s_srs a; done", Shell(), "`gdaltransform -s_srs a`"),
+        ("n=0; for f in *; do a $f; ((n++)); done", Shell(), "Write `n=$((n + 1))`"),
+        ("n=0; for f in *; do a $f; let 'n--'; done", Shell(), "Write `n=$((n - 1))`"),
     ],
 )
 def test_failures_that_would_be_hidden_are_reported(text: str, shell: Shell, named: str) -> None:
@@ -362,6 +412,32 @@ def test_failures_that_would_be_hidden_are_reported(text: str, shell: Shell, nam
         "[ -s a ] || echo empty; mkdir b || echo exists",
         "cp /bin/sh a",
         "f() { set -eu; a; b; }; export -f f; ls | xargs -I{} bash -c 'f {}'",
+        "while read f; do ssh -n h a $f; ffmpeg -nostdin -i $f b; docker run a $f; done < <(ls)",
+        "while read f; do ffmpeg -i $f b < /dev/null; cat <<< $f; { cat; } < $f; done < <(ls)",
+        "ls | while read f; do echo $f | ssh h a; cat $f | xargs b; done",
+        "ls | while read f; do sed -n 2p $f; awk '{print}' $f; awk 'BEGIN {print 1}'; cat $f; done",
+        "ls | while read f; do python3 $RECIPE_DIR/a.py $f; python3 -c 'a'; jq -n 1; wc -l < $f; done",
+        "ls | while read f; do gdalwarp $f b; ogr2ogr b $f; find $f -name a; done",
+        "ls | while read f; do parallel a ::: 1 2; xargs -a $f b; done",
+        "while read -ru3 f; do cat; done 3< <(ls)",
+        "while read f <&3; do cat; done 3< <(ls)",
+        "for f in *; do cat; done < list",
+        'while read f || [ -n "$f" ]; do a $f; done < /input_dir/list',
+        "ls > /tmp/list; while read f; do a $f; done < /tmp/list",
+        "sort /input_dir/list | while read f; do a $f; done",
+        "for f in *; do ogr2ogr -append /output_dir/a.gpkg $f; done",
+        "for f in *; do ogr2ogr -overwrite /output_dir/a.gpkg $f; done",
+        "for f in *; do gdalinfo $f >> /output_dir/info.txt; done",
+        "for f in *; do gdalinfo $f; done > /output_dir/info.txt",
+        "for f in *; do gdalwarp $f /output_dir/mosaic.tif; cp b /output_dir/c.txt; done",
+        "for f in *; do gdal_translate $f /output_dir/a.tif; gdalwarp /output_dir/a.tif /output_dir/$f; done",
+        "for f in *; do gdal_translate /output_dir/a.tif /output_dir/$f; done",
+        "for f in *; do ogr2ogr -clipsrc /output_dir/a.shp $f b; done",
+        "for i in 1 2; do ogr2ogr /output_dir/a.gpkg $i; done_=$i; exit 0; done",
+        "((++n)); ((n += 1)); let n+=1; for ((i = 0; i < 3; i++)); do a; done; ((n++)) || true",
+        "ls | xargs -I{} cp {} /output_dir/; ls | xargs -I{} ogr2ogr -append /output_dir/a.gpkg {}",
+        "sort a > a.new; mv a.new a; awk 1 a >> a; echo a > a; sort < a 2> a.log; grep a b > /dev/null",
+        'eval "$(a)"; eval "$b"; eval "a; b"',
     ],
 )
 def test_lines_that_notice_failures_are_not_reported(text: str) -> None:
