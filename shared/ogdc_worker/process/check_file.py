@@ -66,6 +66,9 @@ _FILLS = (
 )
 """Values that usually stand for nodata, also where a file does not say so: those of NetCDF, ESRI and GDAL."""
 
+_OF_CHOSEN_LAYERS = frozenset({".gpkg", ".gdb"})
+"""Formats whose layers their author chose; others, such as GPX, always have all of theirs."""
+
 
 class Finding(NamedTuple):
     """A problem to warn about."""
@@ -92,7 +95,7 @@ def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterat
                 yield from _check_position(dataset)
             yield from _check_bands(gdal, path, bands, mask=dataset.mask(), deadline=deadline)
         elif layers:
-            yield from _check_layers(layers, located=suffix not in UNLOCATED)
+            yield from _check_layers(layers, suffix)
             yield from _check_columns(layers if suffix in _SPATIAL else ())
             if suffix == ".shp" and not _has_attributes(path):
                 yield Finding("no_data", "has no .dbf beside it: the attributes of its features are missing")
@@ -121,12 +124,16 @@ def _check_position(dataset: Dataset) -> Iterator[Finding]:
         )
 
 
-def _check_layers(layers: Sequence[Layer], *, located: bool) -> Iterator[Finding]:
+def _check_layers(layers: Sequence[Layer], suffix: str) -> Iterator[Finding]:
     looked = {layer.name: list(layer.geometries(_FEATURES)) for layer in layers}
+    empty = [layer.name for layer in layers if layer.is_spatial and not looked[layer.name]]
     if not any(looked.values()):
         yield Finding("no_data", "holds no feature")
+    elif empty and suffix in _OF_CHOSEN_LAYERS:
+        others = f" and {len(empty) - 1} others" if len(empty) > 1 else ""
+        yield Finding("no_data", f"holds no feature in layer {empty[0]!r}{others}")
     for layer in layers:
-        if located and layer.is_spatial and not layer.is_located:
+        if suffix not in UNLOCATED and layer.is_spatial and not layer.is_located:
             yield Finding(
                 "no_crs", f"has no coordinate reference system (layer {layer.name!r}; ogr2ogr -a_srs)"
             )

@@ -236,6 +236,7 @@ class Execution:
         how = _how_it_failed(outcome, self._plan.command_timeout, killed)
         what_to_do = hints(
             command.text,
+            culprit=outcome.culprit,
             exit_code=outcome.exit_code,
             output=outcome.output,
             path=self._environment(file).get("PATH", os.defpath),

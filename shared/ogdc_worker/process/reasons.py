@@ -43,6 +43,12 @@ _LINK = (
     "No file can be in /input_dir and /output_dir at once: link it by `ln -s`, which takes no room and hands "
     "it on, or copy it."
 )
+_CLOSED_PIPE = "Broken pipe"
+_READ_ALL = (
+    "The program after the pipe stopped reading before the other had written everything. Let it read all, as "
+    "`sed -n 1p` does in place of `head -n 1`, or write to a file first."
+)
+_ZERO = "An arithmetic command, such as `((n++))`, has exit code 1 if its value is 0. Write `n=$((n + 1))`."
 _NO_SERVER = (
     r"[Cc]ould not resolve|[Uu]nable to resolve|[Nn]ame or service not known|[Nn]ame resolution"
     r"|No address associated with hostname|getaddrinfo|nodename nor servname"
@@ -85,7 +91,7 @@ Source: "EXIT CODES" in curl(1); "Exit Status" in the manual of GNU Wget.
 """
 
 
-def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
+def hints(text: str, *, exit_code: int, output: str, path: str, culprit: str = "") -> str:
     """Return advice about a failure as sentences to append to its message; empty if there is none.
 
     Args:
@@ -93,6 +99,7 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
         exit_code: The command's exit code.
         output: The end of its output.
         path: The command's PATH.
+        culprit: The program in the line that failed; empty if it is unknown.
     """
     found = []
     if re.search(_INTERPRETER, output):
@@ -105,6 +112,10 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
         found.append(_NOT_EXECUTABLE)
     if not output.strip():
         found += _quiet(text, exit_code)
+    if exit_code == 1 and re.match(r"\(\(|let\b", culprit or text):
+        found.append(_ZERO)
+    if _CLOSED_PIPE in output and "|" in text:
+        found.append(_READ_ALL)
     if _HARD_LINKS in output:
         found.append(_LINK)
     if _wanted_network(text, output) and has_only_loopback():

@@ -3,9 +3,10 @@
 GDAL continues without a tile that it cannot open. Bash continues after a command substitution in an argument
 failed on an unset variable.
 
-Source: CPLDefaultErrorHandler in port/cpl_error.cpp of GDAL ("ERROR %d: %s"); apps/gdalbuildvrt_lib.cpp
-("Warning 1: Can't open %s. Skipping it"), port/cpl_recode.cpp and
-ogr/ogrsf_frmts/shape/shape2ogr.cpp; report_error and err_unboundvar in bash's error.c.
+Source: CPLDefaultErrorHandler in port/cpl_error.cpp of GDAL ("ERROR %d: %s");
+apps/ogr2ogr_bin.cpp ("FAILURE:"); apps/gdalbuildvrt_lib.cpp ("Warning 1: Can't open %s. Skipping it"),
+port/cpl_recode.cpp and ogr/ogrsf_frmts/shape/shape2ogr.cpp; report_error and err_unboundvar in
+bash's error.c.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _LOSS = (
 """Occurs in GDAL's warnings about features, values or characters that it dropped or changed."""
 _HARMLESS = rb"Field [^\r\n]* of width \d+ truncated"
 """A warning about a declared width. Values that do not fit give a warning of their own."""
+
+_FAILURE = b"FAILURE:"
+"""Begins the messages of GDAL's programs about their arguments and files, in the same or the next line."""
 
 
 class _Writer(NamedTuple):
@@ -46,12 +50,14 @@ _WRITERS = (
     _Writer(
         "gdal_error",
         "GDAL",
-        (b"ERROR ", b"Warning "),
+        (b"ERROR ", b"Warning ", _FAILURE),
         rb"(?:^|[\r.\d])(ERROR \d+: [^\r\n]*|Warning \d+: (?!"
         + _HARMLESS
         + rb")[^\r\n]*"
         + _LOSS
-        + rb"[^\r\n]*)",
+        + rb"[^\r\n]*|^"
+        + _FAILURE
+        + rb"\s*\S[^\r\n]*)",
     ),
     _Writer(
         "shell_error",
@@ -83,6 +89,8 @@ class UnheededErrors:
     def feed(self, piece: bytes) -> None:
         """Scan the next piece; it may end within a line."""
         whole, newline, rest = (self._rest + piece).rpartition(b"\n")
+        if whole.endswith(_FAILURE):  # what failed follows in the next line
+            whole, rest = whole[: -len(_FAILURE)], _FAILURE + newline + rest
         self._rest = rest[-_MAX_LINE:]
         if newline:
             self._look(whole)
@@ -102,6 +110,6 @@ class UnheededErrors:
         import re  # most commands make no errors
 
         for match in re.finditer(writer.pattern, text, re.MULTILINE):
-            line = match[1].decode(errors="replace").strip()
+            line = re.sub(r"\s*\n\s*", " ", match[1].decode(errors="replace").strip())
             known = self._found.get(writer.kind, Unheeded(writer.kind, writer.name, line, 0))
             self._found[writer.kind] = known._replace(lines=known.lines + 1)

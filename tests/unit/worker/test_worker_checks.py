@@ -215,6 +215,14 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "no raster": ("unreadable", "cannot be opened", lambda d: (d / "a.tif").write_bytes(b"<html>" * 99)),
     "no feature": ("no_data", "no feature", lambda d: features(d / "a.geojson")),
     "no row": ("no_data", "no feature", lambda d: converted(d / "a.gpkg", "-where", "n > 1")),
+    "no feature in one of two layers": (
+        "no_data",
+        "no feature in layer 'none'",
+        lambda d: (
+            converted(d / "a.gpkg"),
+            converted(d / "a.gpkg", "-update", "-nln", "none", "-where", "n > 1"),
+        ),
+    ),
     "no geometry": ("no_data", "without a geometry", lambda d: features(d / "a.geojson", None)),
     "no .prj": ("no_crs", "layer 'a'", lambda d: (converted(d / "a.shp"), (d / "a.prj").unlink())),
     "no crs in a geopackage": ("no_crs", "layer", lambda d: converted(d / "a.gpkg", "-a_srs", "NONE")),

@@ -13,8 +13,20 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reasons, "has_only_loopback", lambda: True)
 
 
-def hint(text: str = "x", *, code: int = 1, output: str = "") -> str:
-    return hints(text, exit_code=code, output=output, path="/usr/bin:/opt/gdal/bin")
+def hint(text: str = "x", *, code: int = 1, output: str = "", culprit: str = "") -> str:
+    return hints(text, exit_code=code, output=output, path="/usr/bin:/opt/gdal/bin", culprit=culprit)
+
+
+def test_an_arithmetic_command_that_fails_is_explained() -> None:
+    assert "if its value is 0" in hint("n=0; for f in *; do ((n++)); done", culprit="((n++)) · n=0")
+    assert "if its value is 0" in hint("let n=0")
+    assert hint("n=0; ((n++)); a", culprit="a") == ""
+
+
+def test_a_program_whose_reader_stopped_is_explained() -> None:
+    output = "BrokenPipeError: [Errno 32] Broken pipe"
+    assert "`sed -n 1p`" in hint("python3 a.py | head -1", output=output)
+    assert hint("python3 a.py", output=output) == ""
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,12 @@ LINES = st.sampled_from(
         b"Warning 1: nothing of it\n",
         b"\xff\xfe\x00\n",
         b"ERROR\n",
+        b"FAILURE:\nUnable to open datasource `a.gpkg'\n",
+        b"FAILURE: No target datasource provided.\n",
         b"bash: line 1: TILE: unbound variable\n",
     ]
 )
-COUNTED = (b"ERROR 4", b"Warning 1: Can", b"0...", b"bash: ")
+COUNTED = (b"ERROR 4", b"Warning 1: Can", b"0...", b"FAILURE", b"bash: ")
 
 
 def looked(*pieces: bytes) -> list[Unheeded]:
@@ -46,6 +48,10 @@ def test_however_it_is_cut_the_same_errors_are_found(lines: list[bytes], cuts: l
     [
         (b"ERROR 4: x", "ERROR 4: x"),
         (b"0...10...ERROR 1: deep\n", "ERROR 1: deep"),
+        (b"FAILURE:\nUnable to open datasource `a'\n  -> ESRIC\n", "FAILURE: Unable to open datasource `a'"),
+        (b"\nFAILURE: No target datasource provided.\n", "FAILURE: No target datasource provided."),
+        (b"FAILURE:\n", ""),
+        (b"2 FAILURE: x\n", ""),
         (b"Warning 1: Can't open x. Skipping it\n", "Warning 1: Can't open x. Skipping it"),
         (b"2026-11-26 ERROR 404: Not Found.\n", ""),
         (b"Warning 1: TIFFFetchNormalTag\n", ""),
