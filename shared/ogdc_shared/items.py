@@ -152,21 +152,48 @@ def mains_of(names: Sequence[str], directories: Collection[str] = frozenset()) -
     }
 
 
-def members_of(paths: Sequence[str]) -> list[list[int]]:
+def members_of(paths: Sequence[str], directories: Collection[str] = frozenset()) -> list[list[int]]:
     """Return the indexes of each item's files, the main file first; a repeated path is a separate item.
 
     A companion file of several main files is in all of these items, so that none lacks it.
+
+    Args:
+        paths: The files' paths (see `item_paths`).
+        directories: Paths that stand for all files in a directory, which is one item.
     """
-    mains = mains_of(paths)
+    mains = mains_of(paths, directories)
     items: dict[str, list[int]] = {}
     twice: list[list[int]] = []
     for position, path in enumerate(paths):
-        if path not in mains and items.setdefault(path, [position]) != [position]:
+        if path in directories:
+            items.setdefault(path, []).append(position)
+        elif path not in mains and items.setdefault(path, [position]) != [position]:
             twice.append([position])
     for position, path in enumerate(paths):
         for main in mains.get(path, ()):
             items[main].append(position)
     return sorted([*items.values(), *twice])
+
+
+def item_paths(files: Iterable[InputFile]) -> tuple[list[str], set[str]]:
+    """Return the path of each file's item for `members_of`, and which of them are directories."""
+    paths, directories = [], set()
+    for file in files:
+        if (directory := dataset_directory(file)) is not None:
+            directories.add(directory)
+        paths.append(item_path(file) if directory is None else directory)
+    return paths, directories
+
+
+def dataset_directory(file: InputFile) -> str | None:
+    """Return the directory below `/input_dir` that is one data set and contains this file, or None."""
+    if file.directory is None or not any(each in file.directory.lower() for each in DATASET_DIRECTORIES):
+        return None
+    names = file.directory.split("/")
+    for count, name in enumerate(names, 1):
+        if name.lower().endswith(DATASET_DIRECTORIES):
+            return "/".join(names[:count])
+    return None
 
 
 def item_path(file: InputFile) -> str:

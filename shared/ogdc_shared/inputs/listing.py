@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.digests import digest
 from ogdc_shared.inputs.partitioning import UNKNOWN, divide
-from ogdc_shared.items import Wanted, item_path, may_be_part, members_of
+from ogdc_shared.items import Wanted, dataset_directory, item_path, item_paths, may_be_part, members_of
 from ogdc_shared.plan import Division, read_file, render_file, render_manifest
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class Listing:
             end += len(line)
             self._ends.append(end)
             self.sizes.append(UNKNOWN if file.size is None else file.size)
-            self._may_have_parts = self._may_have_parts or may_be_part(item_path(file))
+            if not self._may_have_parts:
+                self._may_have_parts = may_be_part(item_path(file)) or dataset_directory(file) is not None
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -89,8 +90,8 @@ class Listing:
         wanted = Wanted(patterns)
         if not wanted and not self._may_have_parts:
             return Items(self.sizes)
-        paths = [item_path(file) for file in self._files()]
-        members = members_of(paths)
+        paths, directories = item_paths(self._files())
+        members = members_of(paths, directories)
         if fitting := [item for item in members if wanted.has(paths[item[0]])]:
             passengers = chain.from_iterable(item for item in members if not wanted.has(paths[item[0]]))
             fitting[0] = list(dict.fromkeys([*fitting[0], *passengers]))

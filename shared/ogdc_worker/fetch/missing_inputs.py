@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import SourceUnavailableError
-from ogdc_shared.items import item_path, members_of
+from ogdc_shared.items import item_paths, members_of
 from ogdc_worker.missing_items import FETCHING, Missing, MissingItems, exceeds_number, note
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class MissingInputs:
         self._files = files
         self._allowed = allowed
         self._report = report
-        self._items = members_of([item_path(file) for file in files])
+        self._paths, directories = item_paths(files)
+        self._items = members_of(self._paths, directories)
         self._items_of: dict[int, list[int]] = {}
         for item, members in enumerate(self._items):
             for number in members:
@@ -46,8 +47,7 @@ class MissingInputs:
                 to the partition alone, since a retry of the task may succeed.
         """
         for item in self._items_of[number]:
-            main = self._files[self._items[item][0]]
-            name = main.name or item_path(main).rpartition("/")[2]
+            name = self._paths[self._items[item][0]].rpartition("/")[2]
             self._missing.setdefault(item, Missing(name, None, None, None, str(error)))
         if exceeds_number(len(self._missing), self._allowed):
             raise error

@@ -81,6 +81,25 @@ def test_an_item_with_a_missing_input_is_missing_completely(task: PartitionTask,
     assert (account.items, [one.item for one in account.missing]) == (2, ["lakes.shp"])
 
 
+def test_a_directory_with_a_missing_file_is_missing_completely(
+    task: PartitionTask, server: FileServer
+) -> None:
+    plant(server.directory, {".zarray": b"1", "0.0": b"2"})
+    files = tuple(
+        InputFile(f"{server.url}/{name}", directory="x.zarr/band") for name in (".zarray", "0.0", "0.1")
+    )
+    task.prepare(
+        'cp -r "$INPUT_FILE" "$OUTPUT_FILE"',
+        files=(*files, InputFile(f"{server.url}/a.csv")),
+        per_file=True,
+        allowed_failures="50%",
+    )
+    task.run()
+    assert set(tree(task.outputs)) == {"a.csv"}
+    account = add_up_missing([str(task.workspace)], "50%")
+    assert (account.items, [one.item for one in account.missing]) == (2, ["x.zarr"])
+
+
 def test_a_companion_stays_with_its_other_item_and_is_missing_in_both(
     task: PartitionTask, server: FileServer
 ) -> None:

@@ -126,6 +126,19 @@ def test_each_partition_has_the_companions_of_its_items() -> None:
     assert divided(sources, size=1, patterns=("*.asc",)) == [sources]
 
 
+def test_a_directory_that_is_one_data_set_is_in_one_partition() -> None:
+    places = ["x.zarr", "x.zarr/band", "x.zarr", None, "in/Y.GDB", "in", "in/Y.GDB", "z.zarr"]
+    with Listing() as listing:
+        listing.extend(InputFile("h/0.0", directory=place, size=1) for place in places)
+        items = listing.items()
+        assert list(items.sizes) == [3, 1, 2, 1, 1]
+        partitions = [list(each) for each in items.divided(Partitioning(size=1))]
+        assert partitions == [[0, 1, 2], [3], [4, 6], [5], [7]]
+        assert [list(each) for each in listing.items(["*.gdb"]).divided(Partitioning(size=1))] == [
+            list(range(8))
+        ]
+
+
 def test_a_repeated_url_is_two_items() -> None:
     assert divided(["a.shp", "a.shp", "a.dbf"], size=1) == [["a.shp", "a.dbf"], ["a.shp"]]
 
