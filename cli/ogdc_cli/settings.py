@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from ogdc_cli.client_variables import PRODUCTION_URL, ClientVariables
 from ogdc_local.stack.machine_user import machine_user
+from ogdc_shared.tls import ca_file_of
 from ogdc_shared.variables import read_variable, variables
 
 _API_URLS = {
     "local": "https://localhost:7443/api",
     "dev": "https://ogdc.test.dataone.org/api",
 }
-CA_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class ClientSettings(NamedTuple):
@@ -58,7 +58,7 @@ class ClientSettings(NamedTuple):
             user=_user(env),
             is_named=bool(named),
             by_default=by_default,
-            ca_file=next((env[name] for name in CA_FILES if env.get(name)), None),
+            ca_file=ca_file_of(env),
             token=_token(env),
             plain_http=read_variable(ClientVariables, "plain_http", env),
         )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from ssl import SSLContext
+
+CA_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables of OpenSSL, requests and curl with a file of trusted certificates; the first of them counts."""
+
+
+def ca_file_of(environ: Mapping[str, str]) -> str | None:
+    """Return the file of trusted certificates that the environment names, or None."""
+    return next((environ[name] for name in CA_FILES if environ.get(name)), None)
 
 
 def checking(ca_file: str | None) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ogdc_cli.login import browser
-from ogdc_cli.settings import CA_FILES
 from ogdc_local.sandbox import base, bubblewrap, programs
 from ogdc_local.stack import environment
 from ogdc_shared import layout
 from ogdc_shared.servers.proxies import PROXY_VARIABLES
+from ogdc_shared.tls import CA_FILES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "settings.md").read_text()
@@ -22,13 +22,13 @@ COMPUTED = {
     "cli/ogdc_cli/action.py": [],  # inputs of the GitHub Action
     "cli/ogdc_cli/github.py": ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"],
     "cli/ogdc_cli/login/browser.py": [*browser._REMOTE, *browser._DISPLAYS],
-    "cli/ogdc_cli/publication/publishing.py": CA_FILES,
-    "cli/ogdc_cli/settings.py": CA_FILES,  # and those of the table
+    "cli/ogdc_cli/settings.py": [],  # those of the table
     "cli/ogdc_local/sandbox/bubblewrap.py": [*bubblewrap._PASSED_ON, *base.CERTIFICATE_VARIABLES],
     "cli/ogdc_local/sandbox/containers.py": [*PROXY_VARIABLES, "TZ"],
     "cli/ogdc_local/sandbox/programs.py": programs.VARIABLES,
     "cli/ogdc_local/stack/egress.py": PROXY_VARIABLES,
     "cli/ogdc_local/stack/environment.py": [*programs.VARIABLES, *environment.OF_FETCHING],  # and the tables
+    "shared/ogdc_shared/tls.py": CA_FILES,
     "shared/ogdc_shared/variables.py": [],  # those of the tables
     "shared/ogdc_worker/process/partition.py": [f"{layout.COMMAND_VARIABLE}…"],
     "shared/ogdc_worker/reuse/programs.py": programs.VARIABLES,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_cli.publication.access import find_token
 from ogdc_cli.publication.run_result import RunResult
-from ogdc_cli.settings import CA_FILES
 from ogdc_shared.dataone.node_address import checked_url, is_production
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.publication.publishing import Target, publish_result
+from ogdc_shared.tls import ca_file_of
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
@@ -62,7 +62,7 @@ def publish(
     target = Target(
         url,
         partial(find_token, url),
-        ca_file=next((os.environ[name] for name in CA_FILES if os.environ.get(name)), None),
+        ca_file=ca_file_of(os.environ),
         overwrite=wanted.overwrite,
         parallel=wanted.parallel,
     )

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from ogdc_shared.tls import CA_FILES
+
 
 def open_pidfd(pid: int) -> int | None:
     """Return a descriptor that becomes readable when the process ends; None if the system has none."""
     return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
 
 
-CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+CERTIFICATE_VARIABLES = (*CA_FILES, "SSL_CERT_DIR")
 """Variables that name the certificates to trust, as different programs read them."""
 MAX_PROCESSES = 1024
 """Maximum number of processes of a task."""

@@ -31,6 +31,7 @@ from ogdc_local.sandbox.spare_networks import SpareNetworks
 from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
 from ogdc_shared.layout import COMMAND_VARIABLE, GATE, IMAGE
 from ogdc_shared.servers.proxies import PROXY_VARIABLES
+from ogdc_shared.tls import ca_file_of
 
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = ("alternatives", "ca-certificates", "fonts", "ld.so.cache", "pki", "ssl")
@@ -82,7 +83,7 @@ class Bubblewrap:
         """
         self.owner = drop_to
         self._environ = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
-        if bundle := environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE"):
+        if bundle := ca_file_of(environ):
             self._environ.setdefault("SSL_CERT_FILE", bundle)  # the only one that OpenSSL itself heeds
         self._isolated = (str(executable), *_isolation(drop_to))
         self._machine = tuple(_machine())

@@ -215,7 +215,7 @@ def test_lost_responses_leave_one_package_with_one_doi(
     assert [package.metadata_id] == metacat.minted[1:]
     assert metacat.stored == {each.pid for each in package.members}
     posts = [asked.fields["pid"].decode() for asked in metacat.asked if asked.path.endswith("/object")]
-    assert sorted(posts) == sorted(metacat.stored), "sent once, though no answer of it was heard"
+    assert sorted(posts) == sorted(metacat.stored), "sent once, although the answer was lost"
     contents = {each.pid: (tmp_path / "again" / each.file).read_bytes() for each in package.members[:-1]}
     assert_read_back(gmn, package.members[-1].pid, contents, tmp_path / "read")
     assert at_metacat.state(package.series) is not None

@@ -137,7 +137,7 @@ def test_a_result_is_published_and_sent_by_the_run(node: PublishingNode, run: Ru
     [program] = [each.content for each in node.objects.values() if b"cp a b #" in each.content]
     assert b"secret" not in program
     sent = len(node.sent())
-    publish(publication, Reporter())  # the task's end was not heard
+    publish(publication, Reporter())  # the task's end was lost
     assert len(node.sent()) == sent == 6
     assert_published(node, publication)
 

@@ -1,4 +1,4 @@
-"""Programs of this distribution as commands: run by the worker's own Python, and heard."""
+"""Programs of this distribution as commands: run by the worker's own Python, and their output."""
 
 from __future__ import annotations
 
