@@ -32,7 +32,7 @@ def test_a_run_is_shown_live_from_its_beginning_to_its_files(
     released = threading.Event()
 
     def held(_: Any) -> Answer:
-        released.wait(60)
+        released.wait(300)
         return Answer(body=b"x,y\n1,2\n")
 
     server.routes["/held.csv"] = held
@@ -102,7 +102,7 @@ def test_a_run_is_cancelled_after_a_confirmation(
     released = threading.Event()
 
     def held(_: Any) -> Answer:
-        released.wait(60)
+        released.wait(300)
         return Answer(status=404)
 
     server.routes["/never.csv"] = held
