@@ -58,12 +58,12 @@ def read_or_refused(headers: dict[str, str], body: bytes) -> tuple[Event, ...]:
 
 
 @given(changed=st.dictionaries(attribute_names, json_values, max_size=4))
-def test_structured_attributes_of_any_kind(changed: dict[str, Any]):
+def test_structured_events_with_any_attributes_are_read_or_refused(changed: dict[str, Any]):
     read_or_refused({"Content-Type": STRUCTURED_TYPE}, json.dumps(ATTRIBUTES | changed).encode())
 
 
 @given(items=st.lists(st.dictionaries(attribute_names, json_values, max_size=6) | json_values, max_size=3))
-def test_batches_of_anything(items: list[Any]):
+def test_batches_of_anything_are_read_or_refused(items: list[Any]):
     read_or_refused({"Content-Type": BATCH_TYPE}, json.dumps(items).encode())
 
 
@@ -73,7 +73,7 @@ def test_batches_of_anything(items: list[Any]):
     ),
     body=st.binary(max_size=50),
 )
-def test_any_headers_with_any_body(headers: dict[str, str], body: bytes):
+def test_any_headers_with_any_body_are_read_or_refused(headers: dict[str, str], body: bytes):
     read_or_refused(headers, body)
 
 

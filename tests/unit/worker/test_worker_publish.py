@@ -190,8 +190,14 @@ def test_a_pipe_is_refused_at_once(volume: Path, publication: Publication, outpu
 def test_a_link_to_all_of_the_result_is_part_of_it(
     volume: Path, publication: Publication, output: str
 ) -> None:
-    leave(volume, {"a": b"", "latest": ".", "p/up": ".."})
+    links = {"latest": ".", "p/up": ".."}
+    leave(volume, {"a": b"", **links})
     publish(publication._replace(output=output), Reporter())
+
+    result = volume / "seal-tags"
+    if output == "temporary":
+        assert os.system(f"unzip -q {publication.zip_path} -d {result}") == 0
+    assert {name: target for name, target in tree(result).items() if isinstance(target, str)} == links
 
 
 def test_several_things_that_are_no_part_of_a_result_are_named_at_once(

@@ -323,7 +323,7 @@ class TestSharedKeys:
             known.holding(FIRST)
 
     @pytest.mark.parametrize("age", [module.MAX_STALE + 1, module.MAX_KEPT])
-    def test_issuer_away_when_a_process_begins(self, sharing, server: Server, age: float):
+    def test_stored_keys_are_used_while_the_issuer_is_away(self, sharing, server: Server, age: float):
         server.away = True
         known = sharing(Cache("first", age=age))
         for _ in range(3):
@@ -339,7 +339,7 @@ class TestSharedKeys:
         with pytest.raises(UnavailableError):
             sharing(Cache("first", age=age)).holding(FIRST)
 
-    def test_issuer_that_hangs_when_a_process_begins(self, server: Server, clock: FakeTime):
+    def test_stored_keys_are_used_while_the_issuer_hangs(self, server: Server, clock: FakeTime):
         goes_on = threading.Event()
         server.meanwhile = lambda: goes_on.wait(300)
         cache = Cache("first", age=module.MAX_STALE + 1)
