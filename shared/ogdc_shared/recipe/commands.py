@@ -59,9 +59,15 @@ def read_script(text: str, *, file: str = "recipe.sh", strict: bool = True, para
     advice: list[str] = []
     for command in commands:
         found = _look_at(command.text, shell, parallel=parallel)
+        if not (found.problems or found.advice):
+            continue
         about = f"{file}: line {command.line}: {_shown(command.text)}"
         problems += (f"{about} {problem}" for problem in found.problems)
         advice += (f"{about} {hint}" for hint in found.advice)
+    if problems or advice:
+        from ogdc_shared.redact import redact_text  # imported late, as most recipes cause neither
+
+        problems, advice = [*map(redact_text, problems)], [*map(redact_text, advice)]
     if not commands:
         problems.append(f"{file}: holds no command; write one a line.")
     if problems:
@@ -127,4 +133,6 @@ def _problem(text: str, program: str) -> str | None:
 
 
 def _shown(text: str) -> str:
-    return f"`{shortened(text, _SHOWN)}`"
+    from ogdc_shared.redact import redact_text
+
+    return f"`{shortened(redact_text(text), _SHOWN)}`"  # redacted before its end is cut off

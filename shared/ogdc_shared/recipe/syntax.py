@@ -55,8 +55,10 @@ def text_of(node: Node | None) -> str:
 
 
 def short(text: str) -> str:
-    """A text as messages quote it."""
-    return shortened(text.replace(f"{NOT} |", "!"), 60)
+    """A text as messages quote it, without passwords."""
+    from ogdc_shared.redact import redact_text  # only imported for messages
+
+    return shortened(redact_text(text.replace(f"{NOT} |", "!")), 60)
 
 
 def nodes(root: Node, *types: str) -> Iterator[Node]:

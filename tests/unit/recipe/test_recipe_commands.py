@@ -146,3 +146,22 @@ def parse_or_refuse(text: str) -> None:
         read_script(text)
     except InvalidRecipeError:
         return
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "curl -u ann:s3cr3t-pw https://h/a -o /output_dir/a",
+        f"PGPASSWORD=s3cr3t-pw psql -c '{'x' * 200}' > /output_dir/a; curl https://h/a -o /output_dir/b",
+        "wget --password=s3cr3t-pw https://h/a && cp a /output_dir/; ls",
+        "echo https://ann:s3cr3t-pw@h/ > /output_dir/a; echo (",
+        "TOKEN=s3cr3t-pw",
+    ],
+)
+def test_passwords_in_lines_are_not_shown_by_problems_and_advice(line: str) -> None:
+    try:
+        sentences = read_script(line).advice
+    except InvalidRecipeError as exc:
+        sentences = (str(exc),)
+    assert "s3cr3t" not in "".join(sentences)
+    assert "***" in "".join(sentences)
