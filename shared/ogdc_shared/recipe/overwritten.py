@@ -27,6 +27,8 @@ _RELATIVE = re.compile(r"[^$`*?\[{/-][^$`*?\[{]*\.\w+")
 _PATH = re.compile(rf"{_OUTPUT}/|[\w$][\w.${{}}()-]*\.(?:gpkg|geojson|shp|fgb|tif|csv)$")
 """What may be an output: a path in the output directory, or a bare name with an extension."""
 _REPEATING = frozenset({"find", "xargs", "parallel"})
+_QUOTES = re.compile("[\"']")
+_EXPANSION = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 _END_OF_EXEC = frozenset({"\\;", "';'", '";"'})
 _READING = frozenset({"-clipsrc", "-clipdst", "-cutline"})
 _ENTERED = re.compile(rf'\bcd\s+"?{_OUTPUT}')
@@ -35,6 +37,7 @@ _ENTERED = re.compile(rf'\bcd\s+"?{_OUTPUT}')
 def overwritten_outputs(root: Node) -> Iterator[str]:
     """Yield advice on the first output that each turn of a loop replaces."""
     constant = _RELATIVE if _ENTERED.search(text_of(root)) else _FILE
+    values = _constants(root)
     for loop in nodes(root, "for_statement", "while_statement"):
         body = loop.child_by_field_name("body")
         names = _variables(loop)
@@ -42,15 +45,16 @@ def overwritten_outputs(root: Node) -> Iterator[str]:
             continue
         used = re.compile(rf"\$\{{?(?:{'|'.join(map(re.escape, names))})\b")
         for statement in nodes(body, "redirected_statement", "command"):
-            path = _output(statement, constant)
-            if path and used.search(text_of(statement)) and text_of(body).count(path) == 1:
+            path = _output(statement, constant, values)
+            turns = _filled_in(_QUOTES.sub("", text_of(body)), values)
+            if path and used.search(text_of(statement)) and turns.count(path) == 1:
                 yield _replaced(path, "in each turn of a loop", "the loop's variable")
                 return
     for command in nodes(root, "command"):
         words = [unquoted(word) for word in command.named_children if text_of(word) not in _END_OF_EXEC]
         if name_of(command) in _REPEATING and "{}" in words and not words[-1].endswith("+"):
             started = next((at for at, word in enumerate(words) if word in _WRITERS), len(words))
-            path = _replaced_output(words[started:], constant)
+            path = _replaced_output([_filled_in(word, values) for word in words[started:]], constant)
             if path:
                 yield _replaced(path, "for each file", "{}")
                 return
@@ -106,16 +110,31 @@ def _variables(loop: Node) -> set[str]:
     return set()
 
 
-def _output(statement: Node, constant: re.Pattern[str]) -> str:
+def _constants(root: Node) -> dict[str, str]:
+    """The values of the variables that a line assigns once, without expansions."""
+    assigned: dict[str, str | None] = {}
+    for node in nodes(root, "variable_assignment"):
+        name, value = text_of(node.child_by_field_name("name")), node.child_by_field_name("value")
+        is_constant = value is not None and name not in assigned and not re.search(r"[$`]", text_of(value))
+        assigned[name] = unquoted(value) if value is not None and is_constant else None
+    return {name: value for name, value in assigned.items() if value is not None}
+
+
+def _filled_in(text: str, values: dict[str, str]) -> str:
+    return _EXPANSION.sub(lambda found: values.get(found[1] or found[2], found[0]), text) if values else text
+
+
+def _output(statement: Node, constant: re.Pattern[str], values: dict[str, str]) -> str:
     """The file that a command writes anew, if its name is the same in each turn."""
     if statement.type == "redirected_statement":
         targets = (
-            unquoted(redirect.named_children[-1])
+            _filled_in(unquoted(redirect.named_children[-1]), values)
             for redirect in statement.named_children
             if redirect.type == "file_redirect" and re.match(r"1?>[^>&]", text_of(redirect))
         )
         return next((path for path in targets if _FILE.fullmatch(path) or constant.fullmatch(path)), "")
-    return _replaced_output([unquoted(word) for word in statement.named_children], constant)
+    words = [_filled_in(unquoted(word), values) for word in statement.named_children]
+    return _replaced_output(words, constant)
 
 
 def _replaced_output(words: list[str], constant: re.Pattern[str]) -> str:

@@ -174,19 +174,31 @@ def _has_no_file(arguments: list[str], *, others: int) -> bool:
 
 
 def _given_list(loop: Node) -> str:
-    """The file that a loop reads, if it is not written by the line: an input, or a file of the recipe."""
+    """What a loop reads and may end without a line break: an input, a file of the recipe, or a text."""
     parent = loop.parent
     if parent is None:
         return ""
-    if parent.type == "redirected_statement":
-        words = [each.named_children[-1] for each in parent.named_children if _is_input(each)]
-    elif parent.type == "pipeline":
-        before = parent.named_children[0]
-        words = before.named_children[1:] if name_of(before) in _COPIES else []
-    else:
-        words = []
-    return next((text_of(word) for word in words if _is_given(word)), "")
+    if parent.type == "pipeline":
+        return _unended([child for child in parent.named_children if child.end_byte <= loop.start_byte])
+    for redirect in parent.named_children if parent.type == "redirected_statement" else ():
+        source = (
+            redirect.named_children[-1] if redirect.type == "file_redirect" and _is_input(redirect) else None
+        )
+        if source is not None and source.type == "process_substitution":
+            first = source.named_children[0]
+            return _unended(first.named_children if first.type == "pipeline" else [first])
+        if source is not None and _GIVEN.search(text_of(source)):
+            return text_of(source)
+    return ""
 
 
-def _is_given(word: Node) -> bool:
-    return word.type not in {"process_substitution", "heredoc_body"} and bool(_GIVEN.search(text_of(word)))
+def _unended(programs: list[Node]) -> str:
+    """What the programs of a pipe pass on, perhaps without a line break at its end."""
+    if not programs or any(name_of(each) not in _COPIES for each in programs[1:]):
+        return ""
+    words = [unquoted(word) for word in programs[0].named_children] or [""]
+    if words[0] == "printf" and words[1:2] and not words[1].endswith(("\n", "\\n", "\\0")):
+        return f"`{text_of(programs[0])}`"
+    if words[0] == "echo" and "-n" in words:
+        return f"`{text_of(programs[0])}`"
+    return next((word for word in words[1:] if _GIVEN.search(word)), "") if words[0] in _COPIES else ""

@@ -49,6 +49,10 @@ _READ_ALL = (
     "`sed -n 1p` does in place of `head -n 1`, or write to a file first."
 )
 _ZERO = "An arithmetic command, such as `((n++))`, has exit code 1 if its value is 0. Write `n=$((n + 1))`."
+_TEST = (
+    "The exit code of the line may be that of a test before `&&`, which was false in the end. Write "
+    "`if …; then …; fi`."
+)
 _NO_SERVER = (
     r"[Cc]ould not resolve|[Uu]nable to resolve|[Nn]ame or service not known|[Nn]ame resolution"
     r"|No address associated with hostname|getaddrinfo|nodename nor servname"
@@ -114,6 +118,8 @@ def hints(text: str, *, exit_code: int, output: str, path: str, culprit: str = "
         found += _quiet(text, exit_code)
     if exit_code == 1 and re.match(r"\(\(|let\b", culprit or text):
         found.append(_ZERO)
+    if exit_code == 1 and not output and culprit in {"", text} and re.search(r"\]\s*&&", text):
+        found.append(_TEST)
     if _CLOSED_PIPE in output and "|" in text:
         found.append(_READ_ALL)
     if _HARD_LINKS in output:

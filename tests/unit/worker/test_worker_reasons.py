@@ -23,6 +23,13 @@ def test_an_arithmetic_command_that_fails_is_explained() -> None:
     assert hint("n=0; ((n++)); a", culprit="a") == ""
 
 
+def test_a_test_before_and_that_ends_a_line_is_explained() -> None:
+    text = "for f in a b; do [ -e $f ] && cp $f c; done"
+    assert "`if …; then …; fi`" in hint(text)
+    assert hint(text, culprit="cp $f c") == ""
+    assert hint(text, output="cp: no") == ""
+
+
 def test_a_program_whose_reader_stopped_is_explained() -> None:
     output = "BrokenPipeError: [Errno 32] Broken pipe"
     assert "`sed -n 1p`" in hint("python3 a.py | head -1", output=output)
