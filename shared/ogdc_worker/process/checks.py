@@ -15,6 +15,7 @@ from ogdc_shared.walking import walk
 from ogdc_worker.process.result_kinds import (
     COMPRESSED_TABLES,
     DATABASES,
+    ENDS,
     LOOKED_INTO,
     NEVER_EMPTY,
     PARQUET,
@@ -191,6 +192,12 @@ def _kind_of(directory: str, name: str) -> str:
 
 def _of_table(path: str, suffix: str) -> tuple[str, str] | None:
     """Return kind and message of what is wrong with a file that GDAL need not read; None if it seems fine."""
+    if suffix in ENDS:
+        from ogdc_worker.process.check_ends import is_cut_off
+
+        with suppress(OSError):
+            if is_cut_off(path, suffix):
+                return "unreadable", "is cut off: its end is missing"
     is_text = suffix in TABLES or path.lower().endswith(COMPRESSED_TABLES)
     if not (is_text or suffix in (*PARQUET, *DATABASES, *SHAPEFILE_PARTS, ".json", ".pmtiles")):
         return None

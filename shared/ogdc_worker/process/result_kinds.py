@@ -56,6 +56,8 @@ PARQUET = (".parquet", ".geoparquet")
 DATABASES = (".gpkg", ".sqlite", ".mbtiles", ".db")
 SHAPEFILE_PARTS = (".shx", ".dbf")
 """Files that show that a shapefile lacks its main file, of which GDAL could not be asked."""
+ENDS = (".shp", ".shx", ".dbf", ".jpg", ".jpeg", ".geojsonl", ".geojsons", ".jsonl", ".ndjson", ".nc", ".nc4")
+"""Formats in which GDAL does not notice that the end of a file is missing."""
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF or BigTIFF file begins, which may have no suffix."""
 NEVER_EMPTY = LOOKED_INTO.union(

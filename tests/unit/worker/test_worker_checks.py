@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_worker.process import checks
+from ogdc_worker.process.check_ends import is_cut_off
 from ogdc_worker.process.check_file import has_data
 from ogdc_worker.process.checker import Checker
 from ogdc_worker.report import Reporter
@@ -346,6 +347,75 @@ def test_invalid_results_cause_a_warning(
 ) -> None:
     make(tmp_path)
     assert message in found(tmp_path)[kind]
+
+
+def repeated(path: Path, times: int) -> Path:
+    path.write_bytes(path.read_bytes() * times)
+    return path
+
+
+def several_variables(path: Path) -> Path:
+    return raster(path, "-of", "netCDF", "-bands", "2", placed=False)
+
+
+WHOLE: dict[str, Callable[[Path], Path]] = {
+    "classic netcdf": lambda d: raster(d / "a.nc", "-of", "netCDF", placed=False),
+    "netcdf with long offsets": lambda d: raster(d / "a.nc", "-of", "netCDF", "-co", "FORMAT=NC2"),
+    "netcdf on HDF5": lambda d: raster(d / "a.nc", "-of", "netCDF", "-co", "FORMAT=NC4"),
+    "netcdf of two variables": lambda d: several_variables(d / "a.nc"),
+    "shapes": lambda d: converted(d / "a.shp"),
+    "attributes": lambda d: converted(d / "a.shp").with_suffix(".dbf"),
+    "a photograph": lambda d: raster(d / "a.jpg", "-of", "JPEG", placed=False),
+    "a feature in a line": lambda d: converted(d / "a.geojsonl"),
+    "features by line": lambda d: repeated(converted(d / "a.geojsonl"), 1003),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", WHOLE.values(), ids=WHOLE)
+def test_a_file_without_its_end_is_warned_of_also_if_gdal_reads_it(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    path = make(tmp_path)
+    assert found(tmp_path) == {}
+    content = path.read_bytes()
+    for kept in (len(content) - 8, len(content) * 2 // 3):
+        path.write_bytes(content[:kept])
+        assert path.name in found(tmp_path)["unreadable"]
+
+
+@pytest.mark.parametrize("version", [1, 2, 5])
+@pytest.mark.parametrize("records", [0, 1, 7])
+def test_records_of_a_netcdf_file_are_counted(version: int, records: int, tmp_path: Path) -> None:
+    count, offset = (8, 8) if version == 5 else (4, 4 if version == 1 else 8)
+
+    def name(text: bytes) -> bytes:
+        return len(text).to_bytes(count, "big") + text.ljust(-(-len(text) // 4) * 4, b"\0")
+
+    def numbers(*values: int) -> bytes:
+        return b"".join(value.to_bytes(count, "big") for value in values)
+
+    def variable(text: bytes, dimensions: tuple[int, ...], kind: int, begin: int) -> bytes:
+        described = name(text) + numbers(len(dimensions), *dimensions) + bytes(4) + numbers(0)
+        return described + kind.to_bytes(4, "big") + numbers(0) + begin.to_bytes(offset, "big")
+
+    tags = [each.to_bytes(4, "big") for each in (10, 11)]
+    dimensions = tags[0] + numbers(2) + name(b"time") + numbers(0) + name(b"x") + numbers(3)
+    head = b"CDF" + bytes((version,)) + numbers(records) + dimensions + bytes(4) + numbers(0)
+    shapes = (((1,), 5), ((0, 1), 3), ((0,), 6))  # float x(x), short a(time, x), double time(time)
+    for _ in range(2):  # first to measure the header
+        size = locals().get("size", 0)
+        begins = (size, size + 12, size + 20)
+        variables = b"".join(
+            variable(b"v", *shape, begin) for shape, begin in zip(shapes, begins, strict=True)
+        )
+        header = head + tags[1] + numbers(3) + variables
+        size = len(header)
+    path = tmp_path / "a.nc"
+    path.write_bytes(header + b"x" * (12 + records * 16))
+    assert not is_cut_off(str(path), ".nc")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert is_cut_off(str(path), ".nc")
 
 
 @pytest.mark.slow
