@@ -59,14 +59,14 @@ def test_artifacts_below_a_relative_path_are_synced_with_the_first_directory(
     assert log.has(log.sync(tmp_path))
 
 
-def test_a_tree(log: DiskLog, tmp_path: Path) -> None:
+def test_every_part_of_a_tree_is_synced(log: DiskLog, tmp_path: Path) -> None:
     plant(tmp_path, {"a": b"a", "deep/er/b": b"b"})
     flush(str(tmp_path))
     for path in (tmp_path, *tmp_path.rglob("*")):
         assert log.has(log.sync(path)), path
 
 
-def test_a_large_tree_with_all_of_its_file_system(
+def test_a_large_tree_is_synced_with_its_file_system(
     log: DiskLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
@@ -77,7 +77,7 @@ def test_a_large_tree_with_all_of_its_file_system(
     assert synced == [str(tmp_path)]
 
 
-def test_what_has_to_be_copied_to_be_moved(log: DiskLog, tmp_path: Path) -> None:
+def test_a_move_to_another_file_system_is_synced_before_its_rename(log: DiskLog, tmp_path: Path) -> None:
     plant(tmp_path, {"from/file": b"a", "from/tree/b": b"b", "to": None})
     log.apart = True
     move_children(str(tmp_path / "to"), str(tmp_path / "from"))
@@ -86,7 +86,7 @@ def test_what_has_to_be_copied_to_be_moved(log: DiskLog, tmp_path: Path) -> None
     assert log.has(log.sync(to / "tree/b"), log.rename(to / "tree"), log.sync(to))
 
 
-def test_a_large_entry_of_the_cache(log: DiskLog, tmp_path: Path) -> None:
+def test_a_large_entry_of_the_cache_is_synced_before_its_rename(log: DiskLog, tmp_path: Path) -> None:
     plant(tmp_path, {"file": bytes(SYNCED_BYTES), "cache": None})
     cache = InputCache(str(tmp_path / "cache"), limit=2 * SYNCED_BYTES)
     cache.keep("u", str(tmp_path / "file"), etag='"1"', modified="", name=None)
@@ -94,7 +94,7 @@ def test_a_large_entry_of_the_cache(log: DiskLog, tmp_path: Path) -> None:
     assert log.has(log.sync(entry / "body"), log.rename(entry))
 
 
-def test_a_large_input_by_itself(log: DiskLog, tmp_path: Path) -> None:
+def test_a_large_input_is_synced_by_itself(log: DiskLog, tmp_path: Path) -> None:
     with PartialFile(str(tmp_path / "a.part")).write(offset=0, validator=None) as file:
         file.write(bytes(SYNCED_BYTES))
     assert log.has(log.sync(tmp_path / "a.part"))

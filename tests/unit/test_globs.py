@@ -24,7 +24,7 @@ from ogdc_shared.globs import PathPattern, matches
         ("**/**/a", "a"),
     ],
 )
-def test_a_key_of_a_pattern(pattern: str, key: str):
+def test_keys_of_a_pattern_match(pattern: str, key: str):
     assert matches(pattern, key)
 
 

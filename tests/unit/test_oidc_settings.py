@@ -44,7 +44,7 @@ def test_an_issuer_alone_is_enough():
     assert issuer.others
 
 
-def test_roles_by_another_claim():
+def test_roles_can_be_read_from_another_claim():
     [issuer] = read(
         OGDC_OIDC_ISSUER=REALM, OGDC_OIDC_ROLE_CLAIM="realm_access.roles", OGDC_SCOPE_ADMIN="operators"
     ).trusted()

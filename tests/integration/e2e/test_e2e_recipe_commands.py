@@ -185,7 +185,7 @@ def test_a_token_file_of_the_previous_version_is_used(cli: Cli, tmp_path: Path) 
     assert f"is kept for {server.url} from now on" in done.err
 
 
-def test_version_of_program_and_service(cli: Cli, stack: Stack) -> None:
+def test_the_versions_of_program_and_service_are_printed(cli: Cli, stack: Stack) -> None:
     own = f"ogdc-runner {version('ogdc-runner')}\n"
     assert cli("version").out == own
     assert stack.cli("version", "--api").out == own + f"{stack.url} {version('ogdc-runner')}\n"

@@ -409,7 +409,7 @@ class TestAccessModes:
         assert serve("status").get(path).status_code == 200
 
 
-def test_version(status):
+def test_the_service_says_its_version(status):
     assert status.get("/version").get_json()["ogdc_runner_version"]
 
 

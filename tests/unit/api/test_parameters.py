@@ -11,7 +11,7 @@ F = Flag("f", "")
 
 
 @given(value=st.integers(1, 9))
-def test_a_number_in_range(value: int):
+def test_a_number_in_range_is_read(value: int):
     assert N.read({"n": str(value)}) == value
 
 
@@ -31,14 +31,14 @@ def test_what_is_missing_has_a_default():
     assert F.read({}) is None
 
 
-def test_one_of_a_few_words():
+def test_only_one_of_the_given_words_is_accepted():
     assert C.read({"c": "b"}) == "b"
     with pytest.raises(InvalidRequestError, match="a, b"):
         C.read({"c": "B"})
 
 
 @pytest.mark.parametrize(("value", "meaning"), [("true", True), ("false", False)])
-def test_a_flag(value: str, meaning: bool):
+def test_a_flag_is_read(value: str, meaning: bool):
     assert F.read({"f": value}) is meaning
 
 

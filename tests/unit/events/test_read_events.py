@@ -78,7 +78,7 @@ def test_any_headers_with_any_body_are_read_or_refused(headers: dict[str, str], 
 
 
 @given(part=st.sampled_from(["metadata", "status", "spec", "kind", "apiVersion"]), value=json_values)
-def test_workflows_with_a_part_of_any_kind(part: str, value: Any):
+def test_an_event_with_a_workflow_of_any_kind_is_read_or_refused(part: str, value: Any):
     event = ATTRIBUTES | {"data": WORKFLOW | {part: value}}
 
     assert len(read_or_refused({"Content-Type": STRUCTURED_TYPE}, json.dumps(event).encode())) == 1

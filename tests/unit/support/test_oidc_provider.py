@@ -39,7 +39,7 @@ def test_device_grant_gives_all_three_tokens(provider):
     assert claims["scope"] == "ogdc:submit ogdc:admin"
 
 
-def test_refused_device_grant(provider):
+def test_a_denied_device_grant_gives_no_token(provider):
     asked = provider.post("/device/auth", CLIENT | {"scope": "openid"})
     provider.approve(asked["user_code"], deny=True)
     form = {"grant_type": CLI_CLIENT["grant_types"][2], "device_code": asked["device_code"]}

@@ -63,7 +63,7 @@ def test_camel_with_an_object_that_is_no_text():
 
 
 @pytest.mark.parametrize("version", [None, "", "null"])
-def test_a_bucket_without_versions(version: str | None):
+def test_an_object_of_a_bucket_without_versions_has_none(version: str | None):
     assert read(uploads.aws_notification(Object(version=version))).version is None
 
 
@@ -96,7 +96,7 @@ def test_a_record_without_any_id_gets_one_from_its_content():
         (None, "ObjectCreated:Something"),
     ],
 )
-def test_how_an_object_came_to_be(how: str | None, name: str):
+def test_the_kind_of_creation_is_read(how: str | None, name: str):
     assert read(plain({"Records": [uploads.record(Object()) | {"eventName": name}]})).how == how
 
 

@@ -31,7 +31,7 @@ def at(text: str) -> datetime:
         ("*/15 * * * MON", "UTC", "2026-11-27T00:00", "2026-11-30T00:00"),
     ],
 )
-def test_the_next_time(schedule: str, zone: str, after: str, due: str):
+def test_the_next_time_is_found_across_changes_of_clocks(schedule: str, zone: str, after: str, due: str):
     assert next_time(schedule, zone, after=at(after)) == at(due)
 
 

@@ -50,7 +50,7 @@ def check(claims: dict[str, Any], header: dict[str, Any] = AT_JWT, trusted: Trus
     ],
     ids=str,
 )
-def test_believed(claims: dict[str, Any]):
+def test_valid_claims_are_accepted(claims: dict[str, Any]):
     check(VALID | claims)
 
 
@@ -78,13 +78,13 @@ def test_believed(claims: dict[str, Any]):
     ],
     ids=str,
 )
-def test_refused(claims: dict[str, Any], reason: str):
+def test_invalid_claims_are_refused_with_the_reason(claims: dict[str, Any], reason: str):
     with pytest.raises(RefusedTokenError, match=reason):
         check(VALID | claims)
 
 
 @pytest.mark.parametrize("subject", ["none", None, "", "a\x00b", "\ud800", 7, "x" * 256, ["ada"]], ids=repr)
-def test_nobody(subject: object):
+def test_claims_without_a_usable_subject_are_refused(subject: object):
     with pytest.raises(NoSubjectError):
         check(VALID | {"sub": subject})
 

@@ -103,7 +103,9 @@ def test_an_unknown_key_causes_a_fetch_at_limited_intervals(
     assert server.asked == 3
 
 
-def test_issuer_away_before_any_key_is_known(known: IssuerKeys, server: Server, clock: FakeTime):
+def test_an_issuer_away_before_any_key_is_known_is_asked_again_after_a_pause(
+    known: IssuerKeys, server: Server, clock: FakeTime
+):
     server.away = True
     for _ in range(3):
         with pytest.raises(UnavailableError):
@@ -114,7 +116,7 @@ def test_issuer_away_before_any_key_is_known(known: IssuerKeys, server: Server, 
     assert FIRST in known.holding(FIRST)
 
 
-def test_issuer_away_later(known: IssuerKeys, server: Server, clock: FakeTime):
+def test_known_keys_are_used_while_the_issuer_is_away(known: IssuerKeys, server: Server, clock: FakeTime):
     known.holding(FIRST)
     server.away = True
     for _ in range(3):
