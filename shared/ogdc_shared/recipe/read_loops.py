@@ -181,12 +181,10 @@ def _given_list(loop: Node) -> str:
     if parent.type == "pipeline":
         return _unended([child for child in parent.named_children if child.end_byte <= loop.start_byte])
     for redirect in parent.named_children if parent.type == "redirected_statement" else ():
-        source = (
-            redirect.named_children[-1] if redirect.type == "file_redirect" and _is_input(redirect) else None
-        )
+        source = redirect.child_by_field_name("destination") if _is_input(redirect) else None
         if source is not None and source.type == "process_substitution":
-            first = source.named_children[0]
-            return _unended(first.named_children if first.type == "pipeline" else [first])
+            inner = source.named_children[:1]
+            return _unended(inner[0].named_children if inner and inner[0].type == "pipeline" else inner)
         if source is not None and _GIVEN.search(text_of(source)):
             return text_of(source)
     return ""

@@ -341,7 +341,7 @@ def _errexit(node: Node, *, default: bool) -> bool:
     if name_of(node) != "set":
         return default
     words = text_of(node).split()[1:]
-    for option, value in zip(words, [*words[1:], ""], strict=True):
+    for option, value in zip(words, [*words[1:], ""], strict=False):
         letters = option[1:].partition("-")[0]
         if option[0] in "+-" and ("e" in letters or (letters.endswith("o") and value == "errexit")):
             default = option[0] == "-"

@@ -447,6 +447,7 @@ def test_failures_that_would_be_hidden_are_reported(text: str, shell: Shell, nam
         "sort a > a.new; mv a.new a; awk 1 a >> a; echo a > a; sort < a 2> a.log; grep a b > /dev/null",
         "D=/output_dir; for f in *; do cp $f $D/; D=$D/b; done; for f in *; do cp $f $D/a.tif; done",
         'D=/output_dir; for f in *; do gdal_translate "$f" "$D/a.tif"; gdalwarp $D/a.tif $D/$f; done',
+        "while read f; do a; done <&-; while read f; do a; done < <(); set; a",
         'eval "$(a)"; eval "$b"; eval "a; b"',
     ],
 )
