@@ -68,7 +68,7 @@ def _clash(clashes: Sequence[Clash], count: int, labels: Sequence[str]) -> Publi
     return PublishError(
         f"The partitions {labels[first]} and {labels[second]} both wrote {name!r}, and one would overwrite "
         f"the other. {tell_others(clashes, count, labels.__getitem__)}Have the recipe derive the names "
-        "of outputs from those of its inputs."
+        "of outputs from those of its inputs, and give inputs of the same name a `name` or `directory`."
     )
 
 
