@@ -159,6 +159,7 @@ def _try(
     validator = part.validator()
     response = source.open(file.source, offset=part.size if validator else 0, validator=validator)
     try:
+        _refuse_another_size(response, part)
         _take(file, response, part=part, digest=digest, name=name(response), progress=progress)
     finally:
         response.close()
@@ -175,6 +176,14 @@ def _try(
     return Downloaded(response, f"sha256:{digest.sha256()}")
 
 
+def _refuse_another_size(response: Response, part: PartialFile) -> None:
+    """Discard the beginning of a file that has another size now, whatever its validator says."""
+    expected = part.expected_size()
+    if response.offset and None not in {expected, response.size} and expected != response.size:
+        part.discard()
+        raise InterruptedFetchError(f"it has {response.size} bytes now, and had {expected} when it was begun")
+
+
 def _take(
     file: InputFile,
     response: Response,
@@ -186,7 +195,8 @@ def _take(
 ) -> None:
     """Write the response to `part` as it arrives."""
     decoded = is_decoded(response, name=name)
-    with part.write(offset=response.offset, validator=None if decoded else response.validator) as sink:
+    validator = None if decoded else response.validator
+    with part.write(offset=response.offset, validator=validator, size=response.size) as sink:
         if response.offset:
             digest.read(part.path)
         have, pace = response.offset, _Pace()

@@ -38,19 +38,28 @@ class PartialFile:
 
     def validator(self) -> str | None:
         """Return the validator with which the server can confirm the bytes; None if they cannot be used."""
-        try:
-            with open(self._note, encoding="iso-8859-1") as note:
-                boot, _, validator = note.read().partition("\n")
-        except FileNotFoundError:
-            return None
+        boot, validator, _ = self._remembered()
         return validator if boot and boot == boot_id() else None
 
+    def expected_size(self) -> int | None:
+        """Return the size of the whole file in bytes when its download began; None if unknown."""
+        size = self._remembered()[2]
+        return int(size) if size.isdecimal() else None
+
+    def _remembered(self) -> tuple[str, str, str]:
+        try:
+            with open(self._note, encoding="iso-8859-1") as note:
+                boot, validator, size, *_ = (*note.read().split("\n"), "", "")
+        except FileNotFoundError:
+            return "", "", ""
+        return boot, validator, size
+
     @contextmanager
-    def write(self, *, offset: int, validator: str | None) -> Iterator[BinaryIO]:
+    def write(self, *, offset: int, validator: str | None, size: int | None = None) -> Iterator[BinaryIO]:
         """Open the file to continue at `offset`; a large file is flushed when the block ends normally."""
         if not offset:
             self.discard()
-            self._remember(validator)
+            self._remember(validator, size)
         with open(self.path, "ab") as file:
             yield file
             file.flush()
@@ -67,10 +76,10 @@ class PartialFile:
         remove(self._note)
         remove(self.path)
 
-    def _remember(self, validator: str | None) -> None:
+    def _remember(self, validator: str | None, size: int | None) -> None:
         if validator:
             with open(self._note, "w", encoding="iso-8859-1") as note:
-                note.write(f"{boot_id()}\n{validator}")
+                note.write(f"{boot_id()}\n{validator}\n{'' if size is None else size}")
 
 
 def boot_id() -> str:

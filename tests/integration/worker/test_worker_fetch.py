@@ -269,6 +269,27 @@ def test_a_server_that_ignores_if_range_does_not_mix_two_files(
     assert (fetching.inputs / "a.bin").read_bytes() == new
 
 
+def test_a_file_of_another_size_is_not_resumed_although_its_validator_is_the_same(
+    fetching: Fetching, server: FileServer
+) -> None:
+    """Servers exist that give every file the time of their installation."""
+    new = CONTENT[::-1] + b"more"
+
+    def answer(request: Request) -> Answer:
+        body = CONTENT if len(server.requests) == 1 else new
+        headers = {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
+        if "Range" not in request.headers:
+            return Answer(body=body, headers=headers)
+        start = int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        return Answer(status=206, body=body[start:], headers=headers)
+
+    server.routes["/a.bin"] = answer
+    server.drop(1, after=100_000)
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == new
+
+
 def test_parts_that_do_not_fit_together_are_discarded(fetching: Fetching, server: FileServer) -> None:
     """A server may say that the file is the same when it is not; the checksum knows better."""
 
