@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import Plan
 
-FORMAT = 1
-"""Version of all kept results. Increase it when the same commands and inputs would give other results."""
+FORMAT = 2
+"""Version of all kept results. Increase it when the same commands and inputs would give other results or
+other warnings: a reused result has those of the run that made it."""
 
 
 class Keys:
