@@ -12,7 +12,7 @@ import pytest
 import urllib3
 
 from ogdc_shared.db.database import Database
-from support.postgres import wait_for_a_waiting_statement
+from support.postgres import EMPTYING, wait_for_a_waiting_statement
 from support.services import Service
 
 HTTP = urllib3.PoolManager(retries=False, timeout=300)
@@ -25,9 +25,12 @@ def service(environment, tmp_path: Path) -> Iterator[Service]:
 
 
 def connections(database: Database) -> int:
-    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    query = """
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> %s
+    """
     with database.autocommit() as conn:
-        return conn.execute(query).rowcount
+        return conn.execute(query, [EMPTYING]).rowcount
 
 
 def test_a_request_in_progress_is_finished(service: Service, database: Database):
