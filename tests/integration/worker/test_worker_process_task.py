@@ -43,6 +43,16 @@ def started(task: ProcessTask, sign: str) -> subprocess.Popen[bytes]:
     return process
 
 
+def wait_for_output(process: subprocess.Popen[bytes], text: bytes) -> None:
+    """Read what a task writes until `text` was among it."""
+    assert process.stdout is not None
+    seen = b""
+    while text not in seen:
+        piece = os.read(process.stdout.fileno(), 65536)
+        assert piece, seen
+        seen += piece
+
+
 def worker_inside(process: subprocess.Popen[bytes]) -> int:
     """The worker's process id outside of its sandbox: the child of the sandbox's first process."""
     first = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
@@ -151,9 +161,11 @@ def test_one_failed_input_does_not_wait_for_the_others(make_task: MakeTask, tmp_
 
 
 def test_a_signal_ends_the_command_and_all_it_started(make_task: MakeTask) -> None:
-    # No program makes the file: one that the signal met while it ended would fail the line before its trap.
-    task = make_task("trap 'echo asked; exit' TERM; (sleep 60 &); : > /output_dir/up; sleep 60 & wait")
-    process = started(task, "up")
+    task = make_task(
+        "trap 'echo asked; exit' TERM; (sleep 60 &); : > /output_dir/a; echo up; sleep 60 & wait"
+    )
+    process = task.start()
+    wait_for_output(process, b"up\n")  # from then on the worker waits for the command
     os.kill(worker_inside(process), signal.SIGTERM)
     begin = time.monotonic()
     result = task.finish(process)
