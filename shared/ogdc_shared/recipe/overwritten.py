@@ -64,9 +64,7 @@ def emptied_inputs(root: Node) -> Iterator[str]:
     """Yield advice on the first file that the shell empties before a program of the same pipe reads it."""
     for statement in nodes(root, "redirected_statement"):
         for redirect in statement.named_children:
-            written = text_of(redirect.child_by_field_name("destination"))
-            if redirect.type != "file_redirect" or not re.match(r"1?>[^>&]", text_of(redirect)):
-                continue
+            written = text_of(redirect.child_by_field_name("destination")) if _empties(redirect) else ""
             if written and not written.startswith("/dev/") and written in _read_files(statement):
                 yield (
                     f"reads and writes {short(written)}, which the shell empties first. Write another file, "
@@ -84,6 +82,11 @@ def _read_files(statement: Node) -> set[str]:
         *(text_of(word) for each in programs if name_of(each) in FILTERS for word in each.named_children[1:]),
         *map(text_of, inputs),
     }
+
+
+def _empties(redirect: Node) -> bool:
+    """Whether a redirection writes standard output to a file anew."""
+    return redirect.type == "file_redirect" and re.match(r"1?>[^>&]", text_of(redirect)) is not None
 
 
 def _is_read(redirect: Node) -> bool:
@@ -130,7 +133,7 @@ def _output(statement: Node, constant: re.Pattern[str], values: dict[str, str]) 
         targets = (
             _filled_in(unquoted(redirect.named_children[-1]), values)
             for redirect in statement.named_children
-            if redirect.type == "file_redirect" and re.match(r"1?>[^>&]", text_of(redirect))
+            if _empties(redirect)
         )
         return next((path for path in targets if _FILE.fullmatch(path) or constant.fullmatch(path)), "")
     words = [_filled_in(unquoted(word), values) for word in statement.named_children]

@@ -192,18 +192,19 @@ class Dataset:
     def is_located(self) -> bool:
         """Whether a raster is georeferenced by a CRS, ground control points, RPCs or geolocation arrays."""
         return bool(
-            self._is_referenced
-            or self._c.GDALGetGCPProjection(self._handle)
-            or any(self._c.GDALGetMetadata(self._handle, domain) for domain in (b"RPC", b"GEOLOCATION"))
+            self._is_referenced or self._c.GDALGetGCPProjection(self._handle) or self._has_geolocation
         )
 
     @property
     def lacks_transform(self) -> bool:
         """Whether a raster has a CRS, but its pixels have no position in it."""
-        c, handle = self._c, self._handle
-        if not self._is_referenced or self.transform is not None or c.GDALGetGCPCount(handle):
-            return False
-        return not any(c.GDALGetMetadata(handle, domain) for domain in (b"RPC", b"GEOLOCATION"))
+        has_positions = self.transform is not None or self._c.GDALGetGCPCount(self._handle)
+        return self._is_referenced and not (has_positions or self._has_geolocation)
+
+    @property
+    def _has_geolocation(self) -> bool:
+        """Whether RPCs or geolocation arrays tell where its pixels are."""
+        return any(self._c.GDALGetMetadata(self._handle, domain) for domain in (b"RPC", b"GEOLOCATION"))
 
     @property
     def _is_referenced(self) -> bool:

@@ -22,6 +22,7 @@ from ogdc_worker.process import checks
 from ogdc_worker.process.check_ends import is_cut_off
 from ogdc_worker.process.check_file import has_data
 from ogdc_worker.process.checker import Checker
+from ogdc_worker.process.result_kinds import ENDS
 from ogdc_worker.report import Reporter
 from support.partition import PartitionTask
 from support.trees import tree
@@ -382,6 +383,13 @@ def test_a_file_without_its_end_is_warned_of_also_if_gdal_reads_it(
     for kept in (len(content) - 8, len(content) * 2 // 3):
         path.write_bytes(content[:kept])
         assert path.name in found(tmp_path)["unreadable"]
+
+
+@pytest.mark.parametrize("suffix", ENDS)
+def test_each_format_that_may_lack_its_end_can_be_asked(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"")
+    assert not is_cut_off(str(path), suffix), "an empty file is reported otherwise"
 
 
 @pytest.mark.parametrize("version", [1, 2, 5])
