@@ -13,6 +13,7 @@ from ogdc_shared.documentation import LOGINS
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.filenames import has_extension, name_from_url
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError
+from ogdc_worker.web_pages import is_web_page, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,10 +29,6 @@ how an object was uploaded to S3."""
 _GZIP = b"\x1f\x8b"
 PAGES = (".html", ".htm", ".xhtml", ".shtml", ".mhtml", ".md", ".txt")
 """Extensions of files that may legitimately be a web page."""
-_PAGE = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
-    re.IGNORECASE | re.DOTALL,
-)
 _PART_OF_A_PAGE = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|title|meta|script|noscript|style|link|center|h1|p|div)\b",
     re.IGNORECASE | re.DOTALL,
@@ -55,9 +52,7 @@ _MESSAGE = re.compile(
 _REPORTS = (".xml", ".json", ".txt", ".log")
 """Extensions of files that may legitimately look like an error document."""
 _MESSAGE_BYTES = 1024
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TAG = re.compile(rb"<[^>]*>")
-_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _PASSWORD = re.compile(rb"<input\b[^>]*\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 _ALL_KINDS = zlib.MAX_WBITS | 32
 """Makes zlib accept both zlib and gzip headers."""
@@ -179,20 +174,6 @@ def _expected_name(source: str, response: Response, name: str) -> str:
 
 def _is_page(response: Response, first: bytes) -> bool:
     return is_web_page(first) or bool(response.page and _PART_OF_A_PAGE.match(first[:4096]))
-
-
-def is_web_page(content: bytes) -> bool:
-    """Whether the beginning of a file is that of a web page."""
-    begin = content[:4096]
-    if begin.startswith(_UTF16):
-        begin = begin.decode("utf-16", errors="replace").encode()
-    return bool(_PAGE.match(begin))
-
-
-def title_of(content: bytes) -> str:
-    """Return the title at the beginning of a web page, at most 80 characters; empty if there is none."""
-    title = _TITLE.search(content[:65536])
-    return " ".join(unescape(title[1].decode(errors="replace")).split())[:80] if title else ""
 
 
 def _is_report(first: bytes, *, name: str) -> bool:

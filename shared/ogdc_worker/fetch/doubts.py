@@ -67,7 +67,7 @@ def doubt_of(path: str, *, name: str, source: str) -> Doubt | None:
 
 
 def _doubt_of_page(head: bytes, name: str) -> Doubt | None:
-    from ogdc_worker.fetch.content import is_web_page, title_of  # not imported for inputs with an extension
+    from ogdc_worker.web_pages import is_web_page, title_of  # not imported for inputs with an extension
 
     if not is_web_page(head):
         return None

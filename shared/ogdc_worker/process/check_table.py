@@ -36,7 +36,7 @@ def problem_of(path: str, suffix: str, *, is_text: bool) -> tuple[str, str] | No
     Raises:
         OSError, EOFError, ValueError: it cannot be read, for example because it is damaged.
     """
-    if (is_text or suffix == ".json") and is_web_page(path):
+    if (is_text or suffix == ".json") and _begins_a_web_page(path):
         return "unreadable", "is a web page instead of data"
     if is_text:
         return ("no_data", f"holds no row{why}") if (why := without_rows(path)) else None
@@ -68,11 +68,11 @@ def without_rows(path: str) -> str:
     return ", only a heading" if is_heading else ""
 
 
-def is_web_page(path: str) -> bool:
-    """Whether a file is HTML, such as the page of a login."""
+def _begins_a_web_page(path: str) -> bool:
+    from ogdc_worker.web_pages import is_web_page  # not imported for other tables
+
     with _opened(path) as file:
-        begin = file.read(_MAX_LINE)
-    return begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower().startswith((b"<!doctype html", b"<html"))
+        return is_web_page(file.read(_MAX_LINE))
 
 
 def _opened(path: str) -> IO[bytes] | GzipFile:
